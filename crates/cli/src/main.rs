@@ -1,0 +1,2 @@
+//! The program `carrack`.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Configuration, wiring, running and telemetry: the only crate that knows all servers.

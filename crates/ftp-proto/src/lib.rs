@@ -1,0 +1,1 @@
+//! The FTP language as a value: bytes in, events out. No sockets, files, clock or async.

@@ -1,0 +1,1 @@
+//! Drives the FTP protocol machine over sockets into the transfer domain.

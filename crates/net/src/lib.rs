@@ -1,0 +1,1 @@
+//! Listeners, admission limits and drain. Knows no protocol.

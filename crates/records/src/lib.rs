@@ -1,0 +1,1 @@
+//! What is remembered: accounts, and the index of unfinished uploads.

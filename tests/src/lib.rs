@@ -1,0 +1,1 @@
+//! Transcripts, real clients, simulation and the rules of the architecture.
