@@ -1,1 +1,37 @@
-//! Listeners, admission limits and drain. Knows no protocol.
+//! Listeners, admission limits, passive ports and drain. Knows no protocol.
+//!
+//! What it does: accepts TCP connections without ever spinning or stopping for want of file
+//! descriptors, counts them against the limits of the whole server and of one source, hands out
+//! passive ports that nobody can predict, and tells every connection when the server goes down.
+//!
+//! What it does not: it reads no byte, does no TLS and knows no account.
+//!
+//! ```text
+//!   kernel ──► Listener ──► Admission::admit ──► Slot ──► the protocol's connection
+//!                               │ Refused                     │ holds Live, watches Drain
+//!                               ▼                             ▼
+//!                        one line, closed            PortPool::listen for its data
+//! ```
+//!
+//! ```
+//! use carrack_net::{Admission, Limits};
+//! use std::net::{IpAddr, Ipv4Addr};
+//!
+//! let admission = Admission::new(Limits { sessions: 2, sessions_per_source: 1 });
+//! let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
+//! let slot = admission.admit(home).unwrap();
+//! assert!(admission.admit(home).is_err());
+//! drop(slot);
+//! assert!(admission.admit(home).is_ok());
+//! ```
+#![forbid(unsafe_code)]
+
+mod admission;
+mod drain;
+mod listener;
+mod ports;
+
+pub use admission::{Admission, Limits, Refused, Slot, Source};
+pub use drain::{Drain, Live, Phase};
+pub use listener::{Accepted, Listener, canonical};
+pub use ports::PortPool;

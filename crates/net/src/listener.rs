@@ -1,0 +1,142 @@
+//! The accept loop that neither spins nor stops when file descriptors run out.
+
+use std::fs::File;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Connections that the kernel holds for us while we are busy: what nginx and Linux itself use
+/// as an upper bound for servers that accept at once.
+const BACKLOG: i32 = 1024;
+
+/// The pause after the process or the system ran out of descriptors: short enough that nobody
+/// notices, long enough that a flood costs no CPU.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// A connection that was accepted.
+#[derive(Debug)]
+pub struct Accepted {
+    /// The socket, with `TCP_NODELAY` set: replies are written whole, so waiting only costs.
+    pub stream: TcpStream,
+    /// The other side, with an IPv4 address behind IPv6 unwrapped.
+    pub peer: SocketAddr,
+    /// Our side, likewise.
+    pub local: SocketAddr,
+}
+
+/// A listening TCP socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    /// A descriptor kept back, so that a connection can be taken and closed when all others are in
+    /// use; without it the waiting connection would make the accept loop spin.
+    spare: Option<File>,
+}
+
+impl Listener {
+    /// Listens on `address`; port 0 lets the system choose.
+    ///
+    /// An IPv6 wildcard listens on IPv4 as well, as an administrator who writes `[::]:21` expects.
+    ///
+    /// # Errors
+    /// When the address cannot be bound.
+    pub fn bind(address: SocketAddr) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        if address.is_ipv6() {
+            socket.set_only_v6(!address.ip().is_unspecified())?;
+        }
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(Self { socket: TcpListener::from_std(socket.into())?, spare: open_spare() })
+    }
+
+    /// The address that is really listened on.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// The next connection. Errors of single connections are passed over; want of descriptors is
+    /// waited out, so this returns only with a connection.
+    ///
+    /// Cancellation safe: a dropped call loses no connection.
+    pub async fn accept(&mut self) -> Accepted {
+        loop {
+            match self.socket.accept().await {
+                Ok((stream, peer)) => {
+                    // A peer that has gone already has no local address any more.
+                    if stream.set_nodelay(true).is_err() {
+                        continue;
+                    }
+                    let Ok(local) = stream.local_addr() else { continue };
+                    return Accepted { stream, peer: canonical(peer), local: canonical(local) };
+                }
+                Err(error) if out_of_descriptors(&error) => {
+                    // SECURITY: the connection at the head of the queue is closed rather than left
+                    // to wake us again and again.
+                    drop(self.spare.take());
+                    let _ = self.socket.accept().await;
+                    self.spare = open_spare();
+                    tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                }
+                // The connection died in the queue: the next one may be well.
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    }
+}
+
+fn open_spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+fn out_of_descriptors(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM]
+        .iter()
+        .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+/// The address with IPv4 behind IPv6 (`::ffff:192.0.2.1`) unwrapped, so that one host has one
+/// address whichever socket it came through.
+#[must_use]
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => SocketAddr::new(IpAddr::V4(v4), address.port()),
+            None => address,
+        },
+        IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn accepts_with_both_addresses() {
+        let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let at = listener.local_addr().unwrap();
+        let client = TcpStream::connect(at).await.unwrap();
+        let accepted = listener.accept().await;
+        assert_eq!(accepted.peer, client.local_addr().unwrap());
+        assert_eq!(accepted.local, at);
+        assert!(accepted.stream.nodelay().unwrap());
+    }
+
+    #[test]
+    fn ipv4_behind_ipv6_is_unwrapped() {
+        let mapped: SocketAddr = "[::ffff:192.0.2.1]:21".parse().unwrap();
+        assert_eq!(canonical(mapped), "192.0.2.1:21".parse().unwrap());
+        let real: SocketAddr = "[2001:db8::1]:21".parse().unwrap();
+        assert_eq!(canonical(real), real);
+    }
+}
