@@ -1,0 +1,160 @@
+//! What rustls asks of us: who issues tickets on which connection, and what a data connection presented.
+
+use std::sync::{Arc, Mutex};
+
+use rustls::{
+    HandshakeKind,
+    server::{ProducesTickets, StoresServerSessions},
+};
+
+use super::{
+    Proof, TICKET_LIFETIME_S,
+    registry::{ControlSession, Registry, Relation, locked},
+};
+
+/// Issues the sessions of one control connection and accepts none: a control connection never resumes, so each has a
+/// session of its own that nothing else can name.
+#[derive(Debug)]
+pub(crate) struct ControlTickets {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) session: Arc<ControlSession>,
+}
+
+impl ProducesTickets for ControlTickets {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        TICKET_LIFETIME_S
+    }
+
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        self.session.seal(plain)
+    }
+
+    fn decrypt(&self, _ticket: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
+impl StoresServerSessions for ControlTickets {
+    fn put(&self, id: Vec<u8>, state: Vec<u8>) -> bool {
+        self.registry.remember_tls12(&self.session, id, state)
+    }
+
+    fn get(&self, _id: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn take(&self, _id: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn can_cache(&self) -> bool {
+        true
+    }
+}
+
+/// What one data connection claims to be: opens the sessions it presents and records whose they are.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    registry: Arc<Registry>,
+    own: Arc<ControlSession>,
+    record: Mutex<Record>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    /// The session last given to rustls. It tries them in order and stops at the first it resumes, so after a resumed
+    /// handshake this is the one.
+    opened: Option<(Arc<ControlSession>, Relation)>,
+    stranger: bool,
+    /// What the handshake turned out to be, as soon as it is known.
+    kind: Option<HandshakeKind>,
+}
+
+impl Claim {
+    pub(crate) fn new(registry: Arc<Registry>, own: Arc<ControlSession>) -> Self {
+        Self { registry, own, record: Mutex::default() }
+    }
+
+    /// To be told after each step of the handshake, before the next bytes of the client are looked at.
+    pub(crate) fn settle(&self, kind: Option<HandshakeKind>) {
+        locked(&self.record).kind = kind;
+    }
+
+    /// What the connection has shown. To be asked after the client's Finished: a replayed ClientHello alone reads as
+    /// resumed too.
+    pub(crate) fn proof(&self) -> Proof {
+        let record = locked(&self.record);
+        match (record.kind, &record.opened) {
+            (Some(HandshakeKind::Resumed), Some((_, Relation::Own))) => Proof::Own,
+            (Some(HandshakeKind::Resumed), Some((_, Relation::Sibling))) => Proof::Sibling,
+            (Some(HandshakeKind::Resumed), _) => Proof::None,
+            _ if record.stranger => Proof::Stranger,
+            (_, Some(_)) => Proof::RecordedButFull,
+            (_, None) => Proof::None,
+        }
+    }
+
+    fn opened(&self, found: Option<(Arc<ControlSession>, Vec<u8>)>) -> Option<Vec<u8>> {
+        let (issuer, state) = found?;
+        let relation = self.own.relation_to(&issuer);
+        let mut record = locked(&self.record);
+        if relation == Relation::Stranger {
+            // SECURITY: rustls never sees the state, so the session cannot be resumed here.
+            record.stranger = true;
+            return None;
+        }
+        record.opened = Some((issuer, relation));
+        Some(state)
+    }
+}
+
+impl ProducesTickets for Claim {
+    fn enabled(&self) -> bool {
+        true
+    }
+
+    fn lifetime(&self) -> u32 {
+        TICKET_LIFETIME_S
+    }
+
+    /// A new ticket for the session that was resumed here.
+    fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
+        let record = locked(&self.record);
+        // SECURITY: a ticket turns a connection into proof for the next one, so only proof may yield it. After a full
+        // handshake there is none: anybody who reached the port could come back as the owner. For the same reason the
+        // ticket names the session that was resumed, which may be a sibling's, and not simply the control connection.
+        // TLS 1.2 asks while it still reads the ClientHello, before the kind is known; only a resumption does so there,
+        // and what is sealed is the session's old secret.
+        match (record.kind, &record.opened) {
+            (None | Some(HandshakeKind::Resumed), Some((issuer, _))) => issuer.seal(plain),
+            _ => None,
+        }
+    }
+
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        self.opened(self.registry.open_ticket(ticket))
+    }
+}
+
+impl StoresServerSessions for Claim {
+    /// A full handshake on a data connection proves nothing, so it starts no session.
+    fn put(&self, _id: Vec<u8>, _state: Vec<u8>) -> bool {
+        false
+    }
+
+    fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
+        self.opened(self.registry.find_tls12(id))
+    }
+
+    fn take(&self, _id: &[u8]) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn can_cache(&self) -> bool {
+        false
+    }
+}

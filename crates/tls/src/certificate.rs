@@ -1,0 +1,170 @@
+//! What a certificate says: subject, names, validity, key, fingerprints.
+
+use std::{
+    fmt,
+    net::IpAddr,
+    time::{Duration, SystemTime},
+};
+
+use aws_lc_rs::digest;
+use thiserror::Error;
+use x509_parser::{
+    extensions::GeneralName,
+    prelude::{ASN1Time, FromDer, X509Certificate},
+    public_key::PublicKey,
+};
+
+/// A SHA-256 hash of a certificate or of a public key. Displayed as `AA:BB:…`, 32 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Sha256Fingerprint([u8; 32]);
+
+impl Sha256Fingerprint {
+    /// The fingerprint of these bytes: a certificate in DER, or a SubjectPublicKeyInfo in DER.
+    pub fn of(der: &[u8]) -> Self {
+        let mut hash = [0; 32];
+        for (to, from) in hash.iter_mut().zip(digest::digest(&digest::SHA256, der).as_ref()) {
+            *to = *from;
+        }
+        Sha256Fingerprint(hash)
+    }
+
+    /// The hash itself.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sha256Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, byte) in self.0.iter().enumerate() {
+            let colon = if position == 0 { "" } else { ":" };
+            write!(f, "{colon}{byte:02X}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A moment in a certificate, to the second. Displayed in UTC as RFC 3339 has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(ASN1Time);
+
+impl From<Timestamp> for SystemTime {
+    fn from(moment: Timestamp) -> SystemTime {
+        let seconds = moment.0.timestamp();
+        let distance = Duration::from_secs(seconds.unsigned_abs());
+        let time = if seconds < 0 {
+            SystemTime::UNIX_EPOCH.checked_sub(distance)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(distance)
+        };
+        time.unwrap_or(SystemTime::UNIX_EPOCH)
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.0.to_datetime();
+        let (date, time) = (at.date(), at.time());
+        write!(
+            f,
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+            date.year(),
+            u8::from(date.month()),
+            date.day(),
+            time.hour(),
+            time.minute(),
+            time.second()
+        )
+    }
+}
+
+/// A certificate described for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateDescription {
+    /// The subject's distinguished name, `CN=…, O=…`.
+    pub subject: String,
+    /// The issuer's distinguished name; the subject's own where the certificate is self-signed.
+    pub issuer: String,
+    /// The serial number, `aa:bb:…`.
+    pub serial: String,
+    /// DNS names and IP addresses that the certificate stands for (subject alternative names), in its order.
+    pub names: Vec<String>,
+    /// Not valid before this moment.
+    pub not_before: Timestamp,
+    /// Not valid after this moment.
+    pub not_after: Timestamp,
+    /// Kind and size of the key, such as `ECDSA P-256` or `RSA 2048`.
+    pub key: String,
+    /// SHA-256 of the certificate.
+    pub fingerprint: Sha256Fingerprint,
+    /// SHA-256 of the public key (SubjectPublicKeyInfo); stays the same when the certificate is renewed with its key.
+    pub spki_fingerprint: Sha256Fingerprint,
+}
+
+/// The bytes are no X.509 certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("not an X.509 certificate: {0}")]
+pub struct NotACertificate(String);
+
+/// Describes a certificate in DER.
+///
+/// # Errors
+/// [`NotACertificate`] with what is wrong with the bytes.
+pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
+    let (_, certificate) =
+        X509Certificate::from_der(der).map_err(|error| NotACertificate(error.to_string()))?;
+    Ok(CertificateDescription {
+        subject: certificate.subject().to_string(),
+        issuer: certificate.issuer().to_string(),
+        serial: certificate.raw_serial_as_string(),
+        names: names(&certificate)?,
+        not_before: Timestamp(certificate.validity().not_before),
+        not_after: Timestamp(certificate.validity().not_after),
+        key: key(&certificate),
+        fingerprint: Sha256Fingerprint::of(der),
+        spki_fingerprint: Sha256Fingerprint::of(certificate.public_key().raw),
+    })
+}
+
+fn names(certificate: &X509Certificate<'_>) -> Result<Vec<String>, NotACertificate> {
+    let extension =
+        certificate.subject_alternative_name().map_err(|error| NotACertificate(error.to_string()))?;
+    let Some(extension) = extension else { return Ok(Vec::new()) };
+    Ok(extension
+        .value
+        .general_names
+        .iter()
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            GeneralName::IPAddress(octets) => ip_address(octets).map(|address| address.to_string()),
+            _ => None,
+        })
+        .collect())
+}
+
+fn ip_address(octets: &[u8]) -> Option<IpAddr> {
+    <[u8; 4]>::try_from(octets)
+        .map(IpAddr::from)
+        .or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))
+        .ok()
+}
+
+fn key(certificate: &X509Certificate<'_>) -> String {
+    match certificate.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) => format!("RSA {}", key.key_size()),
+        Ok(PublicKey::EC(point)) => match point.key_size() {
+            // The coordinate of P-521 is 66 bytes long.
+            size @ (256 | 384) => format!("ECDSA P-{size}"),
+            521 | 528 => "ECDSA P-521".to_owned(),
+            size => format!("ECDSA {size}"),
+        },
+        _ => {
+            let algorithm = certificate.public_key().algorithm.algorithm.to_id_string();
+            match algorithm.as_str() {
+                "1.3.101.112" => "Ed25519".to_owned(), // RFC 8410 §3
+                "1.3.101.113" => "Ed448".to_owned(),
+                _ => algorithm,
+            }
+        }
+    }
+}

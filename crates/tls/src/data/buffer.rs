@@ -1,0 +1,197 @@
+//! Where TLS records wait: what came from the socket and is not decrypted yet, what is sealed and not sent yet.
+
+/// The largest record is 18,437 bytes in TLS 1.2 (RFC 5246 §6.2.3), so one always fits.
+const FIRST_READ: usize = 20 * 1024;
+/// One system call brings up to this many bytes once a peer has shown that it sends many.
+const FULL_READ: usize = 256 * 1024;
+
+/// Bytes from the socket, in order. Small until a read fills it, so that a small file costs little memory.
+#[derive(Debug, Default)]
+pub(crate) struct Inbox {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Inbox {
+    /// What has been received and not consumed.
+    pub(crate) fn received(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+    }
+
+    /// The last `n` bytes received.
+    pub(crate) fn newest(&self, n: usize) -> &[u8] {
+        self.bytes.get(self.end.saturating_sub(n).max(self.start)..self.end).unwrap_or_default()
+    }
+
+    pub(crate) fn consume(&mut self, n: usize) {
+        self.start = self.end.min(self.start.saturating_add(n));
+    }
+
+    /// Room for the next read. What is left, at most a part of one record or handshake flight, moves to the front.
+    pub(crate) fn room(&mut self) -> &mut [u8] {
+        let filled = self.end == self.bytes.len();
+        if self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
+            self.start = 0;
+        }
+        if self.bytes.is_empty() {
+            self.bytes = vec![0; FIRST_READ];
+        } else if filled && self.bytes.len() < FULL_READ {
+            let mut larger = vec![0; FULL_READ];
+            copy(self.received(), &mut larger);
+            self.bytes = larger;
+        }
+        self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// `n` bytes were read into the room.
+    pub(crate) fn filled(&mut self, n: usize) {
+        self.end = self.bytes.len().min(self.end.saturating_add(n));
+    }
+
+    /// Gives the memory back if nothing waits in it.
+    pub(crate) fn release(&mut self) {
+        if self.start == self.end {
+            *self = Inbox::default();
+        }
+    }
+}
+
+/// Sealed records on their way to the socket.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Outbox {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// What is to be sent next.
+    pub(crate) fn waiting(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// `n` bytes were sent.
+    pub(crate) fn sent(&mut self, n: usize) {
+        self.start = self.end.min(self.start.saturating_add(n));
+        if self.is_empty() {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Room for `n` more bytes at least.
+    pub(crate) fn room(&mut self, n: usize) -> &mut [u8] {
+        let needed = self.end.saturating_add(n);
+        if self.bytes.len() < needed {
+            self.bytes.resize(needed, 0);
+        }
+        self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// `n` bytes were put into the room.
+    pub(crate) fn filled(&mut self, n: usize) {
+        self.end = self.bytes.len().min(self.end.saturating_add(n));
+    }
+
+    /// Forgets what waits: nobody will read it.
+    pub(crate) fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
+
+    /// Gives the memory back if nothing waits in it.
+    pub(crate) fn release(&mut self) {
+        if self.is_empty() {
+            *self = Outbox::default();
+        }
+    }
+}
+
+/// The end of a record that was longer than its reader's buffer.
+#[derive(Debug, Default)]
+pub(crate) struct Leftover {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Leftover {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Moves as much as fits into `into`; says how much.
+    pub(crate) fn take(&mut self, into: &mut [u8]) -> usize {
+        let waiting = self.bytes.get(self.start..).unwrap_or_default();
+        let taken = copy(waiting, into);
+        self.start += taken;
+        if self.start == self.bytes.len() {
+            self.bytes.clear();
+            self.start = 0;
+        }
+        taken
+    }
+
+    pub(crate) fn release(&mut self) {
+        if self.bytes.is_empty() {
+            *self = Leftover::default();
+        }
+    }
+}
+
+/// Copies what fits; says how much.
+pub(crate) fn copy(from: &[u8], into: &mut [u8]) -> usize {
+    let n = from.len().min(into.len());
+    if let (Some(into), Some(from)) = (into.get_mut(..n), from.get(..n)) {
+        into.copy_from_slice(from);
+    }
+    n
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_inbox_grows_only_after_a_read_that_filled_it() {
+        let mut inbox = Inbox::default();
+        assert_eq!(inbox.room().len(), FIRST_READ);
+        inbox.filled(FIRST_READ);
+        inbox.consume(FIRST_READ - 3);
+        assert_eq!(inbox.room().len(), FULL_READ - 3);
+        assert_eq!(inbox.received().len(), 3);
+        inbox.consume(3);
+        assert_eq!(inbox.room().len(), FULL_READ);
+        inbox.release();
+        assert_eq!(inbox.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn an_inbox_keeps_the_order_of_its_bytes() {
+        let mut inbox = Inbox::default();
+        inbox.room()[..5].copy_from_slice(b"hello");
+        inbox.filled(5);
+        inbox.consume(2);
+        inbox.room()[..3].copy_from_slice(b" yo");
+        inbox.filled(3);
+        assert_eq!(inbox.newest(3), b" yo");
+        assert_eq!(inbox.received(), b"llo yo");
+    }
+
+    #[test]
+    fn a_leftover_is_taken_piece_by_piece() {
+        let mut left = Leftover::default();
+        left.push(b"abcde");
+        let mut two = [0; 2];
+        assert_eq!((left.take(&mut two), &two), (2, b"ab"));
+        let mut all = [0; 9];
+        assert_eq!(left.take(&mut all), 3);
+        assert_eq!(left.take(&mut all), 0);
+    }
+}

@@ -1,0 +1,228 @@
+//! One data connection, clear or TLS: what carries a file or a listing.
+//!
+//! Nothing here blocks, so one value serves both a pump thread (which waits with [`DataStream::wait_ready`]) and async
+//! code (which waits with [`DataStream::ready`]), and may pass from one to the other in the middle of a transfer.
+
+mod buffer;
+mod session;
+mod socket;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::{fs::File, io, sync::Arc, time::Duration};
+
+use tokio::net::TcpStream;
+
+pub use socket::{Breaker, Interest};
+
+pub(crate) use buffer::Inbox;
+pub(crate) use session::{Session, Step};
+pub(crate) use socket::{Arrived, acknowledge, ready, receive, send};
+
+use crate::server::TlsInfo;
+
+/// What [`DataStream::drain`] drops per call at most, so that a peer that never stops cannot hold a thread.
+const DRAIN_STEP: usize = 1024 * 1024;
+
+/// What a read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Received {
+    /// So many bytes of the buffer are filled. Zero only for an empty buffer.
+    Bytes(usize),
+    /// The peer has sent everything: close_notify under TLS, FIN on a clear connection.
+    End,
+    /// TLS ended without that: FIN without close_notify. What came before was delivered.
+    Truncated,
+    /// The connection broke: RST, or the network gave up. What came before was delivered.
+    Lost,
+}
+
+/// A data connection. Dropping it closes the socket without further words.
+#[derive(Debug)]
+pub struct DataStream {
+    socket: Arc<TcpStream>,
+    channel: Channel,
+    write_side: WriteSide,
+}
+
+#[derive(Debug)]
+enum Channel {
+    Clear,
+    Tls { session: Box<Session>, info: TlsInfo },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WriteSide {
+    Open,
+    Shut,
+}
+
+impl DataStream {
+    /// A data connection without TLS (`PROT C`).
+    pub fn clear(socket: TcpStream) -> Self {
+        DataStream { socket: Arc::new(socket), channel: Channel::Clear, write_side: WriteSide::Open }
+    }
+
+    pub(crate) fn tls(socket: TcpStream, session: Box<Session>) -> Self {
+        let info = session.info();
+        DataStream {
+            socket: Arc::new(socket),
+            channel: Channel::Tls { session, info },
+            write_side: WriteSide::Open,
+        }
+    }
+
+    /// What protects this connection; `None` on a clear one.
+    pub fn info(&self) -> Option<TlsInfo> {
+        match &self.channel {
+            Channel::Clear => None,
+            Channel::Tls { info, .. } => Some(*info),
+        }
+    }
+
+    /// Reads into `buf` as much as has arrived. 256 KiB is a good size: one system call fills it.
+    ///
+    /// # Errors
+    /// `WouldBlock` while nothing is there; `InvalidData` for bytes that are not valid TLS of this session; others from the
+    /// socket.
+    pub fn read(&mut self, buf: &mut [u8]) -> io::Result<Received> {
+        if buf.is_empty() {
+            return Ok(Received::Bytes(0));
+        }
+        match &mut self.channel {
+            Channel::Tls { session, .. } => session.read(&self.socket, buf),
+            Channel::Clear => Ok(match receive(&self.socket, buf)? {
+                Arrived::Bytes(n) => Received::Bytes(n),
+                Arrived::Fin => Received::End,
+                Arrived::Lost => Received::Lost,
+            }),
+        }
+    }
+
+    /// Takes up to 64 KiB of `buf` and sends it in one system call as far as the socket has room; the rest waits and goes
+    /// out with the next call or [`flush`](Self::flush). Says how many bytes of `buf` were taken.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing was taken because earlier bytes still wait; others when the connection is gone.
+    pub fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match &mut self.channel {
+            Channel::Tls { session, .. } => session.write(&self.socket, buf, false),
+            Channel::Clear => send(&self.socket, buf),
+        }
+    }
+
+    /// As [`write`](Self::write) for the last bytes of the transfer: when all of `buf` is taken, close_notify goes out in
+    /// the same system call. [`finish`](Self::finish) is still to be called. An empty `buf` is allowed.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn write_last(&mut self, buf: &[u8]) -> io::Result<usize> {
+        match &mut self.channel {
+            Channel::Tls { session, .. } => session.write(&self.socket, buf, true),
+            Channel::Clear if buf.is_empty() => Ok(0),
+            Channel::Clear => send(&self.socket, buf),
+        }
+    }
+
+    /// Sends what waits.
+    ///
+    /// # Errors
+    /// `WouldBlock` while something still waits: call again when the socket is writable.
+    pub fn flush(&mut self) -> io::Result<()> {
+        match &mut self.channel {
+            Channel::Tls { session, .. } => session.flush(&self.socket),
+            Channel::Clear => Ok(()),
+        }
+    }
+
+    /// Says that everything was sent: close_notify (once), then what waits, then FIN. Afterwards the buffers are given back
+    /// and only [`read`](Self::read) and [`drain`](Self::drain) make sense.
+    ///
+    /// # Errors
+    /// `WouldBlock` while something still waits: call again when the socket is writable.
+    pub fn finish(&mut self) -> io::Result<()> {
+        if self.write_side == WriteSide::Shut {
+            return Ok(());
+        }
+        if let Channel::Tls { session, .. } = &mut self.channel {
+            session.close()?;
+            session.flush(&self.socket)?;
+            session.release();
+        }
+        socket::shut_write_side(&self.socket)?;
+        self.write_side = WriteSide::Shut;
+        Ok(())
+    }
+
+    /// After [`finish`](Self::finish): drops what the peer still sends until it has ended too, so that closing sends no RST
+    /// that would take the tail of the transfer away from it. True at the peer's end, false when there was so much that
+    /// the caller should look around before calling again.
+    ///
+    /// # Errors
+    /// `WouldBlock` while the peer is silent. The caller bounds the time.
+    pub fn drain(&mut self) -> io::Result<bool> {
+        let mut scratch = [0; 16 * 1024];
+        let mut dropped = 0;
+        while dropped < DRAIN_STEP {
+            match self.read(&mut scratch) {
+                Ok(Received::Bytes(n)) => dropped += n,
+                Ok(Received::End | Received::Truncated | Received::Lost) => return Ok(true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
+                Err(_) => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
+    /// Sends up to `len` bytes of `file` from `offset` on without copying them through this process, and says how many; 0
+    /// at the end of the file. Clear connections only.
+    ///
+    /// # Errors
+    /// `Unsupported` under TLS; `WouldBlock` while the socket is full; others from sendfile(2).
+    pub fn send_file(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize> {
+        match &self.channel {
+            Channel::Tls { .. } => Err(io::ErrorKind::Unsupported.into()),
+            Channel::Clear => {
+                let mut position = offset;
+                Ok(rustix::io::retry_on_intr(|| {
+                    rustix::fs::sendfile(&*self.socket, file, Some(&mut position), len)
+                })?)
+            }
+        }
+    }
+
+    /// Blocks this thread until the socket is ready; false when `timeout` has passed. `None` waits without end, but
+    /// [`Breaker::cut`] wakes it.
+    ///
+    /// # Errors
+    /// From poll(2).
+    pub fn wait_ready(&self, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+        socket::wait(&self.socket, interest, timeout)
+    }
+
+    /// Waits until the socket is ready. Exact even after a pump thread has used the socket.
+    ///
+    /// # Errors
+    /// From the runtime, when it is shutting down, or from poll(2).
+    pub async fn ready(&self, interest: Interest) -> io::Result<()> {
+        ready(&self.socket, interest).await
+    }
+
+    /// What cuts this connection from any thread.
+    pub fn breaker(&self) -> Breaker {
+        Breaker::new(&self.socket)
+    }
+
+    /// Closes with RST, so that the client cannot take the part of a failed download for the whole.
+    pub fn reset(self) {
+        // Where the option cannot be set the connection is gone, which tells the client as much.
+        let _ = rustix::net::sockopt::set_socket_linger(&*self.socket, Some(Duration::ZERO));
+    }
+
+    /// Gives the buffers back as far as nothing waits in them; they return when bytes flow. For transfers that stall.
+    pub fn release_buffers(&mut self) {
+        if let Channel::Tls { session, .. } = &mut self.channel {
+            session.release();
+        }
+    }
+}

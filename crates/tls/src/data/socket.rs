@@ -1,0 +1,126 @@
+//! System calls on a data connection's socket: never blocking, no matter who calls.
+
+use std::{
+    io,
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::{Errno, retry_on_intr},
+    net::{RecvFlags, SendFlags, Shutdown},
+};
+use tokio::net::TcpStream;
+
+/// What a socket is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Interest {
+    /// Bytes, the peer's end, or an error.
+    Readable,
+    /// Room to send, or an error.
+    Writable,
+}
+
+/// What one receive brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    Bytes(usize),
+    /// The peer has sent its FIN.
+    Fin,
+    /// The connection is gone: RST, or the network gave up.
+    Lost,
+}
+
+/// Cuts a data connection from any thread: both directions end at once, and whoever waits for it wakes up.
+///
+/// Holds no socket open; after the connection is dropped it does nothing.
+#[derive(Debug, Clone)]
+pub struct Breaker(pub(super) Weak<TcpStream>);
+
+impl Breaker {
+    /// Shuts both directions down. Reads then see the peer's end, which is never a clean one under TLS, and writes fail.
+    pub fn cut(&self) {
+        if let Some(socket) = self.0.upgrade() {
+            // An error means that the connection is down already.
+            let _ = rustix::net::shutdown(&*socket, Shutdown::Both);
+        }
+    }
+}
+
+impl Breaker {
+    pub(super) fn new(socket: &Arc<TcpStream>) -> Self {
+        Breaker(Arc::downgrade(socket))
+    }
+}
+
+pub(crate) fn receive(socket: &TcpStream, into: &mut [u8]) -> io::Result<Arrived> {
+    match retry_on_intr(|| rustix::net::recv(socket, &mut *into, RecvFlags::DONTWAIT)) {
+        Ok((_, 0)) => Ok(Arrived::Fin),
+        Ok((_, n)) => Ok(Arrived::Bytes(n)),
+        Err(Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED | Errno::TIMEDOUT) => Ok(Arrived::Lost),
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(crate) fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    Ok(retry_on_intr(|| rustix::net::send(socket, bytes, flags))?)
+}
+
+/// Acknowledges at once what has arrived, instead of waiting for bytes to send along (tcp(7), `TCP_QUICKACK`).
+pub(crate) fn acknowledge(socket: &TcpStream) {
+    // Only speed is lost where the option is not known.
+    let _ = rustix::net::sockopt::set_tcp_quickack(socket, true);
+}
+
+/// Says that nothing more will be sent (FIN). A connection that is gone already is no error.
+pub(crate) fn shut_write_side(socket: &TcpStream) -> io::Result<()> {
+    match rustix::net::shutdown(socket, Shutdown::Write) {
+        Ok(()) | Err(Errno::NOTCONN) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits with poll(2), for threads that may block. False when the time is up.
+pub(crate) fn wait(socket: &TcpStream, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+    let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let wanted = match interest {
+        Interest::Readable => PollFlags::IN | PollFlags::RDHUP,
+        Interest::Writable => PollFlags::OUT,
+    };
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        // A time-out too long for the kernel's type is none.
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut [PollFd::new(socket, wanted)], left.as_ref()) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Waits for the event loop, for async code.
+///
+/// The socket is also used by raw system calls that tokio does not see, so tokio may remember a readiness that is long
+/// gone. The kernel is asked first; where it says no, that memory is cleared. An event that arrives in between is not
+/// lost: tokio clears only the readiness it had when it was asked.
+pub(crate) async fn ready(socket: &TcpStream, interest: Interest) -> io::Result<()> {
+    let tokio_interest = match interest {
+        Interest::Readable => tokio::io::Interest::READABLE,
+        Interest::Writable => tokio::io::Interest::WRITABLE,
+    };
+    let ask = || match wait(socket, interest, Some(Duration::ZERO)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(error) => Err(error),
+    };
+    loop {
+        socket.ready(tokio_interest).await?;
+        match socket.try_io(tokio_interest, ask) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            outcome => return outcome,
+        }
+    }
+}

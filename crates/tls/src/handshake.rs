@@ -1,0 +1,181 @@
+//! How a data connection is secured, and what can go wrong on the way.
+
+use std::{io, sync::Arc};
+
+use rustls::{
+    AlertDescription, HandshakeKind, InvalidMessage, ServerConfig,
+    server::{Acceptor, ClientHello, UnbufferedServerConnection},
+};
+use thiserror::Error;
+use tokio::net::TcpStream;
+
+use crate::data::{Arrived, DataStream, Inbox, Interest, Session, Step, acknowledge, ready, receive, send};
+
+/// Why a connection could not be secured.
+#[derive(Debug, Error)]
+pub enum HandshakeError {
+    /// FIN or RST before the handshake was complete.
+    #[error("the client closed the connection during the TLS handshake")]
+    Closed,
+    /// The first bytes are no TLS record, for instance a plain FTP or HTTP client.
+    #[error("the client does not speak TLS on this connection")]
+    NotTls,
+    /// Only names of other protocols were offered by ALPN.
+    #[error("the client offered other application protocols than ftp (ALPN)")]
+    ForeignProtocol,
+    /// The client refused with an alert, most often because it does not trust the certificate.
+    #[error("the client refused the TLS handshake: {0:?}")]
+    Refused(AlertDescription),
+    /// Anything else that TLS does not allow.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(rustls::Error),
+    /// The socket failed.
+    #[error("the connection failed during the TLS handshake: {0}")]
+    Io(io::Error),
+}
+
+impl From<rustls::Error> for HandshakeError {
+    fn from(error: rustls::Error) -> Self {
+        match error {
+            rustls::Error::AlertReceived(alert) => HandshakeError::Refused(alert),
+            rustls::Error::NoApplicationProtocol => HandshakeError::ForeignProtocol,
+            rustls::Error::InvalidMessage(
+                InvalidMessage::InvalidContentType
+                | InvalidMessage::UnknownProtocolVersion
+                | InvalidMessage::InvalidEmptyPayload,
+            ) => HandshakeError::NotTls,
+            other => HandshakeError::Tls(other),
+        }
+    }
+}
+
+impl From<io::Error> for HandshakeError {
+    fn from(error: io::Error) -> Self {
+        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return tls.clone().into();
+        }
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted => HandshakeError::Closed,
+            _ => HandshakeError::Io(error),
+        }
+    }
+}
+
+impl HandshakeError {
+    /// Whether the client does not trust the server's certificate.
+    pub fn is_untrusted_certificate(&self) -> bool {
+        matches!(
+            self,
+            HandshakeError::Refused(
+                AlertDescription::BadCertificate
+                    | AlertDescription::CertificateExpired
+                    | AlertDescription::CertificateUnknown
+                    | AlertDescription::UnknownCA
+            )
+        )
+    }
+}
+
+/// Secures `socket` with what `configure` makes of the ClientHello. `settle` is told the kind of the handshake after
+/// every step, always before the next message of the client is processed.
+pub(crate) async fn accept(
+    socket: TcpStream,
+    configure: impl FnOnce(&ClientHello<'_>) -> Arc<ServerConfig>,
+    settle: impl Fn(Option<HandshakeKind>),
+) -> Result<DataStream, HandshakeError> {
+    let mut inbox = Inbox::default();
+    let config = read_client_hello(&socket, &mut inbox, configure).await?;
+    // The ClientHello is still in the inbox: rustls reads it once more under its configuration.
+    let mut session = Box::new(Session::new(UnbufferedServerConnection::new(config)?, inbox));
+    loop {
+        let step = session.handshake_step();
+        settle(session.handshake_kind());
+        match step {
+            Ok(Step::Queued) => {}
+            Ok(Step::Blocked) => {
+                flush(&socket, &mut session).await?;
+                fill(&socket, &mut session).await?;
+            }
+            Ok(Step::Idle | Step::Opened(_) | Step::PeerClosed) if session.is_handshaking() => {
+                return Err(rustls::Error::HandshakeNotComplete.into());
+            }
+            // The client may have sent its data and even its close_notify along with its Finished.
+            Ok(Step::Idle | Step::Opened(_) | Step::PeerClosed) => break,
+            Err(error) => {
+                session.flush_quietly(&socket);
+                return Err(error.into());
+            }
+        }
+    }
+    if !session.has_outgoing() {
+        // The client spoke last. Without TCP_NODELAY it holds its first data back until we acknowledge, and we would
+        // for 40 ms: too long for each of many small files.
+        acknowledge(&socket);
+    }
+    // Our last messages: tickets, in TLS 1.2 the Finished. The client may be gone already with all it had to say sent.
+    session.flush_quietly(&socket);
+    Ok(DataStream::tls(socket, session))
+}
+
+async fn read_client_hello(
+    socket: &TcpStream,
+    inbox: &mut Inbox,
+    configure: impl FnOnce(&ClientHello<'_>) -> Arc<ServerConfig>,
+) -> Result<Arc<ServerConfig>, HandshakeError> {
+    let mut acceptor = Acceptor::default();
+    loop {
+        let n = match receive(socket, inbox.room()) {
+            Ok(Arrived::Bytes(n)) => n,
+            Ok(Arrived::Fin | Arrived::Lost) => return Err(HandshakeError::Closed),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready(socket, Interest::Readable).await?;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        inbox.filled(n);
+        let mut fresh = inbox.newest(n);
+        while !fresh.is_empty() {
+            acceptor.read_tls(&mut fresh)?;
+            match acceptor.accept() {
+                Ok(Some(accepted)) => return Ok(configure(&accepted.client_hello())),
+                Ok(None) => {}
+                Err((error, mut alert)) => {
+                    let mut bytes = Vec::new();
+                    alert.write_all(&mut bytes)?;
+                    // The client learns why if the socket has room, which an untouched one has.
+                    let _ = send(socket, &bytes);
+                    return Err(error.into());
+                }
+            }
+        }
+    }
+}
+
+async fn flush(socket: &TcpStream, session: &mut Session) -> Result<(), HandshakeError> {
+    loop {
+        match session.flush(socket) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready(socket, Interest::Writable).await?
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn fill(socket: &TcpStream, session: &mut Session) -> Result<(), HandshakeError> {
+    loop {
+        match session.receive(socket) {
+            Ok(Arrived::Bytes(_)) => return Ok(()),
+            Ok(Arrived::Fin | Arrived::Lost) => return Err(HandshakeError::Closed),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready(socket, Interest::Readable).await?
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
