@@ -1,0 +1,104 @@
+//! Who may log in, and what is theirs?
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::backend::Backend;
+use crate::password::{Cost, Credential};
+use crate::path::VirtualPath;
+use crate::permission::Permissions;
+
+/// One user as configured. Never changed while in use: a reload makes new ones.
+pub struct Account {
+    /// The name that logs in, that owns unfinished uploads and that logs show.
+    pub name: String,
+    /// What proves that a client is this user.
+    pub credential: Credential,
+    /// The store whose root is this user's `/`.
+    pub home: Arc<dyn Backend>,
+    /// What the user may do where no folder says otherwise.
+    pub permissions: Permissions,
+    /// Whether file bytes may travel unprotected where no folder says otherwise.
+    pub clear_data: bool,
+    /// Rules for single folders and all beneath them; the longest matching one decides alone.
+    pub folders: Vec<Folder>,
+    /// Many people use this account (anonymous): one session learns and takes nothing from another.
+    pub shared: bool,
+}
+
+/// The rule for a folder and all beneath it.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// Where the rule begins to hold.
+    pub path: VirtualPath,
+    /// What the user may do there, instead of (not beside) what holds above.
+    pub permissions: Permissions,
+    /// Whether file bytes may travel unprotected there.
+    pub clear_data: bool,
+}
+
+impl Account {
+    /// An account with all permissions, protected data only, and no folder rules: the base to build others from.
+    pub fn new(name: impl Into<String>, credential: Credential, home: Arc<dyn Backend>) -> Account {
+        Account {
+            name: name.into(),
+            credential,
+            home,
+            permissions: Permissions::ALL,
+            clear_data: false,
+            folders: Vec::new(),
+            shared: false,
+        }
+    }
+
+    /// The folder rule that holds at `path`: the longest that contains it.
+    pub fn rule(&self, path: &VirtualPath) -> Option<&Folder> {
+        let matching = self.folders.iter().filter(|folder| path.starts_with(&folder.path));
+        matching.max_by_key(|folder| folder.path.as_bytes().len())
+    }
+
+    /// The same account with nothing granted outside `folders`.
+    #[must_use]
+    pub fn confined_to(&self, folders: &[VirtualPath]) -> Account {
+        let rule_at = |path: &VirtualPath| {
+            let folder = self.rule(path);
+            Folder {
+                path: path.clone(),
+                permissions: folder.map_or(self.permissions, |folder| folder.permissions),
+                clear_data: folder.map_or(self.clear_data, |folder| folder.clear_data),
+            }
+        };
+        let beneath = |folder: &&Folder| folders.iter().any(|granted| folder.path.starts_with(granted));
+        Account {
+            name: self.name.clone(),
+            credential: self.credential.clone(),
+            home: Arc::clone(&self.home),
+            permissions: Permissions::NONE,
+            clear_data: false,
+            folders: folders
+                .iter()
+                .map(rule_at)
+                .chain(self.folders.iter().filter(beneath).cloned())
+                .collect(),
+            shared: self.shared,
+        }
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Account").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Where accounts are looked up.
+pub trait Accounts: Send + Sync {
+    /// The account of this exact name.
+    fn find(&self, name: &str) -> Option<Arc<Account>>;
+
+    /// What a login under an unknown name must cost, so that it takes as long as one under a known name: the cost
+    /// of the hashes in this collection.
+    fn decoy_cost(&self) -> Cost {
+        Cost::RECOMMENDED
+    }
+}

@@ -1,0 +1,181 @@
+//! What must a store be able to do? The seam between the domain and the places where bytes rest.
+//!
+//! A back end is handed [`Located`] values only. Those come from a [`Permit`](crate::policy::Permit), and permits
+//! come from the policy alone: whoever can call a method here was authorised to.
+
+use std::fs::File;
+
+pub use crate::error::{Error, ErrorKind, Result};
+pub use crate::mounts::Located;
+pub use crate::partial::{PartialIndex, PartialRecord};
+use crate::path::Name;
+pub use crate::policy::{Delete, List, Mkdir, Read, Rename, RenameTo, Replacing, Resume, Stat, Write};
+
+/// A store: one tree of files. Calls block; run them off event threads.
+///
+/// Where a user has an unfinished upload of a name it rests beside the complete file, invisible in listings (but see
+/// [`Backend::list`]), until it is published over it whole or dropped.
+pub trait Backend: Send + Sync {
+    /// The optional abilities of this store.
+    fn capabilities(&self) -> Capabilities;
+
+    /// What is there. Symbolic links are followed, beneath the root only; one that leads nowhere or out is
+    /// [`Kind::Link`].
+    fn stat(&self, at: &Located<Stat>) -> Result<Metadata>;
+
+    /// The entries of a folder in no order, streamed. Unfinished uploads are left out, or, where the store is so
+    /// configured, those of `owner` appear under their final names.
+    fn list(&self, at: &Located<List>, owner: &str) -> Result<Listing>;
+
+    /// Opens a complete regular file.
+    fn open(&self, at: &Located<Read>) -> Result<Box<dyn ReadFile>>;
+
+    /// Begins or continues an upload. Nothing that exists is changed before the first byte is written.
+    fn create(&self, at: &Located<Write>, owner: &str, start: Start) -> Result<Box<dyn WriteFile>>;
+
+    /// The unfinished upload that `owner` has of this name.
+    fn partial(&self, at: &Located<Resume>, owner: &str) -> Result<Option<Metadata>>;
+
+    /// Drops the unfinished upload that `owner` has of this name; whether there was one.
+    /// [`ErrorKind::Busy`] while it is being written.
+    fn drop_partial(&self, at: &Located<Resume>, owner: &str) -> Result<bool>;
+
+    /// Makes a folder.
+    fn make_directory(&self, at: &Located<Mkdir>) -> Result<()>;
+
+    /// Removes an empty folder. Unfinished uploads that nobody is writing do not count, and go with it.
+    fn remove_directory(&self, at: &Located<Delete>) -> Result<()>;
+
+    /// Removes a file; of a symbolic link, the link.
+    fn remove_file(&self, at: &Located<Delete>) -> Result<()>;
+
+    /// Gives a file or folder another name. A file at the target is replaced where `to` permits it; a folder never.
+    fn rename(&self, from: &Located<Rename>, to: &Located<RenameTo>) -> Result<()>;
+}
+
+/// How an upload begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With nothing. An unfinished upload of the same owner and name is dropped at the first byte.
+    Anew,
+    /// Where this owner's unfinished upload stopped.
+    Continue,
+    /// With the first bytes of the complete file, which itself stays as it is until the upload is published.
+    CopyOf {
+        /// How many bytes are kept.
+        first: u64,
+    },
+    /// At the end of the complete file, in place.
+    InPlace,
+}
+
+/// A file being downloaded.
+pub trait ReadFile: Send {
+    /// Its length in bytes when it was opened.
+    fn length(&self) -> u64;
+
+    /// Reads at `offset`; 0 at the end.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
+
+    /// The open file, where the store has one (for `sendfile`).
+    fn as_file(&self) -> Option<&File> {
+        None
+    }
+}
+
+/// A file being uploaded. Dropped without one of the three endings it is left
+/// as a crash would leave it: never visible under its name, resumable if its bytes can be trusted.
+pub trait WriteFile: Send {
+    /// Appends all of `bytes`. After an error nothing more may be written, and publishing fails.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// How long the file would be if it were published now.
+    fn position(&self) -> u64;
+
+    /// Makes the bytes appear under the final name, whole, and, as the store is configured, durably.
+    fn publish(self: Box<Self>) -> Result<Metadata>;
+
+    /// Ends an incomplete upload: keeps what can be resumed, and gives up what cannot be trusted.
+    ///
+    /// Over a complete file even an upload of no bytes is kept: the client must not take the complete file's length
+    /// for the place to go on at.
+    fn keep(self: Box<Self>) -> Result<()>;
+
+    /// Ends an upload that never began: everything is as it was before [`Backend::create`].
+    fn discard(self: Box<Self>) -> Result<()>;
+}
+
+/// The entries of a folder.
+pub type Listing = Box<dyn Iterator<Item = Result<Entry>> + Send>;
+
+/// One entry of a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub name: Name,
+    /// What it is.
+    pub metadata: Metadata,
+}
+
+/// What is known about a file or folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// What kind of thing it is.
+    pub kind: Kind,
+    /// Length in bytes.
+    pub size: u64,
+    /// Last change of the contents: seconds since 1970 (UTC), and nanoseconds.
+    pub modified: (i64, u32),
+    /// Unix permission bits, where the store has them.
+    pub mode: Option<u32>,
+    /// Number of hard links.
+    pub links: u64,
+    /// What tells this file from every other of the same store: device and inode, where there are such.
+    pub unique: Option<(u64, u64)>,
+}
+
+/// What kind of thing an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Directory,
+    /// A symbolic link that leads nowhere or out of the root.
+    Link,
+    /// A FIFO, device or socket; never opened.
+    Special,
+}
+
+/// An ability that not every store has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Capability {
+    /// Complete files can be extended in place ([`Start::InPlace`]).
+    Append,
+    /// Unfinished uploads are kept and can go on ([`Start::Continue`]).
+    Resume,
+    /// Files and folders can be renamed.
+    Rename,
+}
+
+/// A set of abilities.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Capabilities(u8);
+
+impl Capabilities {
+    /// The set of these.
+    pub const fn of(mut abilities: &[Capability]) -> Capabilities {
+        let mut bits = 0;
+        while let [first, rest @ ..] = abilities {
+            bits |= 1 << *first as u8;
+            abilities = rest;
+        }
+        Capabilities(bits)
+    }
+
+    /// Whether the store can do this.
+    pub const fn has(self, ability: Capability) -> bool {
+        self.0 & (1 << ability as u8) != 0
+    }
+}

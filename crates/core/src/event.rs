@@ -1,0 +1,211 @@
+//! What happened? Logs, metrics and audits subscribe; nobody calls them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::ErrorKind;
+use crate::login::LoginError;
+use crate::path::VirtualPath;
+
+/// Tells one session from all others of this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(pub u64);
+
+/// Where a session comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Which session.
+    pub id: SessionId,
+    /// The peer's address.
+    pub peer: SocketAddr,
+    /// What it speaks; for logs only, nothing may depend on it.
+    pub protocol: &'static str,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A client connected.
+    Connected {
+        /// Who.
+        origin: Origin,
+    },
+    /// A client was turned away before it could say anything.
+    ConnectionRefused {
+        /// Whence.
+        peer: SocketAddr,
+        /// Why, in words.
+        why: String,
+    },
+    /// Somebody tried to log in.
+    Login {
+        /// Who.
+        origin: Origin,
+        /// The name that was given; escape it before it is shown.
+        user: String,
+        /// Whether it worked, or why not.
+        outcome: Result<(), LoginError>,
+    },
+    /// A transfer ended. Every upload and download that began gives exactly one of these.
+    TransferFinished(TransferFinished),
+    /// Something in the tree changed other than by an upload.
+    FileChanged {
+        /// Who.
+        origin: Origin,
+        /// The account.
+        user: String,
+        /// What.
+        change: Change,
+    },
+    /// A session that was logged in is over.
+    SessionEnded {
+        /// Who.
+        origin: Origin,
+        /// The account.
+        user: String,
+        /// How long it lasted.
+        lasted: Duration,
+    },
+}
+
+/// How a transfer went.
+#[derive(Clone, Debug)]
+pub struct TransferFinished {
+    /// Who.
+    pub origin: Origin,
+    /// The account.
+    pub user: String,
+    /// Which way the bytes went.
+    pub direction: Direction,
+    /// The file, as the user names it.
+    pub path: VirtualPath,
+    /// File bytes that moved in this transfer (not those a resume found already there).
+    pub bytes: u64,
+    /// From opening the file to the end of the transfer.
+    pub lasted: Duration,
+    /// What protected the data connection.
+    pub protection: Protection,
+    /// Whether all of it arrived and is safe.
+    pub outcome: Outcome,
+}
+
+/// Which way file bytes move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// To the server.
+    Upload,
+    /// To the client.
+    Download,
+}
+
+/// What protected the bytes of a transfer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Nothing (also where no data connection came about).
+    Clear,
+    /// TLS.
+    Tls {
+        /// Which version.
+        version: &'static str,
+        /// Whether an earlier session was resumed.
+        resumed: bool,
+    },
+}
+
+/// How a transfer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Whole: an upload is published and as durable as configured, a download was read to its end.
+    Complete,
+    /// Not whole.
+    Incomplete(Incomplete),
+}
+
+/// Why a transfer did not end well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Incomplete {
+    /// The data connection broke, or never came about.
+    ConnectionLost,
+    /// It ended without the close_notify that tells an end from a cut.
+    Truncated,
+    /// No byte moved for too long.
+    Stalled,
+    /// The client asked to stop, or went away.
+    Aborted,
+    /// A newer upload of the same user and name took over.
+    TakenOver,
+    /// The server is going down.
+    ShutDown,
+    /// The data connection was refused; why, in words.
+    Refused(&'static str),
+    /// The store failed.
+    Storage(ErrorKind),
+}
+
+/// A change of the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A file was removed, or an unfinished upload.
+    Deleted(VirtualPath),
+    /// A file or folder got another name.
+    Renamed {
+        /// The old one.
+        from: VirtualPath,
+        /// The new one.
+        to: VirtualPath,
+    },
+    /// A folder was made.
+    MadeDirectory(VirtualPath),
+    /// A folder was removed.
+    RemovedDirectory(VirtualPath),
+}
+
+impl fmt::Display for Incomplete {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Incomplete::ConnectionLost => f.write_str("the data connection was lost"),
+            Incomplete::Truncated => f.write_str("the data connection ended without close_notify"),
+            Incomplete::Stalled => f.write_str("no data moved for too long"),
+            Incomplete::Aborted => f.write_str("stopped by the client"),
+            Incomplete::TakenOver => f.write_str("taken over by a newer upload"),
+            Incomplete::ShutDown => f.write_str("the server is going down"),
+            Incomplete::Refused(why) => write!(f, "the data connection was refused: {why}"),
+            Incomplete::Storage(kind) => write!(f, "storage: {kind}"),
+        }
+    }
+}
+
+/// Whoever wants to know. Called on the thread where it happened: hand over and return.
+pub trait Subscriber: Send + Sync {
+    /// Something happened.
+    fn event(&self, event: &Event);
+}
+
+/// All who want to know.
+#[derive(Clone, Default)]
+pub struct Events {
+    subscribers: Arc<[Arc<dyn Subscriber>]>,
+}
+
+impl Events {
+    /// These subscribers, told in this order.
+    pub fn new(subscribers: impl IntoIterator<Item = Arc<dyn Subscriber>>) -> Events {
+        Events { subscribers: subscribers.into_iter().collect() }
+    }
+
+    /// Tells everybody.
+    pub fn emit(&self, event: &Event) {
+        for subscriber in self.subscribers.iter() {
+            subscriber.event(event);
+        }
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Events").field("subscribers", &self.subscribers.len()).finish()
+    }
+}

@@ -1,0 +1,121 @@
+//! Is this client that user? One check for all protocols, bounded in work and alike for users who do not exist.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use crate::account::{Account, Accounts};
+use crate::password::{self, Credential, MAX_PASSWORD};
+
+/// How long a login waits for a free hashing slot. Shorter than any client's patience: under a flood of logins a
+/// quick "try again later" serves everybody better than a queue.
+pub const QUEUE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Why a login failed. Peers are told [`Refused`](LoginError::Refused) in the same words whatever is inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginError {
+    /// Not this user with this password. The reason is for the log alone.
+    Refused(Why),
+    /// Too many logins at once. Retry later.
+    Overloaded,
+}
+
+/// What was wrong with a login.
+//
+// SECURITY: for logs. A peer that learned it could tell which users exist.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// No such account.
+    UnknownUser,
+    /// The password is wrong.
+    WrongPassword,
+    /// The password is longer than [`MAX_PASSWORD`]; nothing was hashed.
+    PasswordTooLong,
+}
+
+impl Why {
+    /// The reason in words, for the log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Why::UnknownUser => "unknown user",
+            Why::WrongPassword => "wrong password",
+            Why::PasswordTooLong => "password too long",
+        }
+    }
+}
+
+impl std::error::Error for LoginError {}
+
+impl fmt::Display for LoginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LoginError::Refused(_) => "login incorrect",
+            LoginError::Overloaded => "too many logins at once, try again later",
+        })
+    }
+}
+
+/// Checks passwords, a few at a time.
+pub struct Authenticator {
+    accounts: Arc<dyn Accounts>,
+    /// Each running hash holds one: memory and processor time stay bounded, and other sessions served.
+    slots: Arc<Semaphore>,
+}
+
+impl Authenticator {
+    /// Checks against `accounts`, at most `slots` hashes at a time (as many as there are cores is right).
+    pub fn new(accounts: Arc<dyn Accounts>, slots: usize) -> Authenticator {
+        Authenticator { accounts, slots: Arc::new(Semaphore::new(slots.max(1))) }
+    }
+
+    /// Logs a user in, or says why not.
+    ///
+    /// An unknown user costs the same work and gives the same answer as a wrong password.
+    pub async fn authenticate(&self, user: &str, password: &[u8]) -> Result<Arc<Account>, LoginError> {
+        // SECURITY: before any hashing, and for every user alike.
+        if password.len() > MAX_PASSWORD {
+            return Err(LoginError::Refused(Why::PasswordTooLong));
+        }
+        let account = self.accounts.find(user);
+        let known_hash = match &account {
+            Some(account) => match &account.credential {
+                Credential::Anyone => return Ok(Arc::clone(account)),
+                Credential::Argon2(hash) => Some(hash.clone()),
+            },
+            None => None,
+        };
+        let decoy_cost = self.accounts.decoy_cost();
+        let password = Zeroizing::new(password.to_vec());
+        let slot = tokio::time::timeout(QUEUE_DEADLINE, Arc::clone(&self.slots).acquire_owned());
+        let Ok(Ok(slot)) = slot.await else { return Err(LoginError::Overloaded) };
+        let check = move || {
+            // The slot is held by the work, not by whoever awaits it: a client that hangs up frees nothing early.
+            let _slot = slot;
+            match known_hash {
+                Some(hash) => hash.verify(&password),
+                None => {
+                    password::verify_decoy(&password, decoy_cost);
+                    false
+                }
+            }
+        };
+        let matches = tokio::task::spawn_blocking(check).await.unwrap_or(false);
+        match account {
+            Some(account) if matches => Ok(account),
+            Some(_) => Err(LoginError::Refused(Why::WrongPassword)),
+            None => Err(LoginError::Refused(Why::UnknownUser)),
+        }
+    }
+}
+
+impl fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Authenticator").field("free_slots", &self.slots.available_permits()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! Logins that must fail alike.
+
+use super::*;
+use crate::backend::{self, Backend, Located};
+use crate::password::{Cost, PasswordHash};
+
+const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
+
+/// A store that is never asked anything.
+struct Nowhere;
+
+type Refusal<T> = crate::error::Result<T>;
+
+impl Backend for Nowhere {
+    fn capabilities(&self) -> backend::Capabilities {
+        backend::Capabilities::default()
+    }
+    fn stat(&self, _: &Located<backend::Stat>) -> Refusal<backend::Metadata> {
+        unreachable!()
+    }
+    fn list(&self, _: &Located<backend::List>, _: &str) -> Refusal<backend::Listing> {
+        unreachable!()
+    }
+    fn open(&self, _: &Located<backend::Read>) -> Refusal<Box<dyn backend::ReadFile>> {
+        unreachable!()
+    }
+    fn create(
+        &self,
+        _: &Located<backend::Write>,
+        _: &str,
+        _: backend::Start,
+    ) -> Refusal<Box<dyn backend::WriteFile>> {
+        unreachable!()
+    }
+    fn partial(&self, _: &Located<backend::Resume>, _: &str) -> Refusal<Option<backend::Metadata>> {
+        unreachable!()
+    }
+    fn drop_partial(&self, _: &Located<backend::Resume>, _: &str) -> Refusal<bool> {
+        unreachable!()
+    }
+    fn make_directory(&self, _: &Located<backend::Mkdir>) -> Refusal<()> {
+        unreachable!()
+    }
+    fn remove_directory(&self, _: &Located<backend::Delete>) -> Refusal<()> {
+        unreachable!()
+    }
+    fn remove_file(&self, _: &Located<backend::Delete>) -> Refusal<()> {
+        unreachable!()
+    }
+    fn rename(&self, _: &Located<backend::Rename>, _: &Located<backend::RenameTo>) -> Refusal<()> {
+        unreachable!()
+    }
+}
+
+struct Two;
+
+impl Accounts for Two {
+    fn find(&self, name: &str) -> Option<Arc<Account>> {
+        let credential = match name {
+            "alice" => {
+                let hash = password::hash_with(b"secret", CHEAP).unwrap();
+                Credential::Argon2(PasswordHash::parse(&hash).unwrap())
+            }
+            "anonymous" => Credential::Anyone,
+            _ => return None,
+        };
+        Some(Arc::new(Account::new(name, credential, Arc::new(Nowhere))))
+    }
+
+    fn decoy_cost(&self) -> Cost {
+        CHEAP
+    }
+}
+
+#[tokio::test]
+async fn only_the_right_password_logs_in() {
+    let authenticator = Authenticator::new(Arc::new(Two), 1);
+    assert_eq!(authenticator.authenticate("alice", b"secret").await.unwrap().name, "alice");
+    assert_eq!(authenticator.authenticate("anonymous", b"me@example.org").await.unwrap().name, "anonymous");
+    let long = [b'x'; MAX_PASSWORD + 1];
+    for (user, password, why) in [
+        ("alice", b"wrong".as_slice(), Why::WrongPassword),
+        ("alice", b"", Why::WrongPassword),
+        ("alice", &long, Why::PasswordTooLong),
+        ("bob", b"secret", Why::UnknownUser),
+        ("bob", &long, Why::PasswordTooLong),
+        ("anonymous", &long, Why::PasswordTooLong),
+    ] {
+        let error = authenticator.authenticate(user, password).await.unwrap_err();
+        assert_eq!(error, LoginError::Refused(why));
+        assert_eq!(error.to_string(), "login incorrect");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_does_not_queue_for_ever() {
+    let authenticator = Authenticator::new(Arc::new(Two), 1);
+    let _busy = Arc::clone(&authenticator.slots).acquire_owned().await.unwrap();
+    assert_eq!(authenticator.authenticate("alice", b"secret").await.unwrap_err(), LoginError::Overloaded);
+    assert_eq!(authenticator.authenticate("bob", b"secret").await.unwrap_err(), LoginError::Overloaded);
+}

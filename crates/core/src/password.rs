@@ -1,0 +1,201 @@
+//! How are passwords kept and checked? Argon2id (RFC 9106) as PHC strings.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
+use argon2::{Algorithm, Argon2, Params, Version};
+
+/// Longest password that is ever hashed, in bytes. Longer ones are refused unread: hashing time must not grow with
+/// what a stranger sends.
+pub const MAX_PASSWORD: usize = 1024;
+
+/// Most memory that a stored hash may ask for, in KiB (1 GiB): a slip of the pen in a configuration must not bring
+/// the machine down at the first login.
+const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+
+/// What proves who somebody is.
+#[derive(Clone)]
+pub enum Credential {
+    /// A password with this hash.
+    Argon2(PasswordHash),
+    /// Nothing: any password will do (anonymous).
+    Anyone,
+}
+
+/// A stored Argon2id hash that was checked to be usable when the configuration was read.
+#[derive(Clone)]
+pub struct PasswordHash {
+    /// Shared: it is cloned into the thread that checks a login.
+    hash: Arc<phc::PasswordHash>,
+    cost: Cost,
+}
+
+/// Why a stored hash is of no use. An account with such a hash must not come to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordHashError {
+    /// Not a PHC string.
+    #[error("not a password hash; `carrack user hash` makes one that begins with $argon2id$")]
+    Malformed,
+    /// Another algorithm than Argon2id, version 1.3.
+    #[error("not an argon2id hash of version 19")]
+    Algorithm,
+    /// Salt or output missing, or parameters outside what RFC 9106 allows.
+    #[error("the hash is incomplete or its parameters are out of range")]
+    Parameters,
+}
+
+/// The machine refused to hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HashingError {
+    /// Longer than [`MAX_PASSWORD`].
+    #[error("the password is longer than {MAX_PASSWORD} bytes")]
+    TooLong,
+    /// No randomness or no memory.
+    #[error("the password could not be hashed")]
+    Failed,
+}
+
+/// How much work one hash is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cost {
+    /// Memory in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub passes: u32,
+    /// Lanes.
+    pub lanes: u32,
+}
+
+impl Cost {
+    /// OWASP's recommendation for Argon2id: 19 MiB, two passes, one lane.
+    pub const RECOMMENDED: Cost = Cost { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
+
+    fn params(self) -> Result<Params, HashingError> {
+        Params::new(self.memory_kib, self.passes, self.lanes, None).map_err(|_| HashingError::Failed)
+    }
+}
+
+/// Hashes a password for a configuration, with a fresh salt and the recommended cost.
+///
+/// ```
+/// use carrack_core::password::{self, PasswordHash};
+///
+/// let text = password::hash(b"correct horse")?;
+/// let hash: PasswordHash = text.parse()?;
+/// assert!(hash.verify(b"correct horse"));
+/// assert!(!hash.verify(b"battery staple"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn hash(password: &[u8]) -> Result<String, HashingError> {
+    hash_with(password, Cost::RECOMMENDED)
+}
+
+/// Hashes a password with a fresh salt and this cost.
+pub fn hash_with(password: &[u8], cost: Cost) -> Result<String, HashingError> {
+    if password.len() > MAX_PASSWORD {
+        return Err(HashingError::TooLong);
+    }
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.params()?);
+    let hash: phc::PasswordHash = argon2.hash_password(password).map_err(|_| HashingError::Failed)?;
+    Ok(hash.to_string())
+}
+
+impl PasswordHash {
+    /// Parses a PHC string (`$argon2id$v=19$m=…,t=…,p=…$salt$hash`). Weak parameters are accepted: whoever writes
+    /// the configuration chose them.
+    pub fn parse(text: &str) -> Result<PasswordHash, PasswordHashError> {
+        let hash = phc::PasswordHash::new(text).map_err(|_| PasswordHashError::Malformed)?;
+        if hash.algorithm.as_str() != Algorithm::Argon2id.as_str() {
+            return Err(PasswordHashError::Algorithm);
+        }
+        if hash.version != Some(u32::from(Version::V0x13)) {
+            return Err(PasswordHashError::Algorithm);
+        }
+        // SECURITY: a hash without salt or output could match anything or nothing; neither is a login.
+        if hash.salt.is_none() || hash.hash.is_none() {
+            return Err(PasswordHashError::Parameters);
+        }
+        let params = Params::try_from(&hash).map_err(|_| PasswordHashError::Parameters)?;
+        if params.m_cost() > MAX_MEMORY_KIB {
+            return Err(PasswordHashError::Parameters);
+        }
+        let cost = Cost { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() };
+        Ok(PasswordHash { hash: Arc::new(hash), cost })
+    }
+
+    /// Whether this is the password. Takes as long as [`PasswordHash::cost`] says; run it off event threads.
+    pub fn verify(&self, password: &[u8]) -> bool {
+        password.len() <= MAX_PASSWORD && Argon2::default().verify_password(password, &*self.hash).is_ok()
+    }
+
+    /// How much work checking takes.
+    pub fn cost(&self) -> Cost {
+        self.cost
+    }
+}
+
+/// Does the work of a check, for a user who does not exist.
+pub(crate) fn verify_decoy(password: &[u8], cost: Cost) {
+    let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
+    if let Ok(params) = cost.params() {
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        // The outcome means nothing; only the time it took does.
+        let _ = argon2.hash_password_into(password, b"no such user", &mut output);
+    }
+    std::hint::black_box(output);
+}
+
+impl FromStr for PasswordHash {
+    type Err = PasswordHashError;
+
+    fn from_str(text: &str) -> Result<PasswordHash, PasswordHashError> {
+        PasswordHash::parse(text)
+    }
+}
+
+impl fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordHash").field("cost", &self.cost).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Credential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Credential::Argon2(_) => "Argon2(..)",
+            Credential::Anyone => "Anyone",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_complete_argon2id_hashes_are_accepted() {
+        let good = hash_with(b"secret", Cost { memory_kib: 8, passes: 1, lanes: 1 }).unwrap();
+        assert!(PasswordHash::parse(&good).unwrap().verify(b"secret"));
+        let (without_output, _) = good.rsplit_once('$').unwrap();
+        for bad in [
+            "",
+            "secret",
+            "$1$salt$hash",
+            "$argon2id$v=19$m=8,t=1,p=1",
+            without_output,
+            &good.replace("argon2id", "argon2i"),
+            &good.replace("v=19", "v=16"),
+            &good.replace("m=8", "m=7"),
+            &good.replace("m=8", "m=4000000000"),
+        ] {
+            assert!(PasswordHash::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn long_passwords_are_not_hashed() {
+        assert_eq!(hash(&[b'x'; MAX_PASSWORD + 1]), Err(HashingError::TooLong));
+    }
+}

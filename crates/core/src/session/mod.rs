@@ -1,0 +1,131 @@
+//! What can a logged-in user do? One file per operation, the same lines for every protocol.
+
+mod delete;
+mod directory;
+mod list;
+mod read;
+mod rename;
+mod stat;
+mod write;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::account::Account;
+use crate::event::{Change, Event, Events, Origin};
+use crate::login::{Authenticator, LoginError};
+use crate::mounts::Mounts;
+use crate::path::VirtualPath;
+use crate::permission::Permissions;
+use crate::policy::Policy;
+use crate::takeover::{Key, LiveUploads};
+
+pub use write::WriteMode;
+
+/// What all sessions of a process share.
+#[derive(Debug)]
+pub struct Core {
+    /// Who may log in.
+    pub authenticator: Authenticator,
+    /// Who is told what happens.
+    pub events: Events,
+    uploads: Arc<LiveUploads>,
+}
+
+impl Core {
+    /// One per process.
+    pub fn new(authenticator: Authenticator, events: Events) -> Arc<Core> {
+        Arc::new(Core { authenticator, events, uploads: Arc::default() })
+    }
+
+    /// Checks a login and tells the subscribers how it went. The account is the proof that
+    /// [`Session::open`] asks for.
+    pub async fn login(
+        &self,
+        origin: &Origin,
+        user: &str,
+        password: &[u8],
+    ) -> Result<Arc<Account>, LoginError> {
+        let outcome = self.authenticator.authenticate(user, password).await;
+        self.events.emit(&Event::Login {
+            origin: origin.clone(),
+            user: user.to_owned(),
+            outcome: outcome.as_ref().map(drop).map_err(|error| *error),
+        });
+        outcome
+    }
+}
+
+/// A logged-in user. Every call blocks on the store: run it off event threads. May be used from many at once.
+pub struct Session {
+    core: Arc<Core>,
+    account: Arc<Account>,
+    origin: Origin,
+    policy: Policy,
+    mounts: Mounts,
+    started: Instant,
+}
+
+impl Session {
+    /// Opens a session of this account. `read_only` takes away all permissions but listing and reading.
+    pub fn open(core: &Arc<Core>, account: Arc<Account>, origin: Origin, read_only: bool) -> Session {
+        let ceiling = if read_only { Permissions::READ_ONLY } else { Permissions::ALL };
+        Session {
+            core: Arc::clone(core),
+            policy: Policy::new(Arc::clone(&account), ceiling),
+            mounts: Mounts::new(Arc::clone(&account)),
+            account,
+            origin,
+            started: Instant::now(),
+        }
+    }
+
+    /// Whose session this is.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What the user may do at `path`.
+    pub fn permissions(&self, path: &VirtualPath) -> Permissions {
+        self.policy.permissions(path)
+    }
+
+    /// Whether the bytes of files at `path` may travel unprotected as far as the account is concerned.
+    pub fn clear_data_allowed(&self, path: &VirtualPath) -> bool {
+        self.policy.clear_data_allowed(path)
+    }
+
+    fn upload_key(&self, path: &VirtualPath) -> Key {
+        Key { user: self.account.name.clone(), path: path.clone() }
+    }
+
+    fn changed(&self, change: Change) {
+        let (origin, user) = (self.origin.clone(), self.account.name.clone());
+        self.core.events.emit(&Event::FileChanged { origin, user, change });
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.core.events.emit(&Event::SessionEnded {
+            origin: self.origin.clone(),
+            user: self.account.name.clone(),
+            lasted: self.started.elapsed(),
+        });
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("account", &self.account)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}

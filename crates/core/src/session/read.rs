@@ -1,0 +1,21 @@
+//! How does a download begin?
+
+use crate::download::Download;
+use crate::error::{Error, ErrorKind, Result};
+use crate::path::VirtualPath;
+
+use super::Session;
+
+impl Session {
+    /// Opens a complete file to be read from `offset`. An offset beyond its end is
+    /// [`ErrorKind::OffsetMismatch`]; one at its end gives no bytes.
+    pub fn open_read(&self, path: &VirtualPath, offset: u64) -> Result<Download> {
+        let place = self.mounts.locate(self.policy.read(path)?);
+        let file = place.store.open(&place.at).map_err(|error| error.at(path))?;
+        let length = file.length();
+        if offset > length {
+            return Err(Error::new(ErrorKind::OffsetMismatch { length }).at(path));
+        }
+        Ok(Download::new(file, &self.core, &self.origin, &self.account.name, path, offset))
+    }
+}
