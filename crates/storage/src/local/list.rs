@@ -1,0 +1,118 @@
+//! What is in a folder? Streamed from the kernel, with one `statx` for each entry.
+
+use std::sync::Arc;
+
+use carrack_core::backend::{Entry, Kind, Metadata};
+use carrack_core::error::Result;
+use carrack_core::path::{Name, RESERVED_PREFIX, VirtualPath};
+use rustix::fs::Dir;
+use rustix::io::Errno;
+
+use super::errno::failed;
+use super::partial::partial_name;
+use super::resolve::{join, location, lstat};
+use super::stat::metadata;
+use super::{Partials, Shared};
+
+/// The entries of one folder.
+pub(super) struct LocalListing {
+    shared: Arc<Shared>,
+    dir: Dir,
+    path: VirtualPath,
+    /// Names that no client sees: excluded folders.
+    hidden: Vec<Vec<u8>>,
+    /// The folder's absolute path and whose unfinished uploads are shown, where any are.
+    shown: Option<(Vec<u8>, String)>,
+}
+
+impl LocalListing {
+    pub(super) fn open(shared: &Arc<Shared>, path: &VirtualPath, owner: &str) -> Result<LocalListing> {
+        let dir = shared.root.directory(path)?;
+        let shown = match shared.settings.partials {
+            Partials::Hidden => None,
+            Partials::Owner => Some((location(&dir).map_err(failed)?, owner.to_owned())),
+        };
+        let hidden = shared.root.hidden_in(&dir)?;
+        let dir = Dir::new(dir).map_err(failed)?;
+        Ok(LocalListing { shared: Arc::clone(shared), dir, path: path.clone(), hidden, shown })
+    }
+
+    /// One entry as a client may see it; `None` for what no client sees.
+    fn entry(&self, raw: &[u8]) -> Result<Option<Entry>> {
+        if raw.starts_with(RESERVED_PREFIX) {
+            return self.partial_alone(raw);
+        }
+        if self.hidden.iter().any(|name| name == raw) {
+            return Ok(None);
+        }
+        // Leaves out `.`, `..` and names that no client could say, such as those with a line break.
+        let Ok(name) = Name::parse(raw) else { return Ok(None) };
+        if let Some(metadata) = self.partial_over(&name)? {
+            return Ok(Some(Entry { name, metadata }));
+        }
+        let found = match self.lstat(raw)? {
+            Some(found) => found,
+            None => return Ok(None),
+        };
+        let Ok(path) = self.path.child(&name) else { return Ok(None) };
+        let metadata = match found.kind {
+            // What a link leads to, or the link itself where that is nowhere or out.
+            Kind::Link => match self.shared.stat(&path) {
+                Ok(target) => target,
+                Err(_) => return Ok(None),
+            },
+            Kind::File | Kind::Directory | Kind::Special => found,
+        };
+        Ok(Some(Entry { name, metadata }))
+    }
+
+    /// The unfinished upload of a name that has a complete file, too: for its owner it stands for both.
+    fn partial_over(&self, name: &Name) -> Result<Option<Metadata>> {
+        let Some((folder, owner)) = &self.shown else { return Ok(None) };
+        let partial = partial_name(owner, name);
+        if self.shared.settings.index.find(&join(folder, &partial)).is_none() {
+            return Ok(None);
+        }
+        Ok(self.lstat(&partial)?.filter(|found| found.kind == Kind::File))
+    }
+
+    /// An unfinished upload of a name that nothing else has, under that name, for its owner.
+    fn partial_alone(&self, raw: &[u8]) -> Result<Option<Entry>> {
+        let Some((folder, owner)) = &self.shown else { return Ok(None) };
+        let record = self.shared.settings.index.find(&join(folder, raw));
+        let Some(record) = record.filter(|record| record.owner == *owner) else { return Ok(None) };
+        let Ok(name) = Name::parse(&record.name) else { return Ok(None) };
+        if self.lstat(name.as_bytes())?.is_some() {
+            // Shown when the turn comes to the complete file.
+            return Ok(None);
+        }
+        let found = self.lstat(raw)?.filter(|found| found.kind == Kind::File);
+        Ok(found.map(|metadata| Entry { name, metadata }))
+    }
+
+    /// `None` for what went away since the folder was read.
+    fn lstat(&self, name: &[u8]) -> Result<Option<Metadata>> {
+        let dir = self.dir.fd().map_err(failed)?;
+        match lstat(dir, name) {
+            Ok(found) => Ok(Some(metadata(&found))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+}
+
+impl Iterator for LocalListing {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Result<Entry>> {
+        loop {
+            let entry = match self.dir.read()? {
+                Ok(entry) => self.entry(entry.file_name().to_bytes()),
+                Err(errno) => Err(failed(errno)),
+            };
+            if let Some(entry) = entry.transpose() {
+                return Some(entry);
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Where do bytes rest on the local disk? Beneath one folder, which no path leaves.
+
+mod errno;
+mod expire;
+mod list;
+mod partial;
+mod read;
+mod resolve;
+mod stat;
+mod sys;
+mod tree;
+mod write;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use carrack_core::backend::{
+    Backend, Capabilities, Capability, Delete, List, Listing, Located, Metadata, Mkdir, PartialIndex, Read,
+    ReadFile, Rename, RenameTo, Resume, Start, Stat, Write, WriteFile,
+};
+use carrack_core::error::Result;
+
+pub use self::expire::remove_expired;
+use self::list::LocalListing;
+use self::resolve::Root;
+
+/// A folder of the local disk (Linux 5.6 or newer, with `/proc`).
+///
+/// Symbolic links beneath the root are followed as long as they stay beneath it. FIFOs, devices and sockets are
+/// listed but never opened. The folders must be readable by the server.
+pub struct LocalStore {
+    shared: Arc<Shared>,
+}
+
+/// How a [`LocalStore`] works.
+#[derive(Clone)]
+pub struct LocalSettings {
+    /// How uploads get their name.
+    pub publish: Publish,
+    /// Whether a success means that it is on the disk: file and folder are synced before it is told.
+    pub sync: bool,
+    /// Who sees unfinished uploads.
+    pub partials: Partials,
+    /// Folders that no path reaches and no listing shows. They must exist, and none may contain the root.
+    pub excluded: Vec<PathBuf>,
+    /// Where unfinished uploads are noted.
+    pub index: Arc<dyn PartialIndex>,
+}
+
+impl LocalSettings {
+    /// The safe settings: atomic, synced, hidden, nothing excluded.
+    pub fn new(index: Arc<dyn PartialIndex>) -> LocalSettings {
+        LocalSettings {
+            publish: Publish::Atomic,
+            sync: true,
+            partials: Partials::Hidden,
+            excluded: Vec::new(),
+            index,
+        }
+    }
+}
+
+/// How an upload gets its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publish {
+    /// Whole, by a rename at the end.
+    Atomic,
+    /// From the first byte on; what an interrupted upload leaves is visible.
+    InPlace,
+}
+
+/// Who sees unfinished uploads in listings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Partials {
+    /// Nobody.
+    Hidden,
+    /// Whoever uploads, under the final name (FileZilla resumes only what it sees).
+    Owner,
+}
+
+/// What open files and listings share with their store.
+struct Shared {
+    root: Root,
+    settings: LocalSettings,
+}
+
+impl LocalStore {
+    /// Opens the folder that everything lies beneath. It stays this folder even if another takes its name.
+    pub fn open(root: &Path, settings: LocalSettings) -> io::Result<LocalStore> {
+        let root = Root::open(root, &settings.excluded)?;
+        Ok(LocalStore { shared: Arc::new(Shared { root, settings }) })
+    }
+}
+
+impl Backend for LocalStore {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::of(&[Capability::Append, Capability::Resume, Capability::Rename])
+    }
+
+    fn stat(&self, at: &Located<Stat>) -> Result<Metadata> {
+        self.shared.stat(at.path())
+    }
+
+    fn list(&self, at: &Located<List>, owner: &str) -> Result<Listing> {
+        Ok(Box::new(LocalListing::open(&self.shared, at.path(), owner)?))
+    }
+
+    fn open(&self, at: &Located<Read>) -> Result<Box<dyn ReadFile>> {
+        Ok(Box::new(self.shared.open_read(at.path())?))
+    }
+
+    fn create(&self, at: &Located<Write>, owner: &str, start: Start) -> Result<Box<dyn WriteFile>> {
+        self.shared.create(at.path(), owner, start, at.action().replacing())
+    }
+
+    fn partial(&self, at: &Located<Resume>, owner: &str) -> Result<Option<Metadata>> {
+        self.shared.partial(at.path(), owner)
+    }
+
+    fn drop_partial(&self, at: &Located<Resume>, owner: &str) -> Result<bool> {
+        self.shared.drop_partial(at.path(), owner)
+    }
+
+    fn make_directory(&self, at: &Located<Mkdir>) -> Result<()> {
+        self.shared.make_directory(at.path())
+    }
+
+    fn remove_directory(&self, at: &Located<Delete>) -> Result<()> {
+        self.shared.remove_directory(at.path())
+    }
+
+    fn remove_file(&self, at: &Located<Delete>) -> Result<()> {
+        self.shared.remove_file(at.path())
+    }
+
+    fn rename(&self, from: &Located<Rename>, to: &Located<RenameTo>) -> Result<()> {
+        self.shared.rename(from.path(), to.path(), to.action().replacing())
+    }
+}
+
+impl fmt::Debug for LocalStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalStore").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,253 @@
+//! How does a path reach the operating system? Beneath the root handle, resolved by the kernel in one step.
+//!
+//! Every open is an `openat2` with `RESOLVE_BENEATH`: the kernel follows symbolic links and refuses those that lead
+//! out, whatever is renamed meanwhile. What changes a folder is done relative to a handle of that folder, so no
+//! path is ever looked at first and used later. Needs Linux 5.6 and `/proc`.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use carrack_core::error::{ErrorKind, Result};
+use carrack_core::path::{Name, VirtualPath};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
+use rustix::io::Errno;
+
+use super::errno::{failed, unresolved};
+use super::stat::same_file;
+
+/// How often a resolution is tried again that the kernel gave up because something was renamed meanwhile.
+const RESOLVE_ATTEMPTS: u32 = 32;
+
+/// The folder that everything lies beneath.
+pub(super) struct Root {
+    dir: OwnedFd,
+    /// Folders that no path reaches, relative to the root, without slashes at the ends.
+    excluded: Vec<Vec<u8>>,
+}
+
+/// A name in a folder that is held open. What is done to it cannot be led elsewhere any more.
+pub(super) struct Slot {
+    /// The folder.
+    pub(super) dir: OwnedFd,
+    /// The name in it.
+    pub(super) name: Name,
+}
+
+impl Root {
+    pub(super) fn open(path: &Path, excluded: &[impl AsRef<Path>]) -> std::io::Result<Root> {
+        let dir = rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        // Fails at once, and clearly, where the kernel is too old or /proc is not there.
+        beneath(dir.as_fd(), b".", OFlags::PATH, Mode::empty())?;
+        let location = location(&dir)?;
+        let mut root = Root { dir, excluded: Vec::new() };
+        for folder in excluded {
+            let handle = rustix::fs::open(folder.as_ref(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+            let folder = self::location(&handle)?;
+            match relative(&location, &folder) {
+                Some(inside) if !inside.is_empty() => root.excluded.push(inside.to_vec()),
+                _ if relative(&folder, &location).is_some() => {
+                    let why = "the root lies in a folder that no path may reach";
+                    return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, why));
+                }
+                _ => {}
+            }
+        }
+        Ok(root)
+    }
+
+    /// A handle of what is there, symbolic links followed. It is not opened: no FIFO and no device notices.
+    pub(super) fn handle(&self, path: &VirtualPath) -> Result<OwnedFd> {
+        let handle = self.resolve(path, OFlags::PATH)?;
+        self.check_reachable(&handle)?;
+        Ok(handle)
+    }
+
+    /// An open folder, symbolic links followed.
+    pub(super) fn directory(&self, path: &VirtualPath) -> Result<OwnedFd> {
+        let dir = self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
+        self.check_reachable(&dir)?;
+        Ok(dir)
+    }
+
+    /// The last name of `path` in its folder; a symbolic link of that name is not followed.
+    pub(super) fn slot(&self, path: &VirtualPath) -> Result<Slot> {
+        let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
+            return Err(ErrorKind::IsADirectory.into());
+        };
+        let slot = Slot { dir: self.directory(&parent)?, name };
+        self.check_slot(&slot)?;
+        Ok(slot)
+    }
+
+    /// Like [`slot`](Root::slot), but of what a symbolic link of that name leads to, which must be there.
+    pub(super) fn slot_of_target(&self, path: &VirtualPath) -> Result<Slot> {
+        let slot = self.slot(path)?;
+        match lstat(&slot.dir, slot.name.as_bytes()) {
+            Ok(found) if is_link(&found) => {}
+            Ok(_) | Err(Errno::NOENT) => return Ok(slot),
+            Err(errno) => return Err(failed(errno)),
+        }
+        let target = self.handle(path)?;
+        let location = location(&target).map_err(failed)?;
+        let inside = self.inside(&location)?;
+        let slot = self.slot(&VirtualPath::parse(&[b"/", inside.as_slice()].concat())?)?;
+        // Somebody may have moved the target since it was asked where it is.
+        let named = lstat(&slot.dir, slot.name.as_bytes()).map_err(failed)?;
+        if !same_file(&named, &fstat(&target).map_err(failed)?) {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        Ok(slot)
+    }
+
+    /// An absolute path relative to the root, which may itself have been moved.
+    fn inside(&self, location: &[u8]) -> Result<Vec<u8>> {
+        let root = self::location(&self.dir).map_err(failed)?;
+        relative(&root, location).map(<[u8]>::to_vec).ok_or_else(|| ErrorKind::Forbidden.into())
+    }
+
+    fn resolve(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd> {
+        let relative = path.as_bytes().strip_prefix(b"/").filter(|rest| !rest.is_empty()).unwrap_or(b".");
+        beneath(self.dir.as_fd(), relative, flags, Mode::empty()).map_err(unresolved)
+    }
+
+    /// Refuses what lies in an excluded folder, by whichever links it was reached.
+    fn check_reachable(&self, handle: &OwnedFd) -> Result<()> {
+        self.check_location(|| location(handle).map_err(failed))
+    }
+
+    /// The names in this folder that are excluded folders.
+    pub(super) fn hidden_in(&self, dir: &OwnedFd) -> Result<Vec<Vec<u8>>> {
+        if self.excluded.is_empty() {
+            return Ok(Vec::new());
+        }
+        let inside = self.inside(&location(dir).map_err(failed)?)?;
+        let names = self.excluded.iter().filter_map(|folder| {
+            let name = if inside.is_empty() { folder } else { relative(&inside, folder)? };
+            (!name.contains(&b'/')).then(|| name.to_vec())
+        });
+        Ok(names.collect())
+    }
+
+    /// Refuses a name that is, or lies in, an excluded folder.
+    fn check_slot(&self, slot: &Slot) -> Result<()> {
+        self.check_location(|| slot.location())
+    }
+
+    /// Refuses an absolute path that is, or lies in, an excluded folder.
+    //
+    // SECURITY: the kernel is asked where the handle is; the text of the path proves nothing.
+    fn check_location(&self, location: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
+        if self.excluded.is_empty() {
+            return Ok(());
+        }
+        let inside = self.inside(&location()?)?;
+        if self.excluded.iter().any(|folder| relative(folder, &inside).is_some()) {
+            return Err(ErrorKind::NotFound.into());
+        }
+        Ok(())
+    }
+
+    /// Refuses a folder that contains an excluded one, for operations that would move it.
+    pub(super) fn check_movable(&self, slot: &Slot) -> Result<()> {
+        if self.excluded.is_empty() {
+            return Ok(());
+        }
+        let inside = self.inside(&slot.location()?)?;
+        if self.excluded.iter().any(|folder| relative(&inside, folder).is_some()) {
+            return Err(ErrorKind::Forbidden.into());
+        }
+        Ok(())
+    }
+}
+
+impl Slot {
+    /// The absolute path of the name, symbolic links resolved.
+    pub(super) fn location(&self) -> Result<Vec<u8>> {
+        Ok(join(&location(&self.dir).map_err(failed)?, self.name.as_bytes()))
+    }
+
+    /// What stands under the name, a symbolic link being one.
+    pub(super) fn lstat(&self) -> Result<Option<Statx>> {
+        match lstat(&self.dir, self.name.as_bytes()) {
+            Ok(found) => Ok(Some(found)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(failed(errno)),
+        }
+    }
+}
+
+/// Opens `path` beneath `dir`, following links that stay beneath it.
+fn beneath(dir: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let mut outcome = Err(Errno::AGAIN);
+    for _ in 0..RESOLVE_ATTEMPTS {
+        outcome = rustix::fs::openat2(dir, path, flags | OFlags::CLOEXEC, mode, resolve);
+        if !matches!(outcome, Err(Errno::AGAIN | Errno::INTR)) {
+            break;
+        }
+    }
+    outcome
+}
+
+/// Opens, for reading or writing, the very file that a handle stands for.
+pub(super) fn reopen(handle: &OwnedFd, flags: OFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::openat(CWD, proc_path(handle), flags | OFlags::CLOEXEC, Mode::empty())
+}
+
+/// The absolute path of what a handle stands for, as the kernel has it now.
+pub(super) fn location(handle: &OwnedFd) -> rustix::io::Result<Vec<u8>> {
+    rustix::fs::readlinkat(CWD, proc_path(handle), Vec::new()).map(|path| path.into_bytes())
+}
+
+fn proc_path(handle: &OwnedFd) -> String {
+    use std::os::fd::AsRawFd;
+    format!("/proc/self/fd/{}", handle.as_raw_fd())
+}
+
+/// What a name in a folder is, links not followed.
+pub(super) fn lstat(dir: impl AsFd, name: &[u8]) -> rustix::io::Result<Statx> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    rustix::fs::statx(dir, name, flags, StatxFlags::BASIC_STATS)
+}
+
+/// What a handle stands for.
+pub(super) fn fstat(handle: impl AsFd) -> rustix::io::Result<Statx> {
+    rustix::fs::statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+}
+
+fn is_link(found: &Statx) -> bool {
+    rustix::fs::FileType::from_raw_mode(found.stx_mode.into()) == rustix::fs::FileType::Symlink
+}
+
+/// `path` without `folder` and the slash behind it, where it is the folder or lies beneath it.
+fn relative<'a>(folder: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
+    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
+    let rest = path.strip_prefix(folder)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix(b"/") }
+}
+
+/// A name behind an absolute folder.
+pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    let folder = folder.strip_suffix(b"/").unwrap_or(folder);
+    [folder, b"/", name].concat()
+}
+
+/// The folder that an absolute path from the index names, resolved without any link.
+pub(super) fn indexed_folder(path: &[u8]) -> Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).map_err(unresolved)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relative_paths_are_of_whole_names() {
+        assert_eq!(relative(b"/srv", b"/srv/a/b"), Some(b"a/b".as_slice()));
+        assert_eq!(relative(b"/srv", b"/srv"), Some(b"".as_slice()));
+        assert_eq!(relative(b"/srv", b"/srvx"), None);
+        assert_eq!(relative(b"/", b"/a"), Some(b"a".as_slice()));
+        assert_eq!(join(b"/", b"a"), b"/a");
+    }
+}

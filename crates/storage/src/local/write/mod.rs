@@ -1,0 +1,52 @@
+//! How does an upload begin on the disk? Beside its target, or, where that is wanted, in the target itself.
+
+mod appender;
+mod atomic;
+mod in_place;
+
+use std::sync::Arc;
+
+use carrack_core::backend::{Kind, Replacing, Start, WriteFile};
+use carrack_core::error::{ErrorKind, Result};
+use carrack_core::path::VirtualPath;
+
+use self::atomic::AtomicWrite;
+use self::in_place::InPlaceWrite;
+use super::stat::kind;
+use super::{Publish, Shared};
+
+impl Shared {
+    /// Opens a file to be written. A symbolic link's target is written, and stays beneath the root.
+    pub(super) fn create(
+        self: &Arc<Shared>,
+        path: &VirtualPath,
+        owner: &str,
+        start: Start,
+        replacing: Replacing,
+    ) -> Result<Box<dyn WriteFile>> {
+        let slot = self.root.slot_of_target(path)?;
+        let target = slot.lstat()?;
+        match target.as_ref().map(kind) {
+            None => {}
+            Some(Kind::File) if replacing == Replacing::Allowed => {}
+            Some(Kind::File) => return Err(ErrorKind::Exists.into()),
+            Some(Kind::Directory) => return Err(ErrorKind::IsADirectory.into()),
+            Some(Kind::Link | Kind::Special) => return Err(ErrorKind::NotAFile.into()),
+        }
+        let shared = Arc::clone(self);
+        Ok(match (self.settings.publish, start) {
+            (_, Start::Continue) => Box::new(AtomicWrite::resume(shared, slot, owner, replacing)?),
+            (_, Start::InPlace) => Box::new(InPlaceWrite::extend(shared, slot)?),
+            (Publish::Atomic, Start::Anew) => {
+                Box::new(AtomicWrite::begin(shared, slot, owner, replacing, target.as_ref())?)
+            }
+            (Publish::Atomic, Start::CopyOf { first }) => {
+                Box::new(AtomicWrite::copy(shared, slot, owner, replacing, first)?)
+            }
+            (Publish::InPlace, Start::Anew) => Box::new(InPlaceWrite::rewrite(shared, slot, owner, 0)?),
+            (Publish::InPlace, Start::CopyOf { first }) => {
+                Box::new(InPlaceWrite::rewrite(shared, slot, owner, first)?)
+            }
+        })
+    }
+}

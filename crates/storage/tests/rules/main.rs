@@ -1,0 +1,9 @@
+//! The rules of sessions and uploads, run against every store; and what only a disk can get wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
+
+mod crash;
+mod disk;
+mod faults;
+mod permissions;
+mod uploads;
+mod world;
