@@ -1,0 +1,62 @@
+//! Which accounts does the configuration name?
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use carrack_core::account::{Account, Accounts};
+use carrack_core::password::{Cost, Credential};
+
+/// The accounts of a configuration: read once, found by name, never changed while in use.
+#[derive(Debug, Default)]
+pub struct ConfiguredAccounts {
+    by_name: HashMap<String, Arc<Account>>,
+}
+
+/// Two accounts have the same name, so one of them could never be found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("there are two accounts named {0:?}")]
+pub struct DuplicateAccount(pub String);
+
+impl ConfiguredAccounts {
+    /// Takes these accounts.
+    ///
+    /// # Errors
+    /// Two of them have the same name.
+    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Result<Self, DuplicateAccount> {
+        let mut by_name = HashMap::new();
+        for account in accounts {
+            if let Some(earlier) = by_name.insert(account.name.clone(), Arc::new(account)) {
+                return Err(DuplicateAccount(earlier.name.clone()));
+            }
+        }
+        Ok(Self { by_name })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+}
+
+impl Accounts for ConfiguredAccounts {
+    fn find(&self, name: &str) -> Option<Arc<Account>> {
+        self.by_name.get(name).cloned()
+    }
+
+    /// The costliest hash decides: where hashes differ in cost, an unknown name takes as long as the slowest known one.
+    fn decoy_cost(&self) -> Cost {
+        self.by_name
+            .values()
+            .filter_map(|account| match &account.credential {
+                Credential::Argon2(hash) => Some(hash.cost()),
+                Credential::Anyone => None,
+            })
+            .max_by_key(|cost| u64::from(cost.memory_kib) * u64::from(cost.passes))
+            .unwrap_or(Cost::RECOMMENDED)
+    }
+}

@@ -1,0 +1,93 @@
+//! What the journal must still know after restarts and crashes.
+
+use super::*;
+use carrack_core::ErrorKind;
+
+fn record(file: &[u8], since_s: u64) -> PartialRecord {
+    let since = UNIX_EPOCH + Duration::from_secs(since_s);
+    PartialRecord { file: file.to_vec(), owner: "alice".into(), name: b"n%\xff\n".to_vec(), since }
+}
+
+#[test]
+fn survives_a_restart() {
+    let state = tempfile::tempdir().unwrap();
+    let (one, two) = (record(b"/srv/a/.carrack-1", 10), record(b"/srv/\xffb/.carrack-2", 20));
+    let journal = PartialJournal::open(state.path()).unwrap();
+    journal.remember(&one).unwrap();
+    journal.remember(&two).unwrap();
+    journal.forget(&one.file).unwrap();
+    journal.forget(b"/never/there").unwrap();
+    drop(journal);
+    for _ in 0..2 {
+        let journal = PartialJournal::open(state.path()).unwrap();
+        assert_eq!(journal.find(&one.file), None);
+        assert_eq!(journal.find(&two.file).as_ref(), Some(&two));
+    }
+    let text = std::fs::read_to_string(state.path().join(JOURNAL)).unwrap();
+    assert_eq!(text.lines().count(), 1, "rewritten with what is left");
+}
+
+#[test]
+fn a_torn_last_line_costs_nothing_else() {
+    let state = tempfile::tempdir().unwrap();
+    let one = record(b"/srv/.carrack-1", 10);
+    PartialJournal::open(state.path()).unwrap().remember(&one).unwrap();
+    let path = state.path().join(JOURNAL);
+    let whole = std::fs::read(&path).unwrap();
+    for cut in 0..whole.len() {
+        std::fs::write(&path, [&whole, &whole[..cut]].concat()).unwrap();
+        let journal = PartialJournal::open(state.path()).unwrap();
+        assert_eq!(journal.find(&one.file).as_ref(), Some(&one));
+        assert_eq!(journal.lock().records.len(), 1);
+    }
+}
+
+#[test]
+fn folders_take_their_uploads_along() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = PartialJournal::open(state.path()).unwrap();
+    for file in [b"/srv/a/.carrack-1".as_slice(), b"/srv/a/b/.carrack-2", b"/srv/ab/.carrack-3"] {
+        journal.remember(&record(file, 1)).unwrap();
+    }
+    journal.renamed(b"/srv/a", b"/srv/c").unwrap();
+    for journal in [journal, PartialJournal::open(state.path()).unwrap()] {
+        for file in [b"/srv/c/.carrack-1".as_slice(), b"/srv/c/b/.carrack-2", b"/srv/ab/.carrack-3"] {
+            assert_eq!(journal.find(file).unwrap().file, file);
+        }
+        assert_eq!(journal.find(b"/srv/a/.carrack-1"), None);
+    }
+}
+
+#[test]
+fn only_what_is_old_and_free_expires() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = PartialJournal::open(state.path()).unwrap();
+    let (old, busy, new) =
+        (record(b"/.carrack-old", 1), record(b"/.carrack-busy", 1), record(b"/.carrack-n", 90));
+    for record in [&old, &busy, &new] {
+        journal.remember(record).unwrap();
+    }
+    let now = UNIX_EPOCH + Duration::from_secs(100);
+    let remove = |record: &PartialRecord| {
+        if record.file == busy.file { Err(ErrorKind::Busy.into()) } else { Ok(()) }
+    };
+    let expired = journal.expire(now, Duration::from_secs(50), remove).unwrap();
+    assert_eq!(expired, Expired { removed: 1, kept: 1 });
+    assert_eq!(journal.find(&old.file), None);
+    assert!(journal.find(&busy.file).is_some() && journal.find(&new.file).is_some());
+    // A clock that was set back makes nothing old.
+    let expired = journal.expire(UNIX_EPOCH, Duration::ZERO, |_| Ok(())).unwrap();
+    assert_eq!(expired, Expired::default());
+}
+
+#[test]
+fn does_not_grow_for_ever() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = PartialJournal::open(state.path()).unwrap();
+    let one = record(b"/.carrack-1", 1);
+    for _ in 0..=REWRITE_LINES {
+        journal.remember(&one).unwrap();
+    }
+    assert_eq!(journal.lock().lines, 1);
+    assert_eq!(std::fs::read_to_string(state.path().join(JOURNAL)).unwrap().lines().count(), 1);
+}
