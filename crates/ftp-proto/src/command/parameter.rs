@@ -1,0 +1,95 @@
+//! How are TYPE, MODE, STRU, OPTS, ALLO, REST and HELP read?
+
+use super::{malformed, not_implemented};
+use crate::listing::FactSet;
+use crate::reply::Reply;
+use crate::server::Representation;
+use crate::verb::Verb;
+
+/// What OPTS sets (RFC 2389 §4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opts {
+    /// `UTF8 ON`: names are UTF-8, which they are anyhow.
+    Utf8,
+    /// `MLST fact;fact;`: the facts that MLST and MLSD show (RFC 3659 §7.9).
+    Mlst(FactSet),
+}
+
+impl Opts {
+    pub(super) fn read(argument: &[u8]) -> Result<Opts, Reply> {
+        let (command, options) = split_at_space(argument);
+        if command.eq_ignore_ascii_case(b"UTF8") || command.eq_ignore_ascii_case(b"UTF-8") {
+            // RFC 2640 knows no OFF, and names in another encoding could not be told from UTF-8.
+            let on = options.is_empty() || options.eq_ignore_ascii_case(b"ON");
+            return if on { Ok(Opts::Utf8) } else { Err(not_implemented(Verb::Opts)) };
+        }
+        // RFC 2389 §4 answers an option that is not understood with 501; RFC 3659 §7.9 likewise a space in the facts.
+        if command.eq_ignore_ascii_case(b"MLST") && !options.contains(&b' ') {
+            return Ok(Opts::Mlst(FactSet::named(options)));
+        }
+        Err(malformed(Verb::Opts))
+    }
+}
+
+/// TYPE (RFC 959 §4.1.2). `A T` is `A N`, because nothing is printed here (RFC 1123 §4.1.2.2).
+pub(super) fn representation(argument: &[u8]) -> Result<Representation, Reply> {
+    match argument.to_ascii_uppercase().as_slice() {
+        b"A" | b"A N" | b"A T" => Ok(Representation::Ascii),
+        b"I" | b"L 8" => Ok(Representation::Image),
+        [b'A' | b'E' | b'L', b' ', ..] | b"E" | b"L" => Err(not_implemented(Verb::Type)),
+        _ => Err(malformed(Verb::Type)),
+    }
+}
+
+/// MODE: stream alone.
+pub(super) fn mode(argument: &[u8]) -> Result<(), Reply> {
+    match argument {
+        [b'S' | b's'] => Ok(()),
+        [letter] if letter.is_ascii_alphabetic() => Err(not_implemented(Verb::Mode)),
+        _ => Err(malformed(Verb::Mode)),
+    }
+}
+
+/// STRU: file structure alone.
+pub(super) fn structure(argument: &[u8]) -> Result<(), Reply> {
+    match argument {
+        [b'F' | b'f'] => Ok(()),
+        [letter] if letter.is_ascii_alphabetic() => Err(not_implemented(Verb::Stru)),
+        _ => Err(malformed(Verb::Stru)),
+    }
+}
+
+/// ALLO: `<bytes>`, perhaps ` R <record size>`.
+pub(super) fn allocation(argument: &[u8]) -> Result<(), Reply> {
+    let (bytes, record) = split_at_space(argument);
+    let record_size = match record {
+        b"" => Some(0),
+        [b'R' | b'r', b' ', size @ ..] => decimal(size),
+        _ => None,
+    };
+    decimal(bytes).and(record_size).map(|_| ()).ok_or_else(|| malformed(Verb::Allo))
+}
+
+/// HELP's verb, if any.
+pub(super) fn help(argument: &[u8]) -> Result<Option<Verb>, Reply> {
+    match argument {
+        b"" => Ok(None),
+        name => Verb::named(name).map(Some).ok_or_else(|| malformed(Verb::Help)),
+    }
+}
+
+/// A decimal number of at most 63 bits: an offset that every operating system can take.
+pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
+    // SECURITY: no sign, no space, no silent wrap: "-1" and "99999999999999999999" are no offsets.
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    i64::try_from(number).is_ok().then_some(number)
+}
+
+/// The word before the first space, and everything behind it.
+fn split_at_space(text: &[u8]) -> (&[u8], &[u8]) {
+    let mut parts = text.splitn(2, |&byte| byte == b' ');
+    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+}

@@ -1,0 +1,374 @@
+//! How does one entry of a directory look in LIST, NLST and MLSx?
+//!
+//! One entry at a time: a listing of a million entries needs no more memory than one of ten.
+
+use std::fmt::{self, Write as _};
+
+/// What a listing says about one entry.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryView<'a> {
+    /// The name, as bytes; it must be [`presentable`].
+    pub name: &'a [u8],
+    /// What it is.
+    pub kind: EntryKind,
+    /// Length in bytes.
+    pub size: u64,
+    /// Last modification, in seconds since 1970-01-01 00:00:00 UTC.
+    pub modified_s: i64,
+    /// The nanoseconds behind them.
+    pub modified_ns: u32,
+    /// Permission bits of the operating system, where there is one.
+    pub mode: Option<u32>,
+    /// Number of hard links.
+    pub links: u64,
+    /// What this user may do with it.
+    pub perm: Perm,
+    /// Two numbers that are the same for two names of one file (device and inode, for instance).
+    pub unique: Option<(u64, u64)>,
+}
+
+/// What an entry is (RFC 3659 §7.5.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryKind {
+    /// `type=file`
+    File,
+    /// `type=dir`
+    Directory,
+    /// A symbolic link that is shown as such.
+    Link,
+    /// Device, socket, FIFO.
+    Other,
+    /// `type=cdir`: the directory being listed.
+    CurrentDirectory,
+    /// `type=pdir`: its parent.
+    ParentDirectory,
+}
+
+impl EntryKind {
+    const fn is_directory(self) -> bool {
+        matches!(self, EntryKind::Directory | EntryKind::CurrentDirectory | EntryKind::ParentDirectory)
+    }
+}
+
+/// A set of the `perm` letters (RFC 3659 §7.5.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Perm(u16);
+
+/// A set of MLSx facts, chosen by OPTS MLST (RFC 3659 §7.9).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct FactSet(u8);
+
+impl fmt::Debug for FactSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.labels())
+    }
+}
+
+macro_rules! perms {
+    ($($name:ident = $bit:literal $letter:literal, $doc:literal;)*) => {
+        /// The ten letters.
+        impl Perm {
+            $(#[doc = $doc] pub const $name: Perm = Perm(1 << $bit);)*
+            const LETTERS: &'static [(Perm, char)] = &[$((Perm::$name, $letter)),*];
+        }
+    };
+}
+
+perms! {
+    APPEND = 0 'a', "`a`: APPE may be used on the file.";
+    CREATE = 1 'c', "`c`: files may be created in the directory.";
+    DELETE = 2 'd', "`d`: it may be deleted.";
+    ENTER = 3 'e', "`e`: the directory may be entered.";
+    RENAME = 4 'f', "`f`: it may be renamed.";
+    LIST = 5 'l', "`l`: the directory may be listed.";
+    MAKE_DIRECTORY = 6 'm', "`m`: directories may be created in the directory.";
+    PURGE = 7 'p', "`p`: entries of the directory may be deleted.";
+    READ = 8 'r', "`r`: RETR may be used on the file.";
+    WRITE = 9 'w', "`w`: STOR may be used on the file.";
+}
+
+impl Perm {
+    /// Nothing.
+    pub const NONE: Perm = Perm(0);
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn union(self, other: Perm) -> Perm {
+        Perm(self.0 | other.0)
+    }
+
+    /// Whether every letter of `other` is in it.
+    #[must_use]
+    pub const fn contains(self, other: Perm) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl std::ops::BitOr for Perm {
+    type Output = Perm;
+
+    fn bitor(self, other: Perm) -> Perm {
+        self.union(other)
+    }
+}
+
+impl FromIterator<Perm> for Perm {
+    fn from_iter<I: IntoIterator<Item = Perm>>(letters: I) -> Perm {
+        letters.into_iter().fold(Perm::NONE, Perm::union)
+    }
+}
+
+macro_rules! facts {
+    ($($name:ident = $bit:literal $label:literal, $doc:literal;)*) => {
+        /// The facts this server knows.
+        impl FactSet {
+            $(#[doc = $doc] pub const $name: FactSet = FactSet(1 << $bit);)*
+            /// All of them; what holds until OPTS MLST says otherwise.
+            pub const ALL: FactSet = FactSet($((1 << $bit))|*);
+            const LABELS: &'static [(FactSet, &'static str)] = &[$((FactSet::$name, $label)),*];
+        }
+    };
+}
+
+facts! {
+    TYPE = 0 "Type", "`type` (RFC 3659 §7.5.1).";
+    SIZE = 1 "Size", "`size` (RFC 3659 §7.5.7).";
+    MODIFY = 2 "Modify", "`modify` (RFC 3659 §7.5.3).";
+    PERM = 3 "Perm", "`perm` (RFC 3659 §7.5.5).";
+    UNIQUE = 4 "Unique", "`unique` (RFC 3659 §7.5.2).";
+    UNIX_MODE = 5 "UNIX.mode", "`UNIX.mode` (RFC 3659 §7.6.1).";
+}
+
+impl Default for FactSet {
+    fn default() -> FactSet {
+        FactSet::ALL
+    }
+}
+
+impl FactSet {
+    /// No fact at all: a line is a space and a name.
+    pub const NONE: FactSet = FactSet(0);
+
+    /// The set of the facts named in `a;b;c;`, in any case; unknown ones are passed over (RFC 3659 §7.9).
+    #[must_use]
+    pub fn named(list: &[u8]) -> FactSet {
+        let names = list.split(|&byte| byte == b';').take(crate::limits::FACT_NAMES);
+        names.fold(FactSet::NONE, |set, name| {
+            let known = FactSet::LABELS.iter().find(|(_, label)| label.as_bytes().eq_ignore_ascii_case(name));
+            known.map_or(set, |(fact, _)| FactSet(set.0 | fact.0))
+        })
+    }
+
+    /// Whether every fact of `other` is in it.
+    #[must_use]
+    pub const fn contains(self, other: FactSet) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// `Type;Size;`, as the answer to OPTS MLST wants it.
+    #[must_use]
+    pub fn labels(self) -> String {
+        FactSet::LABELS.iter().filter(|(fact, _)| self.contains(*fact)).fold(
+            String::new(),
+            |mut text, (_, label)| {
+                text.push_str(label);
+                text.push(';');
+                text
+            },
+        )
+    }
+
+    /// `Type*;Size;`, all facts known and the chosen ones starred, as FEAT wants it (RFC 3659 §7.8).
+    #[must_use]
+    pub fn starred(self) -> String {
+        FactSet::LABELS.iter().fold(String::new(), |mut text, (fact, label)| {
+            text.push_str(label);
+            text.push_str(if self.contains(*fact) { "*;" } else { ";" });
+            text
+        })
+    }
+}
+
+/// Whether a name may stand in a listing or a reply: not empty and without control bytes.
+/// An entry whose name is not is left out by the caller.
+#[must_use]
+pub fn presentable(name: &[u8]) -> bool {
+    // SECURITY: a CR LF in a name that stands on the disk would forge an entry, or in STAT a reply.
+    !name.is_empty() && !name.iter().any(|byte| byte.is_ascii_control())
+}
+
+/// Appends one line of LIST, shaped as `ls -l` prints it in the C locale with UTC, ended by CR LF.
+pub fn long(line: &mut Vec<u8>, entry: &EntryView<'_>, now_s: i64) {
+    long_entry(line, entry, now_s);
+    line.extend_from_slice(b"\r\n");
+}
+
+/// Appends one line of NLST: the name, ended by CR LF.
+pub fn names(line: &mut Vec<u8>, entry: &EntryView<'_>) {
+    line.extend_from_slice(entry.name);
+    line.extend_from_slice(b"\r\n");
+}
+
+/// Appends one line of MLSD: facts, a space, the name, ended by CR LF (RFC 3659 §7.2).
+pub fn facts(line: &mut Vec<u8>, entry: &EntryView<'_>, set: FactSet) {
+    facts_entry(line, entry, set);
+    line.extend_from_slice(b"\r\n");
+}
+
+/// As [`long`] without the line end: a body line of the answer to STAT.
+pub fn long_entry(line: &mut Vec<u8>, entry: &EntryView<'_>, now_s: i64) {
+    let time = Civil::from_unix(entry.modified_s);
+    let month = MONTHS.get(usize::from(time.month.saturating_sub(1))).copied().unwrap_or("Jan");
+    let mut text = String::with_capacity(64);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        text,
+        "{}{} {:>4} ftp      ftp      {:>12} {month} {:>2} ",
+        type_letter(entry.kind),
+        mode_letters(entry),
+        entry.links,
+        entry.size,
+        time.day,
+    );
+    let recent = entry.modified_s <= now_s && now_s.saturating_sub(entry.modified_s) < HALF_A_YEAR_S;
+    let _ = if recent {
+        write!(text, "{:02}:{:02} ", time.hour, time.minute)
+    } else {
+        write!(text, "{:>5} ", time.year)
+    };
+    line.extend_from_slice(text.as_bytes());
+    line.extend_from_slice(entry.name);
+}
+
+/// As [`facts`] without the line end: the body line of the answer to MLST.
+pub fn facts_entry(line: &mut Vec<u8>, entry: &EntryView<'_>, set: FactSet) {
+    let mut text = String::with_capacity(96);
+    for (fact, label) in FactSet::LABELS.iter().filter(|(fact, _)| set.contains(*fact)) {
+        if let Some(value) = fact_value(*fact, entry) {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{label}={value};");
+        }
+    }
+    line.extend_from_slice(text.as_bytes());
+    line.push(b' ');
+    line.extend_from_slice(entry.name);
+}
+
+/// A time as MDTM and the `modify` fact write it: `YYYYMMDDHHMMSS`, in UTC, with milliseconds where there are any
+/// (RFC 3659 §2.3).
+#[must_use]
+pub fn time_val(seconds: i64, nanoseconds: u32) -> String {
+    let time = Civil::from_unix(seconds);
+    let whole = format!(
+        "{:04}{:02}{:02}{:02}{:02}{:02}",
+        time.year, time.month, time.day, time.hour, time.minute, time.second
+    );
+    match nanoseconds / 1_000_000 {
+        0 => whole,
+        milliseconds => format!("{whole}.{milliseconds:03}"),
+    }
+}
+
+/// What a fact says of an entry, where it says anything (RFC 3659 §7.5).
+fn fact_value(fact: FactSet, entry: &EntryView<'_>) -> Option<String> {
+    match fact {
+        FactSet::TYPE => Some(type_val(entry.kind).to_owned()),
+        FactSet::SIZE => (!entry.kind.is_directory()).then(|| entry.size.to_string()),
+        FactSet::MODIFY => Some(time_val(entry.modified_s, entry.modified_ns)),
+        FactSet::PERM => {
+            let letters = Perm::LETTERS.iter().filter(|(perm, _)| entry.perm.contains(*perm));
+            Some(letters.map(|(_, letter)| *letter).collect())
+        }
+        FactSet::UNIQUE => entry.unique.map(|(space, file)| format!("{space:x}g{file:x}")),
+        FactSet::UNIX_MODE => entry.mode.map(|mode| format!("{:04o}", mode & 0o7777)),
+        _ => None,
+    }
+}
+
+const fn type_val(kind: EntryKind) -> &'static str {
+    match kind {
+        EntryKind::File => "file",
+        EntryKind::Directory => "dir",
+        EntryKind::CurrentDirectory => "cdir",
+        EntryKind::ParentDirectory => "pdir",
+        EntryKind::Link => "OS.unix=symlink",
+        EntryKind::Other => "OS.unix=special",
+    }
+}
+
+const fn type_letter(kind: EntryKind) -> char {
+    match kind {
+        EntryKind::File => '-',
+        EntryKind::Directory | EntryKind::CurrentDirectory | EntryKind::ParentDirectory => 'd',
+        EntryKind::Link => 'l',
+        EntryKind::Other => 's',
+    }
+}
+
+/// The nine letters of `ls -l`, set-id and sticky bits among them.
+fn mode_letters(entry: &EntryView<'_>) -> String {
+    let mode = entry.mode.unwrap_or(if entry.kind.is_directory() { 0o755 } else { 0o644 });
+    let has = |bit: u32| mode & bit != 0;
+    let triple = |shift: u32, special: u32, with_execute: char, without: char| {
+        let execute = match (has(special), has(0o1 << shift)) {
+            (true, true) => with_execute,
+            (true, false) => without,
+            (false, true) => 'x',
+            (false, false) => '-',
+        };
+        [if has(0o4 << shift) { 'r' } else { '-' }, if has(0o2 << shift) { 'w' } else { '-' }, execute]
+    };
+    [triple(6, 0o4000, 's', 'S'), triple(3, 0o2000, 's', 'S'), triple(0, 0o1000, 't', 'T')]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// Half a mean Gregorian year; within it `ls -l` shows the time of day, else the year.
+const HALF_A_YEAR_S: i64 = 31_556_952 / 2;
+
+const DAY_S: i64 = 86_400;
+
+/// 9999-12-31 23:59:59 UTC: a year of five digits fits neither format.
+const LAST_S: i64 = 253_402_300_799;
+
+/// A moment of the Gregorian calendar, in UTC.
+struct Civil {
+    year: i64,
+    month: u8,
+    day: u8,
+    hour: u8,
+    minute: u8,
+    second: u8,
+}
+
+impl Civil {
+    /// Days are counted in eras of 400 years that begin on 1 March, so that the leap day is a year's last.
+    /// Moments before 1970 and behind 9999 are taken for the nearest that can be written.
+    fn from_unix(seconds: i64) -> Civil {
+        let seconds = seconds.clamp(0, LAST_S);
+        let (days, rest) = (seconds / DAY_S + 719_468, seconds % DAY_S);
+        let (era, day_of_era) = (days / 146_097, days % 146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month_from_march = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+        let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+        let small = |number: i64| u8::try_from(number).unwrap_or_default();
+        Civil {
+            year: era * 400 + year_of_era + i64::from(month <= 2),
+            month: small(month),
+            day: small(day),
+            hour: small(rest / 3_600),
+            minute: small(rest / 60 % 60),
+            second: small(rest % 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! What does the driver's answer to an event do?
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::data::entering_passive;
+use super::login::LoginPhase;
+use super::pending::Serial;
+use super::transfer::{Aside, UnderWay};
+use super::{
+    Active, Answerable, Carried, Channel, CloseReason, Grant, Login, Passive, Pending, Purpose, Running,
+    Server, Stage, TransferKind, Upgrade,
+};
+use crate::reply::{Code, Reply};
+
+/// An answer that comes when the connection has ended meanwhile does nothing.
+impl Server {
+    /// The TLS handshake behind the `234` is done. Everything said before it is forgotten (RFC 4217 §4.2).
+    pub fn tls_established(&mut self, upgrade: Pending<Upgrade>, now: Instant) {
+        if let Stage::Upgrading(serial, security) = self.stage
+            && serial == upgrade.serial()
+        {
+            self.stage = Stage::Ready;
+            self.security = security;
+            // SECURITY: no byte, name, marker or parameter from before TLS has a meaning behind it.
+            self.input.clear();
+            self.login = LoginPhase::Nobody;
+            self.carried = Carried::Nothing;
+            self.refused = 0;
+            self.reset_parameters();
+            self.active_at = now;
+        }
+    }
+
+    /// `230`. The grant lives as long as the login.
+    pub fn login_accepted(&mut self, login: Pending<Login>, grant: Grant, now: Instant) {
+        if self.take_waiting(login.serial()).is_some() {
+            self.login = LoginPhase::LoggedIn(grant);
+            self.active_at = now;
+            self.say(&Reply::new(Code::LOGGED_IN, "Logged in."));
+        }
+    }
+
+    /// The reply, and one login fewer to try; at the last `421` instead, and the end.
+    pub fn login_refused(&mut self, login: Pending<Login>, reply: Reply, _now: Instant) {
+        if self.take_waiting(login.serial()).is_some() {
+            self.count_login_failure(&reply);
+        }
+    }
+
+    /// A port listens: `227` or `229`. The address is what the client must connect to, perhaps that of a gateway.
+    pub fn listening(&mut self, passive: Pending<Passive>, at: SocketAddr) {
+        if let Some(Purpose::Passive(style)) = self.take_waiting(passive.serial()) {
+            match entering_passive(at, style) {
+                Ok(reply) => {
+                    self.data.arm(Channel::Passive);
+                    self.say(&reply);
+                }
+                Err(reply) => self.say(&reply),
+            }
+        }
+    }
+
+    /// The address is allowed: `200`.
+    pub fn connecting(&mut self, active: Pending<Active>) {
+        if let Some(Purpose::Active(address)) = self.take_waiting(active.serial()) {
+            self.data.arm(Channel::Active(address));
+            self.say(&Reply::new(Code::COMMAND_OKAY, "Ready to connect."));
+        }
+    }
+
+    /// Any other outcome: the final reply of a request, of ABOR or of STAT, or the refusal of anything. A login refused this
+    /// way is not counted. A `421` ends the connection, as RFC 959 §4.2 says it does.
+    pub fn answer<K: Answerable>(&mut self, pending: Pending<K>, reply: Reply, now: Instant) {
+        let serial = pending.serial();
+        if let Some(purpose) = self.take_waiting(serial) {
+            self.active_at = now;
+            if let Purpose::RenameFrom(path) = purpose
+                && reply.code() == Code::PENDING_FURTHER_INFORMATION
+            {
+                self.carried = Carried::RenameFrom(path);
+            }
+            self.say_final(&reply);
+        } else if let Stage::Transferring(under_way) = &mut self.stage {
+            match under_way.aside {
+                Aside::Abort(asked) if asked == serial => under_way.aside = Aside::Aborted(reply),
+                Aside::Status(asked) if asked == serial => {
+                    under_way.aside = Aside::Nothing;
+                    self.say(&reply);
+                }
+                _ => self.end_transfer(serial, &reply, now),
+            }
+        }
+    }
+
+    /// `150`: the data connection is being opened, and only [`Server::end`] can say how it went.
+    pub fn begin(&mut self, transfer: Pending<TransferKind>, text: &str) -> Running {
+        let serial = transfer.serial();
+        if let Stage::Transferring(UnderWay { serial: asked, .. }) = self.stage
+            && asked == serial
+        {
+            self.say(&Reply::new(Code::OPENING_DATA_CONNECTION, text));
+        }
+        Running::new(serial)
+    }
+
+    /// The transfer has ended, well or not.
+    pub fn end(&mut self, running: Running, reply: Reply, now: Instant) {
+        self.end_transfer(running.serial(), &reply, now);
+    }
+
+    fn end_transfer(&mut self, serial: Serial, reply: &Reply, now: Instant) {
+        let Stage::Transferring(under_way) = &mut self.stage else { return };
+        if under_way.serial != serial {
+            return;
+        }
+        let aside = std::mem::replace(&mut under_way.aside, Aside::Nothing);
+        self.active_at = now;
+        self.stage = match &aside {
+            Aside::Nothing | Aside::Aborted(_) => Stage::Ready,
+            Aside::Abort(asked) | Aside::Status(asked) => Stage::Waiting(*asked, Purpose::Reply),
+        };
+        self.say_final(reply);
+        if let (Aside::Aborted(reply), false) = (&aside, matches!(self.stage, Stage::Closed)) {
+            self.say_final(reply);
+        }
+    }
+
+    /// The purpose of this answer, if it is the one waited for. Behind it the machine is ready again.
+    fn take_waiting(&mut self, serial: Serial) -> Option<Purpose> {
+        if !matches!(self.stage, Stage::Waiting(asked, _) if asked == serial) {
+            return None;
+        }
+        match std::mem::replace(&mut self.stage, Stage::Ready) {
+            Stage::Waiting(_, purpose) => Some(purpose),
+            _ => None,
+        }
+    }
+
+    /// Says a final reply of the driver.
+    fn say_final(&mut self, reply: &Reply) {
+        self.say(reply);
+        if reply.code() == Code::SERVICE_NOT_AVAILABLE {
+            self.close(CloseReason::ServiceNotAvailable);
+        }
+    }
+}

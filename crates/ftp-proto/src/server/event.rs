@@ -1,0 +1,293 @@
+//! What does the machine ask of its driver?
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use zeroize::Zeroizing;
+
+use super::pending::{
+    AbortKind, Active, Login, Passive, Pending, RequestKind, StatusKind, TransferKind, Upgrade,
+};
+use crate::command::PathArgument;
+use crate::listing::FactSet;
+
+/// One thing for the driver to do. Whatever has a [`Pending`] waits for an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The `234` is queued: flush it, then handshake. The machine takes no byte until `tls_established`.
+    BeginTls(Pending<Upgrade>),
+    /// A user wants in.
+    Login {
+        /// The name as sent.
+        user: String,
+        /// The password as sent.
+        password: Password,
+        /// Answered by `login_accepted` or `login_refused`.
+        pending: Pending<Login>,
+    },
+    /// The login ended (USER again, REIN, AUTH): drop the session and its data port.
+    LoggedOut,
+    /// Listen for a data connection. A port or address given before is void.
+    Passive {
+        /// PASV or EPSV.
+        style: PassiveStyle,
+        /// Answered by `listening`, or by `answer` with a refusal.
+        pending: Pending<Passive>,
+    },
+    /// Remember where to connect to. A port or address given before is void. The driver owns the rule of which
+    /// addresses are allowed (RFC 2577 §3).
+    Active {
+        /// From PORT or EPRT, as sent.
+        address: SocketAddr,
+        /// Answered by `connecting`, or by `answer` with a refusal.
+        pending: Pending<Active>,
+    },
+    /// Something that one reply settles.
+    Request {
+        /// What.
+        request: Request,
+        /// Answered by `answer`.
+        pending: Pending<RequestKind>,
+    },
+    /// A transfer over the data channel that was armed; the channel is used up by it, also when it is refused.
+    Transfer {
+        /// What.
+        transfer: Transfer,
+        /// Answered by `begin` and then `end`, or by `answer` with a refusal.
+        pending: Pending<TransferKind>,
+    },
+    /// ABOR while a transfer is pending or running: end the transfer (426), then answer this one (226).
+    Abort(Pending<AbortKind>),
+    /// STAT without argument; a transfer may be running.
+    Status(Pending<StatusKind>),
+    /// Flush what `transmit` still has, then close; over TLS with close_notify. Nothing comes after it.
+    Close(CloseReason),
+}
+
+/// Why the machine ends the connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseReason {
+    /// The client said QUIT.
+    Quit,
+    /// The client closed its side.
+    EndOfInput,
+    /// Bytes in clear stood behind AUTH: an injection, or a client that cannot wait (RFC 4217 §4).
+    PlaintextBehindAuth,
+    /// No login in time.
+    LoginTimeout,
+    /// No command for too long.
+    IdleTimeout,
+    /// Too many refused logins.
+    LoginFailures,
+    /// Too many refused commands in a row before login.
+    RefusedCommands,
+    /// The peer speaks HTTP.
+    Http,
+    /// A line without end.
+    EndlessLine,
+    /// The server is going down.
+    Drained,
+    /// The driver answered `421`.
+    ServiceNotAvailable,
+}
+
+/// What one reply settles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// PWD.
+    PrintDirectory,
+    /// CWD.
+    ChangeDirectory {
+        /// Where to.
+        path: PathArgument,
+    },
+    /// CDUP.
+    ChangeToParent,
+    /// MKD.
+    MakeDirectory {
+        /// The new directory.
+        path: PathArgument,
+    },
+    /// RMD.
+    RemoveDirectory {
+        /// The directory.
+        path: PathArgument,
+    },
+    /// DELE.
+    Delete {
+        /// The file.
+        path: PathArgument,
+    },
+    /// RNFR: may this be renamed? A `350` makes the machine carry the name to the next command, and no further.
+    RenameFrom {
+        /// What is to be renamed.
+        path: PathArgument,
+    },
+    /// RNTO behind an accepted RNFR.
+    Rename {
+        /// The name of RNFR.
+        from: PathArgument,
+        /// The new name.
+        to: PathArgument,
+    },
+    /// SIZE (RFC 3659 §4).
+    Size {
+        /// The file.
+        path: PathArgument,
+        /// The TYPE in force, on which the answer depends.
+        representation: Representation,
+    },
+    /// MDTM (RFC 3659 §3).
+    ModificationTime {
+        /// The file.
+        path: PathArgument,
+    },
+    /// MLST (RFC 3659 §7).
+    Facts {
+        /// The entry, or the working directory.
+        path: Option<PathArgument>,
+        /// The facts the client selected.
+        facts: FactSet,
+    },
+    /// STAT with a path: a listing over the control connection.
+    StatusOf {
+        /// The file or directory.
+        path: PathArgument,
+    },
+}
+
+/// Everything a transfer needs to know, with the restart marker already in its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transfer {
+    /// What moves.
+    pub action: Action,
+    /// How the bytes are represented. Image for every MLSD (RFC 3659 §7.2) and whenever there is an offset.
+    pub representation: Representation,
+    /// Whether the data connection is under TLS.
+    pub protection: Protection,
+    /// Who connects to whom.
+    pub channel: Channel,
+}
+
+/// What moves over the data connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// RETR.
+    Retrieve {
+        /// The file.
+        path: PathArgument,
+        /// The first byte wanted.
+        offset: u64,
+    },
+    /// STOR or APPE.
+    Store {
+        /// The file.
+        path: PathArgument,
+        /// Where the bytes go.
+        mode: StoreMode,
+    },
+    /// STOU.
+    StoreUnique {
+        /// A name to begin from, or none.
+        path: Option<PathArgument>,
+    },
+    /// LIST, NLST or MLSD.
+    List {
+        /// The directory (or file), or the working directory.
+        path: Option<PathArgument>,
+        /// How a line looks.
+        format: ListFormat,
+    },
+}
+
+/// Where the bytes of an upload go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoreMode {
+    /// In place of whatever is there.
+    Replace,
+    /// At this offset: REST came before (RFC 3659 §5.3 makes APPE behind REST the same as STOR). Never zero.
+    From(u64),
+    /// Behind whatever is there.
+    Append,
+}
+
+/// How a line of a listing looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListFormat {
+    /// LIST.
+    Long,
+    /// NLST.
+    Names,
+    /// MLSD.
+    Facts(FactSet),
+}
+
+/// The TYPE in force (RFC 959 §3.1.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Representation {
+    /// `TYPE A`, non-print: lines end with CR LF on the wire.
+    #[default]
+    Ascii,
+    /// `TYPE I` and `TYPE L 8`: bytes as they are.
+    Image,
+}
+
+/// The protection level of the data connection (RFC 4217 §9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// `PROT C`.
+    Clear,
+    /// `PROT P`.
+    Private,
+}
+
+/// Who connects to whom for the data connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The client connects to the port that was answered to PASV or EPSV.
+    Passive,
+    /// The server connects to this address.
+    Active(SocketAddr),
+}
+
+/// Which command asked for a port to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PassiveStyle {
+    /// PASV: an IPv4 address and a port (RFC 959 §4.1.2).
+    Pasv,
+    /// EPSV: a port, of the control connection's family or of the one asked for (RFC 2428 §3).
+    Epsv(Option<Family>),
+}
+
+/// An address family by its number in EPRT and EPSV (RFC 2428 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// 1
+    Ipv4,
+    /// 2
+    Ipv6,
+}
+
+/// A password as it was sent: bytes, wiped from memory when dropped, never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Password(Zeroizing<Vec<u8>>);
+
+impl Password {
+    /// Takes the bytes over.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>) -> Password {
+        Password(Zeroizing::new(bytes))
+    }
+
+    /// The bytes, to be judged.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(****)")
+    }
+}

@@ -1,0 +1,123 @@
+//! Who is this? USER, PASS, ACCT, REIN, QUIT (RFC 959 §4.1.1)
+
+use std::time::Instant;
+
+use super::data::DataPort;
+use super::parameters::Parameters;
+use super::security::Security;
+use super::{Carried, CloseReason, Event, Grant, Next, Outcome, Password, Plaintext, Purpose, Server, reply};
+use crate::reply::{Code, Reply};
+
+/// How far the login is. A grant exists only behind one, a name only before.
+#[derive(Debug)]
+pub(super) enum LoginPhase {
+    /// Nobody has said USER, or a login was refused.
+    Nobody,
+    /// USER was said; PASS may follow.
+    Named(String),
+    /// The driver accepted.
+    LoggedIn(Grant),
+}
+
+impl LoginPhase {
+    pub(super) const fn is_logged_in(&self) -> bool {
+        matches!(self, LoginPhase::LoggedIn(_))
+    }
+}
+
+impl Server {
+    /// USER: ends any login, keeps the transfer parameters, and tells nothing about which users there are.
+    pub(super) fn user(&mut self, user: String, now: Instant) -> Outcome {
+        // SECURITY: refused here, before PASS, so that no password travels in clear.
+        match &self.policy.plaintext {
+            _ if self.security.is_tls() => {}
+            Plaintext::Refuse => return Err(self.tls_first()),
+            Plaintext::Limit { user: only } if *only != user => {
+                let text = format!("Only {only} may log in without TLS; send AUTH TLS first.");
+                return Err(Reply::new(Code::NOT_LOGGED_IN, text));
+            }
+            Plaintext::Limit { .. } | Plaintext::Allow => {}
+        }
+        self.end_login(now);
+        self.login = LoginPhase::Named(user);
+        // SECURITY: the same for every name, known or not (RFC 2577 §7).
+        reply(Code::NEED_PASSWORD, "Password required.")
+    }
+
+    /// PASS: the driver judges. The name is used up by it, whatever it says.
+    pub(super) fn pass(&mut self, password: Password) -> Outcome {
+        match std::mem::replace(&mut self.login, LoginPhase::Nobody) {
+            LoginPhase::Named(user) => {
+                self.ask(Purpose::Login, |pending| Event::Login { user, password, pending })
+            }
+            other => {
+                self.login = other;
+                Err(Reply::new(Code::BAD_SEQUENCE, "Send USER first."))
+            }
+        }
+    }
+
+    pub(super) fn acct(&mut self) -> Outcome {
+        reply(Code::SUPERFLUOUS, "No account is needed.")
+    }
+
+    /// REIN: as just connected, but for TLS, which stays: RFC 4217 §13 would have the connection go on in clear, and this
+    /// server never steps down from TLS.
+    pub(super) fn rein(&mut self, now: Instant) -> Outcome {
+        self.end_login(now);
+        self.login = LoginPhase::Nobody;
+        if self.security.is_tls() {
+            self.security = Security::at_start(self.policy.mode).or_tls();
+        }
+        self.reset_parameters();
+        reply(Code::SERVICE_READY, "Ready for a new user.")
+    }
+
+    /// QUIT. Beside a transfer the connection stays for the transfer's reply and then closes (RFC 959 §4.1.1).
+    pub(super) fn quit(&mut self) -> Outcome {
+        if self.is_transferring() {
+            self.leaving = Some(CloseReason::Quit);
+            return reply(Code::CLOSING_CONTROL_CONNECTION, "Goodbye, when the transfer has ended.");
+        }
+        self.say(&Reply::new(Code::CLOSING_CONTROL_CONNECTION, "Goodbye."));
+        self.close(CloseReason::Quit);
+        Ok(Next::Done)
+    }
+
+    /// Drops everything that belongs to a login, and gives the next one its time.
+    pub(super) fn end_login(&mut self, now: Instant) {
+        // SECURITY: nothing of one login is left for the next: no data port, no restart marker, no grant.
+        if self.login.is_logged_in() {
+            self.events.push_back(Event::LoggedOut);
+            self.login_by = now.checked_add(self.policy.login_timeout);
+        }
+        self.login = LoginPhase::Nobody;
+        self.data.disarm();
+        self.carried = Carried::Nothing;
+    }
+
+    /// Everything that TYPE, OPTS, EPSV ALL and the like have set.
+    pub(super) fn reset_parameters(&mut self) {
+        self.parameters = Parameters::default();
+        self.data = DataPort::default();
+    }
+
+    /// Whether no login at all is possible before AUTH.
+    pub(super) fn needs_tls_first(&self) -> bool {
+        !self.security.is_tls() && self.policy.plaintext == Plaintext::Refuse
+    }
+
+    pub(super) fn tls_first(&self) -> Reply {
+        Reply::new(Code::NOT_LOGGED_IN, "This server wants TLS: send AUTH TLS first.")
+    }
+
+    /// What a refused login does; the reply is the driver's unless it was the last allowed.
+    pub(super) fn count_login_failure(&mut self, reply: &Reply) {
+        self.login_failures = self.login_failures.saturating_add(1);
+        if self.login_failures >= self.policy.login_failures.max(1) {
+            self.refuse_service(CloseReason::LoginFailures, "Too many refused logins; closing.");
+        } else {
+            self.say(reply);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What does the operator demand of a connection?
+
+use std::time::Duration;
+
+/// Everything about one connection that the operator decides and the machine enforces.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// How TLS begins.
+    pub mode: Mode,
+    /// What a client gets that does not ask for TLS. Without meaning on an implicit listener.
+    pub plaintext: Plaintext,
+    /// Whether a session under TLS may have clear data connections.
+    pub data_protection: DataProtection,
+    /// Time from the connection's begin (or from a logout) to a login, whatever else arrives.
+    pub login_timeout: Duration,
+    /// Time without a command, counted from the last one or from the end of the last transfer.
+    pub idle_timeout: Duration,
+    /// Refused logins that end the connection. Zero counts as one.
+    pub login_failures: u32,
+    /// Text of the `220`.
+    pub greeting: String,
+}
+
+/// How TLS begins on the control connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// With `AUTH` (RFC 4217 §4).
+    Explicit,
+    /// Before the first byte. Control and data connections are protected at all times.
+    Implicit,
+}
+
+/// What a client gets that does not ask for TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Plaintext {
+    /// No login.
+    Refuse,
+    /// A login of this user alone.
+    Limit {
+        /// The one name, compared byte by byte.
+        user: String,
+    },
+    /// A login like any other.
+    Allow,
+}
+
+/// Whether a session under TLS may have clear data connections.
+///
+/// A session without TLS, where [`Plaintext`] admits one, always has clear data connections: RFC 4217 §9 knows no others there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataProtection {
+    /// Only where `PROT C` was granted to the user ([`Grant::clear_data`]); every other transfer needs `PROT P`.
+    Require,
+    /// `PROT C` is granted to everybody, and is what holds until `PROT P` (RFC 4217 §9).
+    Optional,
+}
+
+/// What a login allows beyond the policy of the listener.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// `PROT C` is granted to this user: some folder, at least, may be read or written in clear.
+    pub clear_data: bool,
+}
