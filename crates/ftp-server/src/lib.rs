@@ -1,1 +1,121 @@
-//! Drives the FTP protocol machine over sockets into the transfer domain.
+//! Drives the FTP protocol machine over sockets into the transfer domain. An embeddable library.
+//!
+//! **What it does.** Accepts control connections, feeds their bytes to the machine of
+//! `carrack_ftp_proto`, carries out the machine's events on a `carrack_core` session, and opens,
+//! protects and pumps data connections.
+//!
+//! **What it does not.** It decides nothing about the protocol (the machine does), about what a user
+//! may do (the session does), or about whose TLS session is whose (`carrack_tls` does); it reads no
+//! configuration.
+//!
+//! ```text
+//!  Listener ─► connection ──bytes──► ftp_proto::Server ──events──► command/ ──► core::Session
+//!                 │  ▲                                                │
+//!                 │  └── replies ◄── reply_for ◄──────────────────────┘
+//!                 ▼
+//!              data/ (whose connection?) ─► transfer/ (bytes) ─► Upload::commit | abort
+//! ```
+//!
+//! One task owns a connection's machine, session and work; nothing is locked. A transfer is pumped on
+//! a blocking thread while bytes flow and waits on the event loop while they do not.
+#![forbid(unsafe_code)]
+
+mod command;
+mod connection;
+mod control;
+mod data;
+mod reply_for;
+mod settings;
+mod transfer;
+mod visitor;
+
+pub use settings::{
+    DataClose, DataProtection, DataReuse, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
+};
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use carrack_core::Core;
+use carrack_core::event::{Event, SessionId};
+use carrack_net::{Accepted, Admission, Drain, Listener, Phase, PortPool, Refused};
+use carrack_tls::ServerTls;
+
+use transfer::{PumpPool, Terms};
+
+/// Sessions are numbered through the whole process, whichever listener they came to.
+static SESSIONS: AtomicU64 = AtomicU64::new(1);
+
+/// The FTP server of one listener.
+pub struct FtpServer {
+    settings: FtpSettings,
+    core: Arc<Core>,
+    tls: Arc<ServerTls>,
+    admission: Admission,
+    ports: PortPool,
+    drain: Drain,
+    terms: Terms,
+}
+
+impl FtpServer {
+    /// A server with these settings. `tls`, `admission`, `ports` and `drain` may be shared with other
+    /// listeners; data connections resume sessions of the same `tls` only.
+    #[must_use]
+    pub fn new(
+        settings: FtpSettings,
+        core: Arc<Core>,
+        tls: Arc<ServerTls>,
+        admission: Admission,
+        ports: PortPool,
+        drain: Drain,
+    ) -> Arc<Self> {
+        let terms =
+            Terms { pool: PumpPool::new(), stall: settings.timeouts.data_stall, close: settings.data_close };
+        Arc::new(Self { settings, core, tls, admission, ports, drain, terms })
+    }
+
+    /// Accepts and serves connections until the drain starts. Connections live on; `Drain::idle`
+    /// tells when the last is gone.
+    pub async fn serve(self: Arc<Self>, mut listener: Listener) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.drain.reached(Phase::Draining) => return,
+            };
+            // Before any TLS work: a flood costs a counter, not a handshake.
+            match self.admission.admit(accepted.peer.ip()) {
+                Ok(slot) => {
+                    let (server, live) = (Arc::clone(&self), self.drain.enter());
+                    tokio::spawn(async move {
+                        connection::serve(server, accepted).await;
+                        drop((slot, live));
+                    });
+                }
+                Err(refused) => self.turn_away(&accepted, refused),
+            }
+        }
+    }
+
+    /// Says why not, where the client can understand it yet, and closes.
+    fn turn_away(&self, accepted: &Accepted, refused: Refused) {
+        if self.settings.mode == Mode::Explicit {
+            // A fresh socket takes one line without waiting; if it does not, nobody is owed more.
+            let _ = accepted.stream.try_write(format!("421 {refused}.\r\n").as_bytes());
+        }
+        let peer: SocketAddr = accepted.peer;
+        self.core.events.emit(&Event::ConnectionRefused { peer, why: refused.to_string() });
+    }
+
+    fn next_session(&self) -> SessionId {
+        SessionId(SESSIONS.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What logs call the protocol spoken here.
+    fn protocol(&self) -> &'static str {
+        match self.settings.mode {
+            Mode::Explicit => "ftp",
+            Mode::Implicit => "ftps",
+        }
+    }
+}

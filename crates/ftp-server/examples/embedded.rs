@@ -1,0 +1,79 @@
+//! An FTPS server inside another program: serves one folder to one user until it is interrupted.
+//!
+//! ```text
+//! cargo run -p carrack-ftp-server --example embedded -- /srv/files
+//! ```
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carrack_core::Core;
+use carrack_core::account::{Account, Accounts};
+use carrack_core::event::Events;
+use carrack_core::login::Authenticator;
+use carrack_core::partial::NoIndex;
+use carrack_core::password::{self, Credential, PasswordHash};
+use carrack_ftp_server::{
+    DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
+};
+use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
+use carrack_storage::local::{LocalSettings, LocalStore};
+use carrack_tls::{Identity, ServerTls, Settings, Version};
+
+/// The accounts of this program: one.
+struct OneAccount(Arc<Account>);
+
+impl Accounts for OneAccount {
+    fn find(&self, name: &str) -> Option<Arc<Account>> {
+        (name == self.0.name).then(|| Arc::clone(&self.0))
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("which folder?")?);
+    let store = LocalStore::open(&folder, LocalSettings::new(Arc::new(NoIndex)))?;
+    let credential = Credential::Argon2(PasswordHash::parse(&password::hash(b"secret")?)?);
+    let account = Arc::new(Account::new("alice", credential, Arc::new(store)));
+    let core = Core::new(Authenticator::new(Arc::new(OneAccount(account)), 2), Events::default());
+
+    let made = Identity::self_signed(&["localhost".to_owned(), "127.0.0.1".to_owned()])?;
+    let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes())?;
+    let tls = Arc::new(ServerTls::new(Settings { identity, minimum: Version::Tls12 })?);
+
+    let listener = Listener::bind("127.0.0.1:2121".parse()?)?;
+    println!("explicit FTPS on {}, user alice, password secret", listener.local_addr()?);
+    let drain = Drain::new();
+    let admission = Admission::new(Limits { sessions: 1000, sessions_per_source: 1000 });
+    let server = FtpServer::new(settings(), core, tls, admission, PortPool::new(0..=0), drain.clone());
+    let serving = tokio::spawn(server.serve(listener));
+    tokio::signal::ctrl_c().await?;
+    drain.start();
+    serving.await?;
+    drain.idle().await;
+    Ok(())
+}
+
+fn settings() -> FtpSettings {
+    FtpSettings {
+        mode: Mode::Explicit,
+        plaintext: Plaintext::Refuse,
+        plaintext_grant: PlaintextGrant::default(),
+        data_protection: DataProtection::Require,
+        data_tls_reuse: DataReuse::Prefer,
+        data_tls_reuse_of_user: HashMap::new(),
+        data_close: DataClose::Strict,
+        timeouts: Timeouts {
+            login: Duration::from_secs(30),
+            idle: Duration::from_secs(300),
+            data_accept: Duration::from_secs(10),
+            data_stall: Duration::from_secs(60),
+        },
+        login_failures: 3,
+        public_address: None,
+        read_only: false,
+    }
+}

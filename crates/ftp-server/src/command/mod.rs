@@ -1,0 +1,97 @@
+//! What each command does, a file a subject, in the words of THE TABLE.
+//!
+//! A command resolves its path, asks the session, and answers. Whether the command may be given at
+//! all was decided by the protocol machine; whether the user may do it is decided by the session.
+
+mod delete;
+mod directory;
+mod facts;
+mod list;
+mod rename;
+mod retr;
+mod status;
+mod stor;
+
+pub(crate) use status::Situation;
+
+use carrack_core::path::VirtualPath;
+use carrack_ftp_proto::reply::Reply;
+use carrack_ftp_proto::server::{Action, Request, Transfer};
+
+use crate::reply_for;
+use crate::transfer::Job;
+use crate::visitor::Visitor;
+
+/// What came of a request.
+pub(crate) struct Outcome {
+    pub(crate) reply: Reply,
+    /// The working directory from now on, where it changes.
+    pub(crate) directory: Option<VirtualPath>,
+}
+
+impl From<Reply> for Outcome {
+    fn from(reply: Reply) -> Self {
+        Self { reply, directory: None }
+    }
+}
+
+/// Carries out a request that one reply settles.
+pub(crate) async fn answer(at: Visitor, request: Request) -> Outcome {
+    let outcome: Result<Outcome, Reply> = match request {
+        Request::PrintDirectory => Ok(directory::print(&at).into()),
+        Request::ChangeDirectory { path } => directory::change(&at, &path).await,
+        Request::ChangeToParent => directory::change_to_parent(&at).await,
+        Request::MakeDirectory { path } => directory::make(&at, &path).await.map(Into::into),
+        Request::RemoveDirectory { path } => directory::remove(&at, &path).await.map(Into::into),
+        Request::Delete { path } => delete::file(&at, &path).await.map(Into::into),
+        Request::RenameFrom { path } => rename::from(&at, &path).await.map(Into::into),
+        Request::Rename { from, to } => rename::to(&at, &from, &to).await.map(Into::into),
+        Request::Size { path, representation } => {
+            facts::size(&at, &path, representation).await.map(Into::into)
+        }
+        Request::ModificationTime { path } => facts::modification_time(&at, &path).await.map(Into::into),
+        Request::Facts { path, facts } => facts::facts(&at, path.as_ref(), facts).await.map(Into::into),
+        Request::StatusOf { path } => status::of_path(&at, &path).await.map(Into::into),
+    };
+    outcome.unwrap_or_else(Into::into)
+}
+
+/// A transfer whose files are open: nothing about it can be refused any more.
+pub(crate) struct Opened {
+    pub(crate) job: Job,
+    /// The text of the `150`.
+    pub(crate) text: String,
+}
+
+/// Opens what a transfer moves. Every refusal happens here, before anything existing is touched.
+pub(crate) async fn open(at: Visitor, transfer: Transfer, clear: ClearData) -> Result<Opened, Reply> {
+    match transfer.action {
+        Action::Retrieve { path, offset } => {
+            retr::open(&at, &path, offset, transfer.representation, clear).await
+        }
+        Action::Store { path, mode } => stor::open(&at, &path, mode, transfer.representation, clear).await,
+        Action::StoreUnique { path } => {
+            stor::open_unique(&at, path.as_ref(), transfer.representation, clear).await
+        }
+        Action::List { path, format } => list::open(&at, path.as_ref(), format, clear).await,
+    }
+}
+
+/// Who allows that the bytes of a transfer cross the network as they will.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ClearData {
+    /// They are protected, or the listener grants clear data.
+    Granted,
+    /// They go in clear: only where the folder at hand allows it.
+    ByFolder,
+}
+
+/// Refuses a transfer in clear from or to a folder that does not allow it.
+// SECURITY: the machine grants PROT C where any folder of the user may be moved in clear; here it
+// is held to the folder at hand.
+fn demand_protection(at: &Visitor, path: &VirtualPath, clear: ClearData) -> Result<(), Reply> {
+    match clear {
+        ClearData::ByFolder if !at.session().clear_data_allowed(path) => Err(reply_for::clear_data()),
+        _ => Ok(()),
+    }
+}

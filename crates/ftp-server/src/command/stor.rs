@@ -1,0 +1,73 @@
+//! STOR, APPE, STOU (RFC 959 §4.1.3), with REST in its place (RFC 3659 §5).
+
+use carrack_core::path::VirtualPath;
+use carrack_core::session::WriteMode;
+use carrack_ftp_proto::command::PathArgument;
+use carrack_ftp_proto::reply::{Code, Reply};
+use carrack_ftp_proto::server::{Representation, StoreMode};
+
+use super::{ClearData, Opened, demand_protection};
+use crate::transfer::Job;
+use crate::visitor::{Visitor, last_name};
+
+pub(super) async fn open(
+    at: &Visitor,
+    path: &PathArgument,
+    mode: StoreMode,
+    representation: Representation,
+    clear: ClearData,
+) -> Result<Opened, Reply> {
+    let path = at.resolve(path)?;
+    let mode = match mode {
+        StoreMode::Replace => WriteMode::Replace,
+        StoreMode::From(offset) => WriteMode::From(offset),
+        StoreMode::Append => WriteMode::Append,
+    };
+    // A marker counts transmitted bytes, the file holds converted ones: there is no way back from
+    // one to the other (RFC 3659 §5.3 leaves it to the server).
+    if matches!(mode, WriteMode::From(_)) && representation == Representation::Ascii {
+        return Err(Reply::new(
+            Code::ARGUMENT_NOT_IMPLEMENTED,
+            "A text upload cannot be restarted; use TYPE I, or store it anew.",
+        ));
+    }
+    demand_protection(at, &path, clear)?;
+    receive(at, path, mode, representation)
+        .await
+        .map(|(job, _)| Opened { job, text: "Send the file.".into() })
+}
+
+pub(super) async fn open_unique(
+    at: &Visitor,
+    suggestion: Option<&PathArgument>,
+    representation: Representation,
+    clear: ClearData,
+) -> Result<Opened, Reply> {
+    let (folder, suggestion) = match suggestion {
+        None => (at.directory.clone(), None),
+        Some(suggestion) => {
+            let path = at.resolve(suggestion)?;
+            (path.parent().unwrap_or_else(VirtualPath::root), path.name())
+        }
+    };
+    demand_protection(at, &folder, clear)?;
+    let (job, stored) = receive(at, folder, WriteMode::Unique { suggestion }, representation).await?;
+    // RFC 1123 §4.1.2.9 fixes this form, so that clients can learn the name.
+    let text = format!("FILE: {}", String::from_utf8_lossy(last_name(&stored)));
+    Ok(Opened { job, text })
+}
+
+async fn receive(
+    at: &Visitor,
+    path: VirtualPath,
+    mode: WriteMode,
+    representation: Representation,
+) -> Result<(Job, VirtualPath), Reply> {
+    let ascii = representation == Representation::Ascii;
+    at.on_disk(move |session| {
+        let upload = session.open_write(&path, mode)?;
+        let stored = upload.path().clone();
+        Ok((Job::Receive { upload, ascii }, stored))
+    })
+    .await
+}

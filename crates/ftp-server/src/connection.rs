@@ -1,0 +1,194 @@
+//! One control connection from its first byte to its last: one task owns the protocol machine, the
+//! session and at most one piece of work at a time.
+//!
+//! The task never waits for the work: while a file is opened, a password judged or a transfer runs,
+//! it goes on reading, so that `ABOR`, `STAT`, `NOOP` and `QUIT` are answered at once.
+
+mod dispatch;
+mod greet;
+mod work;
+
+pub(crate) use greet::serve;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use carrack_core::event::{Incomplete, Origin, SessionId};
+use carrack_ftp_proto::server::{AbortKind, CloseReason, Pending, Server};
+use carrack_net::Phase;
+use carrack_tls::{ControlTls, TlsInfo};
+
+use crate::FtpServer;
+use crate::control::{Control, Traffic};
+use crate::data::DataPort;
+use crate::visitor::Visitor;
+use work::{Done, Work};
+
+/// Everything that one control connection has.
+struct Connection {
+    server: Arc<FtpServer>,
+    id: SessionId,
+    peer: SocketAddr,
+    local: SocketAddr,
+    machine: Server,
+    control: Control,
+    /// The TLS of the control connection, once it runs.
+    tls: Option<Tls>,
+    /// Who is logged in, and where they stand.
+    visitor: Option<Visitor>,
+    /// Where the next data connection comes from.
+    data_port: Option<DataPort>,
+    /// What runs now.
+    work: Option<Work>,
+    /// `ABOR`s that are answered once the transfer has ended.
+    aborts: Vec<Pending<AbortKind>>,
+    draining: bool,
+}
+
+/// TLS on the control connection.
+struct Tls {
+    control: Arc<ControlTls>,
+    info: TlsInfo,
+}
+
+/// Whether the connection goes on.
+enum Next {
+    GoOn,
+    Close(CloseReason),
+}
+
+impl Connection {
+    /// Serves the client until one side ends it.
+    async fn run(mut self) -> Ended {
+        let reason = loop {
+            match self.turn().await {
+                Ok(Next::GoOn) => {}
+                Ok(Next::Close(reason)) => break Ended::ByMachine(reason),
+                Err(lost) => break lost,
+            }
+        };
+        // What still moves has lost the connection that asked for it.
+        if let Some(interrupt) = self.work.as_ref().and_then(Work::interrupt) {
+            interrupt.stop(match reason {
+                Ended::Cut => Incomplete::ShutDown,
+                _ => Incomplete::ConnectionLost,
+            });
+        }
+        if let Some(work) = self.work.take() {
+            work.settle().await;
+        }
+        self.control.close().await;
+        reason
+    }
+
+    /// Handles what the machine has to say, and then waits for the next thing to happen.
+    async fn turn(&mut self) -> Result<Next, Ended> {
+        while let Some(event) = self.machine.next_event(Instant::now()) {
+            if let Next::Close(reason) = self.dispatch(event).await? {
+                self.queue_replies();
+                return Ok(Next::Close(reason));
+            }
+        }
+        self.queue_replies();
+        let deadline = self.machine.deadline().map(tokio::time::Instant::from_std);
+        let happened = tokio::select! {
+            traffic = self.control.turn(self.machine.wants_bytes()) => Happened::Traffic(traffic),
+            done = Work::next(&mut self.work) => Happened::Done(done),
+            () = sleep_until(deadline) => Happened::Deadline,
+            () = self.server.drain.reached(Phase::Draining), if !self.draining => Happened::Drain,
+            () = self.server.drain.reached(Phase::Cut) => return Err(Ended::Cut),
+        };
+        let now = Instant::now();
+        match happened {
+            Happened::Traffic(Ok(Traffic::Received(bytes))) => self.machine.receive(&bytes, now),
+            Happened::Traffic(Ok(Traffic::Ended)) => self.machine.end_of_input(),
+            Happened::Traffic(Ok(Traffic::Flushed)) => {}
+            Happened::Traffic(Err(_)) => return Err(Ended::Lost),
+            Happened::Done(done) => self.settle(done),
+            Happened::Deadline => self.machine.expire(now),
+            Happened::Drain => {
+                self.draining = true;
+                self.machine.drain(now);
+            }
+        }
+        Ok(Next::GoOn)
+    }
+
+    /// Where this client comes from, for events.
+    fn origin(&self) -> Origin {
+        Origin { id: self.id, peer: self.peer, protocol: self.server.protocol() }
+    }
+
+    fn queue_replies(&mut self) {
+        if let Some(replies) = self.machine.transmit() {
+            self.control.send(replies);
+        }
+    }
+
+    /// Takes in what a piece of work came to.
+    fn settle(&mut self, done: Done) {
+        self.work = None;
+        let now = Instant::now();
+        match done {
+            Done::Answered { pending, outcome } => {
+                if let (Some(directory), Some(visitor)) = (outcome.directory, &mut self.visitor) {
+                    visitor.directory = directory;
+                }
+                self.machine.answer(pending, outcome.reply, now);
+            }
+            Done::Judged { pending, verdict } => self.settle_login(pending, verdict),
+            Done::Opened { pending, opened } => match opened {
+                Ok(prepared) => self.begin_transfer(pending, *prepared),
+                Err(reply) => {
+                    self.machine.answer(pending, reply, now);
+                    self.answer_aborts();
+                }
+            },
+            Done::Transferred { running, reply } => {
+                self.machine.end(running, reply, now);
+                self.answer_aborts();
+            }
+        }
+    }
+}
+
+/// Something that a connection waited for.
+enum Happened {
+    Traffic(std::io::Result<Traffic>),
+    Done(Done),
+    Deadline,
+    Drain,
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ended {
+    /// As the protocol has it.
+    ByMachine(CloseReason),
+    /// The client was gone.
+    Lost,
+    /// TLS was asked for and not agreed.
+    Handshake,
+    /// The server ended what was left.
+    Cut,
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ByMachine(reason) => write!(f, "{reason:?}"),
+            Self::Lost => f.write_str("Lost"),
+            Self::Handshake => f.write_str("NoTls"),
+            Self::Cut => f.write_str("Cut"),
+        }
+    }
+}
+
+/// Waits until a moment that may never come.
+async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

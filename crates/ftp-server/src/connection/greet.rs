@@ -1,0 +1,116 @@
+//! A connection's first moments: TLS at once on implicit listeners, or on `AUTH`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use carrack_core::event::Event;
+use carrack_ftp_proto::server::{Mode, Policy, Server};
+use carrack_net::Accepted;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout_at;
+
+use super::{Connection, Ended, Tls};
+use crate::FtpServer;
+use crate::control::Control;
+
+/// The first byte of every TLS connection: a handshake record (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 22;
+
+/// What a client hears on an implicit port that waits for a greeting, or speaks FTP at once.
+const SPEAK_TLS: &[u8] =
+    b"421 This port speaks TLS from the first byte (implicit FTPS); use ftps:// or the explicit port.\r\n";
+
+/// How long a parting word may take.
+const PARTING: Duration = Duration::from_secs(1);
+
+/// Serves one accepted connection to its end.
+pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
+    let Accepted { stream, peer, local } = accepted;
+    let id = server.next_session();
+    let machine = Server::new(policy(&server), Instant::now());
+    let mut connection = Connection {
+        server,
+        id,
+        peer,
+        local,
+        machine,
+        control: Control::clear(stream),
+        tls: None,
+        visitor: None,
+        data_port: None,
+        work: None,
+        aborts: Vec::new(),
+        draining: false,
+    };
+    let origin = connection.origin();
+    let events = connection.server.core.events.clone();
+    events.emit(&Event::Connected { origin: origin.clone() });
+    let started = Instant::now();
+    let secured = match connection.server.settings.mode {
+        Mode::Implicit => connection.begin_tls().await,
+        Mode::Explicit => Ok(()),
+    };
+    let ended = match secured {
+        Ok(()) => connection.run().await,
+        Err(ended) => ended,
+    };
+    let seconds = started.elapsed().as_secs_f64();
+    tracing::debug!(session = origin.id.0, %ended, seconds, "connection closed");
+}
+
+fn policy(server: &FtpServer) -> Policy {
+    let settings = &server.settings;
+    Policy {
+        mode: settings.mode,
+        plaintext: settings.plaintext.clone(),
+        data_protection: settings.data_protection,
+        login_timeout: settings.timeouts.login,
+        idle_timeout: settings.timeouts.idle,
+        login_failures: settings.login_failures,
+        greeting: "Carrack FTP server ready.".into(),
+    }
+}
+
+impl Connection {
+    /// Shakes hands on the control connection, within the time that a login may take.
+    pub(super) async fn begin_tls(&mut self) -> Result<(), Ended> {
+        // In clear, and whole: the client begins its handshake on the last byte of the 234.
+        self.control.flush().await.map_err(|_| Ended::Lost)?;
+        let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
+        let implicit = self.server.settings.mode == Mode::Implicit;
+        let Some(stream) = self.control.take_clear() else { return Err(Ended::Handshake) };
+        if implicit && !speaks_tls(&stream, deadline).await {
+            part(stream).await;
+            return Err(Ended::Handshake);
+        }
+        let control = self.server.tls.control(self.peer.ip());
+        match timeout_at(deadline, control.accept(stream)).await {
+            Ok(Ok((stream, info))) => {
+                self.control = Control::tls(stream);
+                self.tls = Some(Tls { control: Arc::new(control), info });
+                Ok(())
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(session = self.id.0, %error, "TLS handshake failed");
+                Err(Ended::Handshake)
+            }
+            Err(_) => Err(Ended::Handshake),
+        }
+    }
+}
+
+/// Whether the client begins with a TLS record; a plain FTP client waits, or says USER.
+async fn speaks_tls(stream: &TcpStream, deadline: tokio::time::Instant) -> bool {
+    let mut first = [0];
+    matches!(timeout_at(deadline, stream.peek(&mut first)).await, Ok(Ok(1))) && first == [TLS_HANDSHAKE]
+}
+
+/// Tells a client that does not speak TLS so, in the only words it understands.
+async fn part(mut stream: TcpStream) {
+    let _ = tokio::time::timeout(PARTING, async {
+        stream.write_all(SPEAK_TLS).await?;
+        stream.shutdown().await
+    })
+    .await;
+}

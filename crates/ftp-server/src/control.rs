@@ -1,0 +1,168 @@
+//! The control connection's bytes: in clear or under TLS, read and written at the same time.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use carrack_tls::ControlStream;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Bytes read at a time: longer than any command that is not a mistake.
+const READ_STEP: usize = 1024;
+
+/// How long a client may leave our replies unread.
+const REPLY_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often a quiet control connection shows that it is alive: firewalls commonly forget after
+/// five minutes, and a long transfer is quiet on the control connection.
+const KEEPALIVE: Duration = Duration::from_secs(60);
+
+/// A control connection.
+pub(crate) struct Control {
+    stream: Stream,
+    /// Replies that are not written yet.
+    outgoing: Vec<u8>,
+    written: usize,
+    /// Whether something may still stand in the TLS layer's buffer.
+    unflushed: bool,
+}
+
+enum Stream {
+    Clear(TcpStream),
+    Tls(Box<ControlStream>),
+    /// Taken for a handshake that did not come to its end.
+    Gone,
+}
+
+/// What happened on the control connection.
+pub(crate) enum Traffic {
+    /// These bytes came.
+    Received(Vec<u8>),
+    /// The client will send no more.
+    Ended,
+    /// All replies are on their way.
+    Flushed,
+}
+
+impl Control {
+    /// A control connection in clear.
+    pub(crate) fn clear(stream: TcpStream) -> Self {
+        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
+        // Without it the connection works as well, only not for as long.
+        let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+        Self::over(Stream::Clear(stream))
+    }
+
+    /// A control connection under TLS.
+    pub(crate) fn tls(stream: ControlStream) -> Self {
+        Self::over(Stream::Tls(Box::new(stream)))
+    }
+
+    fn over(stream: Stream) -> Self {
+        Self { stream, outgoing: Vec::new(), written: 0, unflushed: false }
+    }
+
+    /// Takes the socket to shake hands on; none when TLS runs already. Until the protected connection
+    /// takes its place, this one is at its end.
+    pub(crate) fn take_clear(&mut self) -> Option<TcpStream> {
+        match std::mem::replace(&mut self.stream, Stream::Gone) {
+            Stream::Clear(stream) => Some(stream),
+            other => {
+                self.stream = other;
+                None
+            }
+        }
+    }
+
+    /// Queues replies. They are written by [`Control::turn`].
+    pub(crate) fn send(&mut self, replies: Vec<u8>) {
+        if self.outgoing.is_empty() {
+            self.outgoing = replies;
+        } else {
+            self.outgoing.extend_from_slice(&replies);
+        }
+    }
+
+    /// Whether replies wait to be written.
+    pub(crate) fn has_outgoing(&self) -> bool {
+        self.unflushed || !self.outgoing.is_empty()
+    }
+
+    /// Writes what is queued and, where `reads`, reads what comes, whichever is first. Waits for ever
+    /// where there is neither. Cancellation safe.
+    pub(crate) async fn turn(&mut self, reads: bool) -> io::Result<Traffic> {
+        poll_fn(|cx| self.poll_turn(cx, reads)).await
+    }
+
+    /// Writes everything that is queued, for as long as a client may let replies wait.
+    pub(crate) async fn flush(&mut self) -> io::Result<()> {
+        while self.has_outgoing() {
+            tokio::time::timeout(REPLY_PATIENCE, self.turn(false)).await??;
+        }
+        Ok(())
+    }
+
+    /// Ends the connection in order: what is queued, close_notify under TLS, FIN.
+    pub(crate) async fn close(mut self) {
+        if self.flush().await.is_err() {
+            return;
+        }
+        let _ = tokio::time::timeout(REPLY_PATIENCE, async {
+            match &mut self.stream {
+                Stream::Clear(stream) => stream.shutdown().await,
+                Stream::Tls(stream) => stream.shutdown().await,
+                Stream::Gone => Ok(()),
+            }
+        })
+        .await;
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>, reads: bool) -> Poll<io::Result<Traffic>> {
+        if self.has_outgoing() && self.poll_write(cx)?.is_ready() {
+            return Poll::Ready(Ok(Traffic::Flushed));
+        }
+        if !reads {
+            return Poll::Pending;
+        }
+        let mut room = [0; READ_STEP];
+        let mut buffer = ReadBuf::new(&mut room);
+        ready!(match &mut self.stream {
+            Stream::Clear(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut buffer),
+            Stream::Gone => Poll::Ready(Ok(())),
+        })?;
+        Poll::Ready(Ok(match buffer.filled() {
+            [] => Traffic::Ended,
+            bytes => Traffic::Received(bytes.to_vec()),
+        }))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(rest) = self.outgoing.get(self.written..).filter(|rest| !rest.is_empty()) {
+            let written = ready!(match &mut self.stream {
+                Stream::Clear(stream) => Pin::new(stream).poll_write(cx, rest),
+                Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_write(cx, rest),
+                Stream::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
+            })?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += written;
+            self.unflushed = true;
+        }
+        // An idle connection keeps no buffer.
+        self.outgoing = Vec::new();
+        self.written = 0;
+        ready!(match &mut self.stream {
+            Stream::Clear(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_flush(cx),
+            Stream::Gone => Poll::Ready(Ok(())),
+        })?;
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+}

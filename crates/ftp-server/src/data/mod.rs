@@ -1,0 +1,7 @@
+//! The data connection: where it is awaited or made, whose it is, and how it is protected.
+
+mod accept;
+mod port;
+
+pub(crate) use accept::{DataRequest, open};
+pub(crate) use port::{DataPort, may_connect_to};

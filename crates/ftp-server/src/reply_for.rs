@@ -1,0 +1,92 @@
+//! What a client is told when the transfer domain refuses: the only place where an error of ours
+//! becomes a reply.
+
+use carrack_core::error::{Error, ErrorKind};
+use carrack_core::event::Incomplete;
+use carrack_core::path::PathError;
+use carrack_ftp_proto::reply::{Code, Reply};
+
+/// The reply for an operation that failed. Says what the client may know: never a real path, never
+/// what the operating system called it.
+pub(crate) fn error(error: &Error) -> Reply {
+    kind(error.kind())
+}
+
+/// The reply for one kind of failure (RFC 959 §4.2: 55x for the file system, 45x where a retry may
+/// help).
+pub(crate) fn kind(kind: ErrorKind) -> Reply {
+    let (code, text) = match kind {
+        ErrorKind::NotFound => (Code::FILE_UNAVAILABLE, "No such file or folder.".into()),
+        ErrorKind::Denied => (Code::FILE_UNAVAILABLE, "You may not do that here.".into()),
+        ErrorKind::Forbidden => (Code::FILE_UNAVAILABLE, "The server has no access to that.".into()),
+        ErrorKind::Exists => (Code::FILE_UNAVAILABLE, "That name is taken.".into()),
+        ErrorKind::NotADirectory => (Code::FILE_UNAVAILABLE, "Not a folder.".into()),
+        ErrorKind::IsADirectory => (Code::FILE_UNAVAILABLE, "That is a folder.".into()),
+        ErrorKind::NotEmpty => (Code::FILE_UNAVAILABLE, "The folder is not empty.".into()),
+        ErrorKind::NotAFile => (Code::FILE_UNAVAILABLE, "Not a regular file.".into()),
+        ErrorKind::InvalidName => (Code::NAME_NOT_ALLOWED, "That name is not allowed.".into()),
+        ErrorKind::NoSpace => (Code::INSUFFICIENT_STORAGE, "The disk is full.".into()),
+        ErrorKind::OffsetMismatch { length } => (
+            Code::FILE_UNAVAILABLE,
+            format!("The file here has {length} bytes: restart there with REST {length}, or store it anew."),
+        ),
+        ErrorKind::Busy => (Code::FILE_BUSY, "Another transfer of this file is ending, try again.".into()),
+        ErrorKind::TakenOver => (Code::TRANSFER_ABORTED, "A newer upload of this file took over.".into()),
+        ErrorKind::Interrupted => (Code::LOCAL_ERROR, "Interrupted, try again.".into()),
+        ErrorKind::Unsupported => (Code::ARGUMENT_NOT_IMPLEMENTED, "The storage here cannot do that.".into()),
+        ErrorKind::CrossesStorage => {
+            (Code::NAME_NOT_ALLOWED, "Source and target lie in different storages.".into())
+        }
+        ErrorKind::Io => (Code::LOCAL_ERROR, "The server could not do that; its log says why.".into()),
+    };
+    Reply::new(code, text)
+}
+
+/// The reply for a path that is not one.
+pub(crate) fn path(error: PathError) -> Reply {
+    let text = match error {
+        PathError::TooLong => "The path is too long.",
+        PathError::TooDeep => "The path is too deep.",
+        PathError::ForbiddenByte => "A name cannot hold NUL, CR or LF.",
+        PathError::Reserved => "Names that begin with .carrack- are the server's own.",
+        _ => "That is not a path.",
+    };
+    Reply::new(Code::NAME_NOT_ALLOWED, text)
+}
+
+/// The reply where a folder's bytes may not cross the network in clear (RFC 4217 §9, §10).
+pub(crate) fn clear_data() -> Reply {
+    Reply::new(
+        Code::NOT_SUPPORTED_ON_DATA_CONNECTION,
+        "This folder's files travel only on protected data connections: send PROT P first.",
+    )
+}
+
+/// The final reply of a transfer that did not end well (RFC 959 §5.4: 426 for the connection, 451
+/// and 452 for us).
+pub(crate) fn incomplete(why: &Incomplete, upload: bool) -> Reply {
+    let kept = if upload { " What came is kept and can be continued." } else { "" };
+    let (code, text) = match why {
+        Incomplete::ConnectionLost => (
+            Code::TRANSFER_ABORTED,
+            format!("The data connection broke: the transfer is not complete.{kept}"),
+        ),
+        Incomplete::Truncated => (
+            Code::TRANSFER_ABORTED,
+            format!(
+                "The data connection ended without TLS close_notify: the upload counts as cut off.{kept}"
+            ),
+        ),
+        Incomplete::Stalled => {
+            (Code::TRANSFER_ABORTED, format!("The data connection stood still for too long.{kept}"))
+        }
+        Incomplete::Aborted => (Code::TRANSFER_ABORTED, format!("Transfer aborted.{kept}")),
+        Incomplete::TakenOver => {
+            (Code::TRANSFER_ABORTED, "A newer upload of this file by the same user took over.".into())
+        }
+        Incomplete::ShutDown => (Code::TRANSFER_ABORTED, format!("The server is going down.{kept}")),
+        Incomplete::Storage(failure) => return kind(*failure),
+        Incomplete::Refused(why) => (Code::CANNOT_OPEN_DATA_CONNECTION, format!("{why}.")),
+    };
+    Reply::new(code, text)
+}

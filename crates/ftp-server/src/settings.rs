@@ -1,0 +1,76 @@
+//! What one listener is told: the policy of its connections and the limits on their time.
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use carrack_core::account::Account;
+use carrack_core::path::VirtualPath;
+pub use carrack_ftp_proto::server::{DataProtection, Mode, Plaintext};
+pub use carrack_tls::DataReuse;
+
+/// The settings of one FTP listener.
+#[derive(Clone, Debug)]
+pub struct FtpSettings {
+    /// Explicit (`AUTH TLS`) or implicit (TLS from the first byte).
+    pub mode: Mode,
+    /// What a client gets that does not ask for TLS.
+    pub plaintext: Plaintext,
+    /// What a plaintext session may reach when `plaintext` is `Limit`.
+    pub plaintext_grant: PlaintextGrant,
+    /// Whether clear data connections are granted under a protected control connection.
+    pub data_protection: DataProtection,
+    /// Which TLS sessions a data connection must resume.
+    pub data_tls_reuse: DataReuse,
+    /// The same, said for single users.
+    pub data_tls_reuse_of_user: HashMap<String, DataReuse>,
+    /// What an upload without `close_notify` is.
+    pub data_close: DataClose,
+    /// How long what may take.
+    pub timeouts: Timeouts,
+    /// Failed logins that one connection may have.
+    pub login_failures: u32,
+    /// The address that `227` names, where it is not the one the client came to.
+    pub public_address: Option<Ipv4Addr>,
+    /// Whether every session may only list and read.
+    pub read_only: bool,
+}
+
+/// What `plaintext = "limit"` leaves of an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlaintextGrant {
+    /// The folders that may be reached; the whole home when empty.
+    pub folders: Vec<VirtualPath>,
+    /// Whether anything may be changed there, as far as the account may.
+    pub write: bool,
+}
+
+impl PlaintextGrant {
+    /// The account as a plaintext session has it.
+    pub(crate) fn narrow(&self, account: Arc<Account>) -> Arc<Account> {
+        if self.folders.is_empty() { account } else { Arc::new(account.confined_to(&self.folders)) }
+    }
+}
+
+/// What an upload is whose data connection ends without TLS's `close_notify`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataClose {
+    /// Cut off: `426`, and kept as an unfinished upload.
+    Strict,
+    /// Complete when the TCP connection was closed in order (FIN); a reset never is.
+    Lenient,
+}
+
+/// How long things may take; each is counted on the monotonic clock.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// From the connection's start until it is logged in, TLS handshake included.
+    pub login: Duration,
+    /// From the last command, or the end of the last transfer, to the next command.
+    pub idle: Duration,
+    /// For a data connection to come or be made, and again for its TLS handshake.
+    pub data_accept: Duration,
+    /// Without a byte moving on a data connection.
+    pub data_stall: Duration,
+}

@@ -1,0 +1,153 @@
+//! One transfer from its `150` to its final reply.
+
+use std::time::Duration;
+
+use carrack_core::error::ErrorKind;
+use carrack_core::event::{Incomplete, Protection};
+use carrack_core::upload::Upload;
+use carrack_ftp_proto::reply::{Code, Reply};
+use carrack_tls::DataStream;
+
+use super::drive::drive;
+use super::receive::ReceivePump;
+use super::send::SendPump;
+use super::{Head, Interrupt, PumpPool, Source};
+use crate::data::{self, DataPort, DataRequest};
+use crate::reply_for;
+use crate::settings::DataClose;
+
+/// What is to be moved; the files are open, so nothing can be refused any more.
+pub(crate) enum Job {
+    /// To the client.
+    Send {
+        /// Where the bytes come from.
+        source: Box<dyn Source>,
+        /// The first of them.
+        head: Head,
+    },
+    /// From the client.
+    Receive {
+        /// Where the bytes go.
+        upload: Upload,
+        /// Whether lines end with CR LF on the way (`TYPE A`).
+        ascii: bool,
+    },
+}
+
+/// On which terms transfers run here.
+#[derive(Clone)]
+pub(crate) struct Terms {
+    pub(crate) pool: PumpPool,
+    pub(crate) stall: Duration,
+    pub(crate) close: DataClose,
+}
+
+/// Opens the data connection, moves the bytes and settles the file. The reply is the truth about it.
+pub(crate) async fn perform(
+    job: Job,
+    port: DataPort,
+    request: DataRequest,
+    terms: Terms,
+    interrupt: Interrupt,
+) -> Reply {
+    let opened = tokio::select! {
+        opened = data::open(port, &request) => opened.map_err(|failure| (failure.reply(), Incomplete::Refused("no data connection"))),
+        why = interrupt.stopped() => Err((reply_for::incomplete(&why, false), why)),
+    };
+    let stream = match opened {
+        Ok(stream) => stream,
+        Err((reply, why)) => {
+            give_up(job, why).await;
+            return reply;
+        }
+    };
+    interrupt.attach(stream.breaker());
+    match job {
+        Job::Send { source, head } => send(source, head, stream, &terms, &interrupt).await,
+        Job::Receive { upload, ascii } => receive(upload, ascii, stream, &terms, &interrupt).await,
+    }
+}
+
+/// Settles a job whose data connection never was.
+async fn give_up(job: Job, why: Incomplete) {
+    match job {
+        Job::Send { source, .. } => source.settle(Err(why)),
+        Job::Receive { upload, .. } => on_disk(move || upload.abort(why)).await.unwrap_or(()),
+    }
+}
+
+async fn send(
+    mut source: Box<dyn Source>,
+    head: Head,
+    stream: DataStream,
+    terms: &Terms,
+    interrupt: &Interrupt,
+) -> Reply {
+    source.protected_by(protection_of(&stream));
+    let pump = SendPump::new(source, head, stream);
+    let (pump, outcome) = drive(pump, &terms.pool, interrupt, terms.stall).await;
+    let Some(pump) = pump else { return reply_for::kind(ErrorKind::Io) };
+    // A client that has been sent everything may close when and how it likes: with a reset, because
+    // it knew the length and did not read our close_notify, or not before it has seen the 226.
+    let outcome = match outcome {
+        Err(Incomplete::ConnectionLost | Incomplete::Stalled) if pump.all_sent() => Ok(()),
+        other => other,
+    };
+    let (source, stream) = pump.into_parts();
+    let reply = match &outcome {
+        Ok(()) => Reply::new(Code::CLOSING_DATA_CONNECTION, "Transfer complete."),
+        Err(why) => {
+            // SECURITY: a reset, so that a client on a clear channel cannot take what it has for whole.
+            stream.reset();
+            reply_for::incomplete(why, false)
+        }
+    };
+    source.settle(outcome);
+    reply
+}
+
+async fn receive(
+    mut upload: Upload,
+    ascii: bool,
+    stream: DataStream,
+    terms: &Terms,
+    interrupt: &Interrupt,
+) -> Reply {
+    upload.protected_by(protection_of(&stream));
+    let taken_over = interrupt.clone();
+    upload.on_takeover(Box::new(move || taken_over.stop(Incomplete::TakenOver)));
+    let pump = ReceivePump::new(upload, ascii, terms.close, stream);
+    let (pump, outcome) = drive(pump, &terms.pool, interrupt, terms.stall).await;
+    let Some(pump) = pump else { return reply_for::kind(ErrorKind::Io) };
+    let (upload, mut stream) = pump.into_parts();
+    // The client may go on to its next command while the disk is still busy with this file.
+    if outcome.is_ok() {
+        let _ = stream.finish();
+    }
+    drop(stream);
+    match outcome {
+        // SECURITY: 226 only after the bytes are complete, published and, by default, durable.
+        Ok(()) => match on_disk(move || upload.commit()).await {
+            Some(Ok(_)) => Reply::new(Code::CLOSING_DATA_CONNECTION, "Transfer complete."),
+            Some(Err(error)) => reply_for::error(&error),
+            None => reply_for::kind(ErrorKind::Io),
+        },
+        Err(why) => {
+            let reply = reply_for::incomplete(&why, true);
+            on_disk(move || upload.abort(why)).await;
+            reply
+        }
+    }
+}
+
+/// Runs what may wait for a disk where no event waits behind it; `None` when it was lost to a bug.
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
+fn protection_of(stream: &DataStream) -> Protection {
+    match stream.info() {
+        Some(info) => Protection::Tls { version: info.version, resumed: info.resumed },
+        None => Protection::Clear,
+    }
+}

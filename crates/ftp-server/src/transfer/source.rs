@@ -1,0 +1,143 @@
+//! What a download sends: a file as it is, a file as NVT-ASCII, a listing.
+
+use carrack_core::backend::Entry;
+use carrack_core::download::Download;
+use carrack_core::error::Error;
+use carrack_core::event::{Incomplete, Protection};
+use carrack_ftp_proto::ascii;
+
+/// Bytes for the data connection, made as they are needed.
+pub(crate) trait Source: Send + 'static {
+    /// Appends up to about a step's bytes to `out`; nothing appended means the end.
+    fn fill(&mut self, out: &mut Vec<u8>, step: usize) -> Result<(), Error>;
+
+    /// The file whose bytes go out unchanged, where the kernel may send them by itself.
+    fn file(&mut self) -> Option<&mut Download> {
+        None
+    }
+
+    /// Says how the bytes crossed the network.
+    fn protected_by(&mut self, protection: Protection);
+
+    /// Says how it ended.
+    fn settle(self: Box<Self>, outcome: Result<(), Incomplete>);
+}
+
+fn settle(file: Download, outcome: Result<(), Incomplete>) {
+    match outcome {
+        Ok(()) => file.finish(),
+        Err(why) => file.fail(why),
+    }
+}
+
+/// A file as it rests (`TYPE I`).
+pub(crate) struct FileSource(pub(crate) Download);
+
+impl Source for FileSource {
+    fn fill(&mut self, out: &mut Vec<u8>, step: usize) -> Result<(), Error> {
+        read_step(&mut self.0, out, step)
+    }
+
+    fn file(&mut self) -> Option<&mut Download> {
+        Some(&mut self.0)
+    }
+
+    fn protected_by(&mut self, protection: Protection) {
+        self.0.protected_by(protection);
+    }
+
+    fn settle(self: Box<Self>, outcome: Result<(), Incomplete>) {
+        settle(self.0, outcome);
+    }
+}
+
+/// Reads one step of the file to the end of `out`.
+fn read_step(file: &mut Download, out: &mut Vec<u8>, step: usize) -> Result<(), Error> {
+    let start = out.len();
+    out.resize(start + step, 0);
+    let read = match out.get_mut(start..) {
+        Some(room) => file.read(room),
+        None => Ok(0),
+    };
+    out.truncate(start + *read.as_ref().unwrap_or(&0));
+    read.map(|_| ())
+}
+
+/// A text file with its line ends as NVT-ASCII (`TYPE A`, RFC 959 §3.1.1.1).
+pub(crate) struct AsciiSource {
+    file: Download,
+    raw: Vec<u8>,
+    /// Converted bytes that the client has already (`REST`): a marker counts what is transmitted
+    /// (RFC 3659 §5.3), which only a conversion from the start can tell.
+    skip: u64,
+}
+
+impl AsciiSource {
+    /// Sends `file` from its start, without the first `skip` transmitted bytes.
+    pub(crate) fn new(file: Download, skip: u64) -> Self {
+        Self { file, raw: Vec::new(), skip }
+    }
+}
+
+impl Source for AsciiSource {
+    fn fill(&mut self, out: &mut Vec<u8>, step: usize) -> Result<(), Error> {
+        let start = out.len();
+        while out.len() == start {
+            self.raw.clear();
+            read_step(&mut self.file, &mut self.raw, step)?;
+            if self.raw.is_empty() {
+                break;
+            }
+            ascii::to_wire(&self.raw, out);
+            let skip = usize::try_from(self.skip).unwrap_or(usize::MAX).min(out.len() - start);
+            out.drain(start..start + skip);
+            self.skip -= skip as u64;
+        }
+        Ok(())
+    }
+
+    fn protected_by(&mut self, protection: Protection) {
+        self.file.protected_by(protection);
+    }
+
+    fn settle(self: Box<Self>, outcome: Result<(), Incomplete>) {
+        settle(self.file, outcome);
+    }
+}
+
+/// How one entry becomes bytes.
+pub(crate) type FormatEntry = Box<dyn Fn(&mut Vec<u8>, &Entry) + Send>;
+
+/// A listing, one entry after the other, so that a folder of a million costs no more memory than
+/// one of ten.
+pub(crate) struct ListingSource {
+    entries: Box<dyn Iterator<Item = Result<Entry, Error>> + Send>,
+    format: FormatEntry,
+}
+
+impl ListingSource {
+    pub(crate) fn new(
+        entries: Box<dyn Iterator<Item = Result<Entry, Error>> + Send>,
+        format: FormatEntry,
+    ) -> Self {
+        Self { entries, format }
+    }
+}
+
+impl Source for ListingSource {
+    fn fill(&mut self, out: &mut Vec<u8>, step: usize) -> Result<(), Error> {
+        let full = out.len() + step;
+        while out.len() < full {
+            match self.entries.next() {
+                Some(entry) => (self.format)(out, &entry?),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    // A listing is not a transfer of a file: nobody counts it.
+    fn protected_by(&mut self, _: Protection) {}
+
+    fn settle(self: Box<Self>, _: Result<(), Incomplete>) {}
+}
