@@ -1,1 +1,17 @@
 //! Transcripts, real clients, simulation and the rules of the architecture.
+//!
+//! The modules here are the testkit: [`setup`] and [`server`] start the built program `carrack`, [`control`] and
+//! [`wire`] talk to it byte by byte, [`programs`] runs other people's clients against it, and [`proxy`] cuts their
+//! connections. The tests themselves stand in `tests/`, one file per subject.
+
+pub mod control;
+pub mod logs;
+pub mod programs;
+pub mod proxy;
+pub mod server;
+pub mod setup;
+pub mod tls_client;
+pub mod transcript;
+pub mod tree;
+pub mod wait;
+pub mod wire;

@@ -1,1 +1,31 @@
 //! Configuration, wiring, running and telemetry: the only crate that knows all servers.
+//!
+//! **What it does.** Reads and checks a configuration, or makes one for a single folder; opens the state folder, homes and journals; listens;
+//! tells in the log what happens; goes down in order.
+//!
+//! **What it does not.** It speaks no protocol, decides about no path, and prints nothing but its log.
+//!
+//! ```text
+//!  carrack.toml ─► config ──┐
+//!                           ├─► Checked ─► run::Server ─► wiring ─► ftp-server · core · storage · records · tls · net
+//!  carrack serve DIR ─ quick┘                  │
+//!                              state ◄─────────┴────────► log (subscribes to core's events)
+//! ```
+//!
+//! ```
+//! use carrack_daemon::config;
+//!
+//! // Nothing runs before all is well, and all that is wrong is said at once.
+//! let problems = config::parse("[timeouts]\nidle = 300\n", std::path::Path::new("/")).unwrap_err();
+//! assert_eq!((problems[0].line, problems[0].column), (2, 1));
+//! assert_eq!(problems[0].mend, "did you mean `idle_s`?");
+//! ```
+#![forbid(unsafe_code)]
+
+pub mod config;
+mod housekeeping;
+pub mod log;
+pub mod quick;
+pub mod run;
+pub mod state;
+mod wiring;

@@ -1,0 +1,323 @@
+//! What does somebody see who has just started a server: where it is, how to log in, and commands to paste.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use carrack_daemon::config::{Mode, Plaintext, UserName};
+use carrack_daemon::run::Server;
+use zeroize::Zeroizing;
+
+use crate::password::VARIABLE;
+
+/// Columns of the text.
+const WIDTH: usize = 98;
+
+/// How the pasted commands come by the password.
+pub(crate) enum Secret {
+    /// The server generated it: it is shown.
+    Shown(Zeroizing<String>),
+    /// It stands in a file, which the commands read.
+    File(PathBuf),
+    /// It stands in the environment, where the commands take it from.
+    Environment,
+}
+
+/// What to tell.
+pub(crate) struct Hints {
+    /// The folder that is served.
+    pub(crate) folder: PathBuf,
+    /// Who may log in.
+    pub(crate) user: UserName,
+    /// With what.
+    pub(crate) secret: Secret,
+    /// The state folder.
+    pub(crate) state: PathBuf,
+    /// Whether nothing may be changed.
+    pub(crate) read_only: bool,
+    /// What a client gets without TLS.
+    pub(crate) plaintext: Plaintext,
+}
+
+/// The server as the commands name it.
+struct Place {
+    explicit: Option<(String, u16)>,
+    implicit: Option<(String, u16)>,
+    certificate: String,
+}
+
+impl Hints {
+    /// The whole text.
+    pub(crate) fn text(&self, server: &Server, colour: bool) -> String {
+        let at = |mode: Mode| {
+            server.listening().iter().find(|listening| listening.mode == mode).map(|l| l.address)
+        };
+        let (explicit, implicit) = (at(Mode::Explicit), at(Mode::Implicit));
+        let certificate = server.certificate_file().unwrap_or_default();
+        let place = Place {
+            explicit: explicit.map(reachable),
+            implicit: implicit.map(reachable),
+            certificate: certificate.to_string_lossy().into_owned(),
+        };
+        let fingerprint = server.identity().fingerprint().to_string();
+        let place = &place;
+        let bold = |text: &str| if colour { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() };
+        let mut out = String::new();
+        let what = if self.read_only { "read only" } else { "read and write" };
+        let _ = writeln!(
+            out,
+            "{} serves {} ({what})\n",
+            bold("Carrack"),
+            bold(&self.folder.display().to_string())
+        );
+        let mut row = |name: &str, value: &str| {
+            let _ = writeln!(out, "  {name:<14} {value}");
+        };
+        if let Some(address) = explicit {
+            row("explicit FTPS", &address.to_string());
+        }
+        if let Some(address) = implicit {
+            row("implicit FTPS", &address.to_string());
+        }
+        row("user", self.user.as_str());
+        match &self.secret {
+            Secret::Shown(password) => {
+                row("password", &format!("{}  (kept for the next start)", password.as_str()))
+            }
+            Secret::File(file) => row("password", &format!("in {}", file.display())),
+            Secret::Environment => row("password", &format!("in {VARIABLE}")),
+        }
+        match self.plaintext {
+            Plaintext::Refuse => {}
+            Plaintext::Limit => row("without TLS", "anonymous, read only"),
+            Plaintext::Allow => {
+                row("without TLS", "everything is allowed: passwords and files travel in clear")
+            }
+        }
+        row("state", &self.state.display().to_string());
+        row("certificate", &format!("{} (self-signed), SHA-256", place.certificate));
+        let _ = writeln!(out, "    {fingerprint}\n");
+
+        let _ = writeln!(out, "Paste into another terminal. The certificate is verified in each.\n");
+        for (title, commands) in [("curl", self.curl(place)), ("lftp", self.lftp(place))] {
+            let _ = writeln!(out, "  {}", bold(title));
+            for command in commands {
+                out.push_str(&wrapped(&command));
+            }
+            out.push('\n');
+        }
+        let _ = writeln!(out, "  {} (the client comes with the next release)", bold("carrack"));
+        for command in self.carrack(place) {
+            out.push_str(&wrapped(&command));
+        }
+        out.push_str("\nCtrl-C stops the server; transfers that run may finish.\n\n");
+        out
+    }
+
+    /// The password within double quotes of a shell command.
+    fn password_expansion(&self) -> String {
+        match &self.secret {
+            Secret::Shown(password) => password.to_string(),
+            Secret::File(file) => format!("$(cat {})", quoted(&file.to_string_lossy())),
+            Secret::Environment => format!("${VARIABLE}"),
+        }
+    }
+
+    fn curl(&self, place: &Place) -> Vec<Vec<String>> {
+        let login = match &self.secret {
+            Secret::Shown(password) => format!("{}:{}", quoted(self.user.as_str()), password.as_str()),
+            _ => format!("{}:\"{}\"", quoted(self.user.as_str()), self.password_expansion()),
+        };
+        let with = |rest: &[&str]| {
+            let mut command = vec![
+                "curl".to_owned(),
+                "--ssl-reqd".to_owned(),
+                format!("--cacert {}", quoted(&place.certificate)),
+            ];
+            command.push(format!("--user {login}"));
+            command.extend(rest.iter().map(|word| (*word).to_owned()));
+            command
+        };
+        let mut commands = Vec::new();
+        if let Some((host, port)) = &place.explicit {
+            let url = format!("ftp://{host}:{port}/");
+            commands.push(with(&[&url]));
+            if !self.read_only {
+                commands.push(with(&["--upload-file FILE", &url]));
+            }
+            commands.push(with(&[&format!("--remote-name {url}FILE")]));
+        }
+        if let Some((host, port)) = &place.implicit {
+            commands.push(with(&[&format!("ftps://{host}:{port}/")]));
+        }
+        commands
+    }
+
+    fn lftp(&self, place: &Place) -> Vec<Vec<String>> {
+        // One shell word in double quotes; within it lftp has single quotes of its own.
+        let user = self.user.as_str();
+        let login = match &self.secret {
+            Secret::Shown(password) => format!("{},{}", in_script(user), password.as_str()),
+            _ => format!("'{user},{}'", self.password_expansion()),
+        };
+        let with = |what: &str, url: &str| {
+            vec![
+                format!("lftp -c \"set ssl:ca-file {};", in_script(&place.certificate)),
+                "set ftp:ssl-force true;".to_owned(),
+                format!("open -u {login} {url};"),
+                format!("{what}\""),
+            ]
+        };
+        let mut commands = Vec::new();
+        if let Some((host, port)) = &place.explicit {
+            let url = format!("ftp://{host}:{port}");
+            commands.push(with("ls", &url));
+            if !self.read_only {
+                commands.push(with("put FILE", &url));
+            }
+            commands.push(with("get FILE -o FILE.new", &url));
+        }
+        if let Some((host, port)) = &place.implicit {
+            commands.push(with("ls", &format!("ftps://{host}:{port}")));
+        }
+        commands
+    }
+
+    fn carrack(&self, place: &Place) -> Vec<Vec<String>> {
+        let Some((host, port)) = &place.explicit else { return Vec::new() };
+        let url = format!("ftpes://{}@{host}:{port}/", quoted(self.user.as_str()));
+        let (before, flag) = match &self.secret {
+            Secret::Shown(password) => (format!("{VARIABLE}={} ", password.as_str()), None),
+            Secret::File(file) => {
+                (String::new(), Some(format!("--password-file {}", quoted(&file.to_string_lossy()))))
+            }
+            Secret::Environment => (String::new(), None),
+        };
+        let with = |command: &str, rest: String| {
+            let mut words =
+                vec![format!("{before}carrack {command}"), format!("--ca {}", quoted(&place.certificate))];
+            words.extend(flag.clone());
+            words.push(rest);
+            words
+        };
+        let mut commands = vec![with("ls", url.clone())];
+        if !self.read_only {
+            commands.push(with("cp", format!("FILE {url}")));
+        }
+        commands.push(with("cp", format!("{url}FILE .")));
+        commands
+    }
+}
+
+/// The name by which a client on this machine reaches an address, and one that the certificate has.
+fn reachable(address: SocketAddr) -> (String, u16) {
+    let host = match address.ip() {
+        ip if ip.is_loopback() || ip.is_unspecified() => "localhost".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    (host, address.port())
+}
+
+/// One word of a shell command.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%:=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// One word of an lftp script that stands in a shell's double quotes.
+fn in_script(word: &str) -> String {
+    if quoted(word) == word {
+        return word.to_owned();
+    }
+    let mut out = String::from("'");
+    for c in word.chars() {
+        match c {
+            // For lftp a backslash escapes, and the shell takes the first of each pair.
+            '\'' => out.push_str("\\\\'"),
+            '"' | '$' | '`' | '\\' => out.extend(['\\', c]),
+            c => out.push(c),
+        }
+    }
+    out.push('\'');
+    out
+}
+
+/// A command over as many lines as it needs; pasted together they are one.
+fn wrapped(words: &[String]) -> String {
+    let mut out = String::from("   ");
+    let mut column = 3;
+    for (index, word) in words.iter().enumerate() {
+        let width = word.chars().count();
+        if index > 0 && column + 1 + width + 2 > WIDTH {
+            out.push_str(" \\\n       ");
+            column = 7;
+        }
+        let _ = write!(out, " {word}");
+        column += 1 + width;
+    }
+    out.push('\n');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hints(secret: Secret) -> Hints {
+        Hints {
+            folder: "/srv".into(),
+            user: "carrack".parse().unwrap(),
+            secret,
+            state: "/s".into(),
+            read_only: false,
+            plaintext: Plaintext::Refuse,
+        }
+    }
+
+    fn place(certificate: &str) -> Place {
+        Place {
+            explicit: Some(("localhost".into(), 2121)),
+            implicit: Some(("localhost".into(), 2990)),
+            certificate: certificate.into(),
+        }
+    }
+
+    #[test]
+    fn commands_fit_a_terminal_and_paste_as_one() {
+        let hints = hints(Secret::Shown(Zeroizing::new("aaaa-bbbb-cccc-dddd-eeee".to_owned())));
+        let place = place("/home/somebody/.local/state/carrack/cert.pem");
+        for command in [hints.curl(&place), hints.lftp(&place), hints.carrack(&place)].concat() {
+            let text = wrapped(&command);
+            assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+            let joined = text.replace(" \\\n       ", "");
+            assert_eq!(joined.trim(), command.join(" "));
+        }
+    }
+
+    #[test]
+    fn a_given_password_is_never_shown() {
+        let hints = hints(Secret::File("/run/my secret".into()));
+        let place = place("/c.pem");
+        assert!(hints.curl(&place)[0].contains(&"--user carrack:\"$(cat '/run/my secret')\"".to_owned()));
+        assert!(hints.lftp(&place)[0][2].starts_with("open -u 'carrack,$(cat '/run/my secret')' ftp://"));
+    }
+
+    #[test]
+    fn odd_paths_stay_one_word() {
+        assert_eq!(quoted("/a b/it's"), "'/a b/it'\\''s'");
+        assert_eq!(in_script("/a b/$x"), "'/a b/\\$x'");
+    }
+
+    #[test]
+    fn commands_name_what_the_certificate_names() {
+        assert_eq!(reachable("0.0.0.0:21".parse().unwrap()).0, "localhost");
+        assert_eq!(reachable("[::1]:21".parse().unwrap()).0, "localhost");
+        assert_eq!(reachable("192.0.2.1:21".parse().unwrap()).0, "192.0.2.1");
+        assert_eq!(reachable("[2001:db8::1]:21".parse().unwrap()).0, "[2001:db8::1]");
+    }
+}

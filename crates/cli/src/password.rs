@@ -1,0 +1,96 @@
+//! Where does a password come from? A file, the environment or a prompt; never the command line, which everybody can read.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+use crate::Failure;
+
+/// The variable that holds a password.
+pub(crate) const VARIABLE: &str = "CARRACK_PASSWORD";
+
+/// Where a password was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// In this file.
+    File(PathBuf),
+    /// In [`VARIABLE`].
+    Environment,
+}
+
+/// The password that was given by file or environment, if any. The file wins.
+pub(crate) fn given(file: Option<&Path>) -> Result<Option<(Given, Zeroizing<String>)>, Failure> {
+    if let Some(file) = file {
+        return Ok(Some((Given::File(file.to_owned()), from_file(file)?)));
+    }
+    match std::env::var(VARIABLE) {
+        Ok(password) if password.is_empty() => {
+            Err(Failure::usage(format!("{VARIABLE} is empty; unset it, or give it a password")))
+        }
+        Ok(password) => Ok(Some((Given::Environment, Zeroizing::new(password)))),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{VARIABLE} is not UTF-8"))),
+    }
+}
+
+fn from_file(file: &Path) -> Result<Zeroizing<String>, Failure> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file)
+        .map(Zeroizing::new)
+        .map_err(|error| Failure::failed(format!("the password file {shown} cannot be read: {error}")))?;
+    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    match line {
+        "" => Err(Failure::failed(format!(
+            "the password file {shown} is empty; write the password on its first line"
+        ))),
+        line if line.contains(['\n', '\r']) => Err(Failure::failed(format!(
+            "the password file {shown} has more than one line; keep only the password"
+        ))),
+        line => Ok(Zeroizing::new(line.to_owned())),
+    }
+}
+
+/// Asks twice on the terminal.
+pub(crate) fn prompt_new() -> Result<Zeroizing<String>, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!(
+            "there is no terminal to ask for a password; give it with --password-file FILE or {VARIABLE}"
+        )));
+    }
+    let ask = |prompt: &str| {
+        rpassword::prompt_password(prompt)
+            .map(Zeroizing::new)
+            .map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))
+    };
+    let password = ask("Password: ")?;
+    if password.is_empty() {
+        return Err(Failure::failed("the password is empty; choose one"));
+    }
+    if *ask("Once more: ")? != *password {
+        return Err(Failure::failed("the two passwords differ; try again"));
+    }
+    Ok(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_file_has_one_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("password");
+        for (text, password) in [
+            ("secret", Some("secret")),
+            ("secret\n", Some("secret")),
+            ("a b \r\n", Some("a b ")),
+            ("", None),
+            ("\n", None),
+            ("one\ntwo\n", None),
+        ] {
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(from_file(&file).ok().as_ref().map(|p| p.as_str()), password, "{text:?}");
+        }
+    }
+}

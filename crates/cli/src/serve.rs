@@ -1,0 +1,93 @@
+//! `carrack serve`: from arguments to a running server.
+
+use std::io::{IsTerminal, Write};
+
+use carrack_daemon::config::{self, Checked, Log, LogFormat};
+use carrack_daemon::log;
+use carrack_daemon::quick::{Prepared, QuickStart};
+use carrack_daemon::run::Server;
+use carrack_daemon::state::StateFolder;
+
+use crate::Failure;
+use crate::arguments::Serve;
+use crate::hints::{Hints, Secret};
+use crate::password::{self, Given};
+
+/// Runs `carrack serve …` until the server was told to stop.
+pub(crate) fn serve(arguments: Serve) -> Result<(), Failure> {
+    match arguments.config.clone() {
+        Some(file) => serve_file(&file, arguments.log_format),
+        None => serve_folder(arguments),
+    }
+}
+
+fn serve_file(file: &std::path::Path, log_format: Option<LogFormat>) -> Result<(), Failure> {
+    let mut checked = config::load(file).map_err(crate::config::wrong)?;
+    if let Some(format) = log_format {
+        checked.config.log.format = format;
+    }
+    let state = StateFolder::open(&checked.state).map_err(Failure::failed)?;
+    run(checked, state, None)
+}
+
+fn serve_folder(arguments: Serve) -> Result<(), Failure> {
+    let folder = arguments.folder.unwrap_or_default();
+    let given = password::given(arguments.password_file.as_deref())?;
+    let log = Log { format: arguments.log_format.unwrap_or(LogFormat::Text), ..Log::default() };
+    let start = QuickStart {
+        folder: folder.clone(),
+        explicit: arguments.explicit,
+        implicit: arguments.implicit,
+        passive_ports: arguments.passive_ports,
+        user: arguments.user.clone(),
+        password: given.as_ref().map(|(_, password)| password.clone()),
+        state: arguments.state,
+        read_only: arguments.read_only,
+        plaintext: arguments.plaintext,
+        log,
+    };
+    let Prepared { checked, state, kept_password } = start.prepare().map_err(Failure::failed)?;
+    let secret = match (given.map(|(place, _)| place), kept_password) {
+        (Some(Given::File(file)), _) => Secret::File(std::path::absolute(&file).unwrap_or(file)),
+        (Some(Given::Environment), _) => Secret::Environment,
+        (None, Some(password)) => Secret::Shown(password),
+        (None, None) => Secret::Environment,
+    };
+    let hints = Hints {
+        folder: std::fs::canonicalize(&folder).unwrap_or(folder),
+        user: arguments.user,
+        secret,
+        state: state.path().to_owned(),
+        read_only: arguments.read_only,
+        plaintext: arguments.plaintext,
+    };
+    run(checked, state, Some(hints))
+}
+
+fn run(checked: Checked, state: StateFolder, hints: Option<Hints>) -> Result<(), Failure> {
+    for warning in &checked.warnings {
+        eprintln!("carrack: warning: {warning}");
+    }
+    let log = log::install(&checked.config.log);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("carrack")
+        .build()
+        .map_err(|error| Failure::failed(format!("threads cannot be started: {error}")))?;
+    let outcome = runtime.block_on(async {
+        let server = Server::start(checked, state).map_err(Failure::failed)?;
+        if let Some(hints) = &hints {
+            let mut out = std::io::stdout().lock();
+            let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            // A reader that has gone away does not stop a server.
+            let _ = out.write_all(hints.text(&server, colour).as_bytes());
+            let _ = out.flush();
+        }
+        server.run().await;
+        Ok(())
+    });
+    // Pump threads that still wait for a peer are not waited for: their connections were cut.
+    runtime.shutdown_background();
+    drop(log);
+    outcome
+}

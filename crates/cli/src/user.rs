@@ -1,0 +1,17 @@
+//! `carrack user`: hashes for the configuration file.
+
+use crate::Failure;
+use crate::arguments::User;
+use crate::password;
+
+/// Runs `carrack user …`.
+pub(crate) fn user(command: User) -> Result<(), Failure> {
+    let User::Hash { password_file } = command;
+    let password = match password::given(password_file.as_deref())? {
+        Some((_, password)) => password,
+        None => password::prompt_new()?,
+    };
+    let hash = carrack_core::password::hash(password.as_bytes()).map_err(Failure::failed)?;
+    println!("{hash}");
+    Ok(())
+}

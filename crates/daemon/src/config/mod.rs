@@ -1,0 +1,129 @@
+//! The configuration: one table of options, and everything made from it.
+//!
+//! ```text
+//! carrack.toml ─ reader ─► Config ─ check ─► Checked ─► run
+//!                  ▲         │
+//!     table.rs ────┴─────────┼─► show     effective values as TOML
+//!     (one row per key)      ├─► schema   JSON Schema
+//!                            └─► manual   docs/configuration.md
+//! ```
+
+mod check;
+mod choice;
+mod later;
+mod manual;
+mod problem;
+mod reader;
+mod schema;
+mod section;
+mod show;
+mod table;
+mod value;
+
+use std::path::Path;
+
+pub use check::{Checked, Fault, Warning, check};
+pub use manual::manual;
+pub use problem::{Problem, Problems};
+pub use reader::Places;
+pub use schema::schema;
+pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
+pub use show::show;
+pub use table::{
+    Config, DataClose, DataProtection, DataTlsReuse, Folder, Limits, Listen, Log, LogFormat, LogLevel, Mode,
+    Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion, Upload,
+    User,
+};
+pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
+
+use problem::Source;
+use reader::{Key, Reader};
+
+/// Reads a configuration file and checks it against the world: folders, certificates, addresses.
+///
+/// # Errors
+/// Everything that is wrong with the file, or that it cannot be read.
+pub fn load(path: &Path) -> Result<Checked, Problems> {
+    let file = path.display().to_string();
+    let fail = |message: String, mend: &str| Problems {
+        file: file.clone(),
+        problems: vec![Problem {
+            line: 0,
+            column: 0,
+            key: String::new(),
+            message,
+            mend: mend.to_owned(),
+            excerpt: None,
+        }],
+    };
+    let bytes = std::fs::read(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            fail("there is no such file".to_owned(), "name the file with --config FILE")
+        }
+        std::io::ErrorKind::PermissionDenied => {
+            fail("this user may not read the file".to_owned(), "make it readable, or run as its owner")
+        }
+        _ => fail(format!("cannot be read: {error}"), "name a readable file"),
+    })?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let line =
+            error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count()
+                + 1;
+        fail(format!("line {line} is not UTF-8"), "save the file as UTF-8")
+    })?;
+    // A file named without a folder lies in the current one; `join` needs it absolute to give absolute homes.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let base =
+        std::path::absolute(folder).map_err(|error| fail(error.to_string(), "name an existing folder"))?;
+    parse(&text, &base).map_err(|problems| Problems { file, problems })
+}
+
+/// Reads and checks the text of a configuration whose relative paths begin at `base`.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the text.
+pub fn parse(text: &str, base: &Path) -> Result<Checked, Vec<Problem>> {
+    let (document, errors) = toml::de::DeTable::parse_recoverable(text);
+    let mut reader = Reader::new(text);
+    for error in &errors {
+        let (message, mend) = syntax(error.message());
+        reader.syntax(error.span(), message, mend);
+    }
+    // After a syntax error the recovered document lacks what could not be read; judging it would blame the innocent.
+    let config = if errors.is_empty() {
+        Config::read_table(&mut reader, &Key::root(), document.get_ref())
+    } else {
+        None
+    };
+    let (mut problems, places) = reader.finish();
+    let checked = config.map(|config| check(config, base));
+    let mut result = None;
+    match checked {
+        Some(Ok(checked)) => result = Some(checked),
+        Some(Err(faults)) => {
+            let source = Source::new(text);
+            problems.extend(faults.into_iter().map(|fault| fault.into_problem(source, &places)));
+        }
+        None => {}
+    }
+    match result {
+        Some(checked) if problems.is_empty() => Ok(checked),
+        _ => {
+            // What concerns the file as a whole comes last: it may follow from the rest.
+            problems.sort_by_key(|problem| (problem.line == 0, problem.line, problem.column));
+            Err(problems)
+        }
+    }
+}
+
+/// A syntax error of the TOML parser, with the mend for those that people make.
+fn syntax(message: &str) -> (String, String) {
+    let mend = if message.contains("duplicate key") {
+        "keep one of the two"
+    } else if message.contains("string values must be quoted") {
+        "put the value in double quotes"
+    } else {
+        "see https://toml.io for how values are written"
+    };
+    (message.to_owned(), mend.to_owned())
+}

@@ -1,0 +1,172 @@
+//! What is wrong with a configuration, where, and how is it mended?
+
+use std::fmt;
+use std::ops::Range;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// 1-based line in the file; 0 where the problem is the file as a whole.
+    pub line: usize,
+    /// 1-based column, counted in characters.
+    pub column: usize,
+    /// The key, such as `timeouts.idle_s`; empty where the file does not parse.
+    pub key: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub mend: String,
+    /// The line of the file, and how many characters of it are meant; left out where it may hold a secret.
+    pub excerpt: Option<(String, usize)>,
+}
+
+/// All that is wrong with one file, in the order of the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems {
+    /// The file as the user named it.
+    pub file: String,
+    /// At least one.
+    pub problems: Vec<Problem>,
+}
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            problem.write(&self.file, f)?;
+        }
+        if self.problems.len() > 1 {
+            write!(f, "\n{} problems in {}", self.problems.len(), self.file)?;
+        }
+        Ok(())
+    }
+}
+
+impl Problem {
+    fn write(&self, file: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{file}: ")?,
+            line => write!(f, "{file}:{line}:{}: ", self.column)?,
+        }
+        if !self.key.is_empty() {
+            write!(f, "{}: ", self.key)?;
+        }
+        write!(f, "{}", self.message)?;
+        if let Some((text, width)) = &self.excerpt {
+            let number = self.line.to_string();
+            let indent = " ".repeat(number.len());
+            write!(f, "\n  {number} | {text}")?;
+            write!(f, "\n  {indent} | {}{}", " ".repeat(self.column.saturating_sub(1)), "^".repeat(*width))?;
+        }
+        write!(f, "\n  mend: {}", self.mend)?;
+        writeln!(f)
+    }
+}
+
+/// The text of the file, to turn byte ranges into lines and columns.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source<'s> {
+    text: &'s str,
+}
+
+impl<'s> Source<'s> {
+    /// Wraps the text.
+    pub(super) fn new(text: &'s str) -> Self {
+        Self { text }
+    }
+
+    /// A problem at this range of bytes. `secret` keeps the line itself out of the message.
+    pub(super) fn problem(
+        self,
+        span: Option<Range<usize>>,
+        secret: bool,
+        key: String,
+        message: String,
+        mend: String,
+    ) -> Problem {
+        let Some(span) = span else {
+            return Problem { line: 0, column: 0, key, message, mend, excerpt: None };
+        };
+        let start = self.boundary(span.start);
+        let before = self.text.get(..start).unwrap_or_default();
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        let line_text = self.text.get(line_start..).unwrap_or_default().lines().next().unwrap_or_default();
+        let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+        let end = self.boundary(span.end).min(line_start + line_text.len());
+        let width = self.text.get(start..end).unwrap_or_default().chars().count().max(1);
+        // A tab or an escape sequence would move the caret, or the terminal.
+        let shown: String = line_text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        // SECURITY: a password typed where its hash belongs must not be repeated on a terminal or in a log.
+        let secret = secret || line_text.trim_start().starts_with("password");
+        let excerpt = (!secret && !shown.trim().is_empty()).then_some((shown, width));
+        Problem { line: before.matches('\n').count() + 1, column, key, message, mend, excerpt }
+    }
+
+    fn boundary(self, mut at: usize) -> usize {
+        at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at -= 1;
+        }
+        at
+    }
+}
+
+/// How many single-character edits lead from one word to the other.
+pub(super) fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        let mut next = vec![left];
+        for (cb, above) in b.iter().zip(row.iter().skip(1)) {
+            left = (diagonal + usize::from(ca != *cb)).min(above + 1).min(left + 1);
+            diagonal = *above;
+            next.push(left);
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+/// The word among `known` that was probably meant.
+pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    known
+        .into_iter()
+        .map(|candidate| {
+            // `idle` is `idle_s` without its unit: nearer than any misspelling.
+            let stem = candidate.rsplit_once('_').map_or(candidate, |(stem, _)| stem);
+            let stem_match = word == stem || word.strip_suffix("_seconds").is_some_and(|w| w == stem);
+            (if stem_match { 0 } else { distance(&word, candidate) }, candidate)
+        })
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_edits() {
+        assert_eq!(distance("idle", "idle"), 0);
+        assert_eq!(distance("adress", "address"), 1);
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn finds_what_was_meant() {
+        let known = ["login_s", "idle_s", "data_accept_s"];
+        assert_eq!(nearest("idle", known), Some("idle_s"));
+        assert_eq!(nearest("idle_seconds", known), Some("idle_s"));
+        assert_eq!(nearest("data-accept-s", known), Some("data_accept_s"));
+        assert_eq!(nearest("colour", known), None);
+    }
+}

@@ -1,0 +1,309 @@
+//! THE TABLE OF OPTIONS: which keys are there, what do they mean, what is in force when they are left out?
+//!
+//! A row is a help text, what a change takes, the key with its type, and its default. `config check`, `config show`, the JSON Schema and the
+//! manual page read these rows and nothing else.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::choice::words;
+use super::section::{Tables, section};
+use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
+
+section! {
+    /// The top of the file, before the first `[table]`.
+    pub struct Config {
+        /// The folder of the server's own files: identity, and index of unfinished uploads. No path of a client reaches it.
+        /// Left out: `$XDG_STATE_HOME/carrack`, or `~/.local/state/carrack`.
+        Restart state: Option<PathBuf> = [optional];
+        /// Folders beneath which every home must lie. Left out: the homes themselves.
+        Restart roots: Vec<PathBuf> = [Vec::new()];
+        /// The addresses on which clients are served.
+        Restart listen: Tables<Listen> = [Tables::default()];
+        /// Passive data connections.
+        Restart passive: Passive = [Passive::default()];
+        /// The identity shown to clients.
+        Restart tls: Option<Tls> = [optional];
+        /// How uploads come to rest.
+        Restart upload: Upload = [Upload::default()];
+        /// How long the server waits.
+        Restart timeouts: Timeouts = [Timeouts::default()];
+        /// How much the server takes on.
+        Restart limits: Limits = [Limits::default()];
+        /// What clients get that do not ask for TLS.
+        Restart plaintext: Option<PlaintextGrant> = [optional];
+        /// Who may log in.
+        Restart user: Tables<User> = [Tables::default()];
+        /// What the server tells about its work.
+        Restart log: Log = [Log::default()];
+    }
+}
+
+section! {
+    /// One address on which clients are served. At least one.
+    pub struct Listen {
+        /// When TLS begins.
+        Restart mode: Mode = [Mode::Explicit];
+        /// Address and port, such as `0.0.0.0:2121` or `[::]:2121`. Port 0 takes any free one.
+        Restart address: SocketAddr = [required];
+        /// What a client gets that does not ask for TLS.
+        Restart plaintext: Plaintext = [Plaintext::Refuse];
+        /// Whether files and listings may travel in clear once the login was protected.
+        Restart data_protection: DataProtection = [DataProtection::Require];
+        /// What a data connection must show to belong to its control connection.
+        Restart data_tls_reuse: DataTlsReuse = [DataTlsReuse::Prefer];
+        /// What becomes of an upload whose data connection ends without TLS's close_notify.
+        Restart data_close: DataClose = [DataClose::Strict];
+    }
+}
+
+section! {
+    defaulted
+    /// Passive data connections.
+    pub struct Passive {
+        /// The ports offered to clients, `first-last`. A firewall has to let them in.
+        Restart ports: PortRange = [PortRange::STANDARD];
+        /// The IPv4 address told to clients in the answer to `PASV`, where it is not the one they connected to (NAT).
+        Restart public_address: Option<Ipv4Addr> = [optional];
+    }
+}
+
+section! {
+    /// The identity shown to clients. Left out: a self-signed one, made once and kept in the state folder.
+    pub struct Tls {
+        /// The certificate and its chain, PEM.
+        NewConnections certificate: PathBuf = [required];
+        /// Its private key, PEM.
+        NewConnections key: PathBuf = [required];
+        /// The oldest version of TLS spoken.
+        Restart minimum_version: TlsVersion = [TlsVersion::Tls12];
+    }
+}
+
+section! {
+    defaulted
+    /// How uploads come to rest.
+    pub struct Upload {
+        /// When an upload appears under its name.
+        Restart publish: Publish = [Publish::Atomic];
+        /// Whether success is answered only after file and folder are on disk.
+        Restart sync: bool = [true];
+        /// Who sees an unfinished upload in listings. FileZilla resumes only what it sees.
+        Restart partials: Partials = [Partials::Hidden];
+        /// Seconds after which an unfinished upload that nobody went on with is removed.
+        Restart partial_expiry_s: Seconds<60, 315_360_000> = [Seconds(604_800)];
+    }
+}
+
+section! {
+    defaulted
+    /// How long the server waits. All are whole seconds.
+    pub struct Timeouts {
+        /// From the connection to a login, TLS handshake included.
+        Restart login_s: Seconds<1, 3_600> = [Seconds(30)];
+        /// From one command, or the end of a transfer, to the next command.
+        Restart idle_s: Seconds<1, 86_400> = [Seconds(300)];
+        /// From an announced transfer to its data connection.
+        Restart data_accept_s: Seconds<1, 600> = [Seconds(10)];
+        /// Without a byte on a data connection.
+        Restart data_stall_s: Seconds<1, 86_400> = [Seconds(60)];
+        /// From SIGTERM to the end of the transfers that still run.
+        Restart drain_s: Seconds<0, 86_400> = [Seconds(30)];
+    }
+}
+
+section! {
+    defaulted
+    /// How much the server takes on.
+    pub struct Limits {
+        /// Control connections at a time.
+        Restart sessions: Count<1, 1_000_000> = [Count(10_000)];
+        /// Control connections at a time from one IPv4 address or one IPv6 /64.
+        Restart sessions_per_source: Count<1, 1_000_000> = [Count(200)];
+        /// Refused logins after which a connection is closed.
+        Restart login_failures: Count<1, 100> = [Count(3)];
+    }
+}
+
+section! {
+    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and has these folders and nothing else.
+    pub struct PlaintextGrant {
+        /// The user. There must be a `[[user]]` of this name; it may go without a password, and then any is taken, with TLS as well.
+        Restart user: UserName = [UserName::anonymous()];
+        /// The folders granted, as this user sees them.
+        Restart folders: Vec<FolderPath> = [required];
+        /// Whether this user may change anything without TLS, as far as its own permissions go.
+        Restart write: bool = [false];
+    }
+}
+
+section! {
+    /// Somebody who may log in. At least one.
+    pub struct User {
+        /// The name given to `USER`.
+        Restart name: UserName = [required];
+        /// The argon2id hash of the password, made by `carrack user hash`. Only the user of `[plaintext]` may go without.
+        Restart password: Option<HashedPassword> = [optional];
+        /// The folder on disk that this user sees as `/`. It must be there.
+        Restart home: PathBuf = [required];
+        /// What the user may do.
+        Restart permissions: Vec<Permission> = [vec![Permission::List, Permission::Read]];
+        /// The listener's `data_tls_reuse`, said for this user. Left out: what the listener says.
+        Restart data_tls_reuse: Option<DataTlsReuse> = [optional];
+        /// Folders with rules of their own.
+        Restart folder: Tables<Folder> = [Tables::default()];
+    }
+}
+
+section! {
+    /// A folder of the user above, with all beneath it, that has rules of its own.
+    pub struct Folder {
+        /// The folder as this user sees it, from `/`.
+        Restart path: FolderPath = [required];
+        /// What the user may do there. Left out: the same as elsewhere.
+        Restart permissions: Option<Vec<Permission>> = [optional];
+        /// `optional` lets files of this folder travel in clear, also where the listener requires protection.
+        Restart data_protection: DataProtection = [DataProtection::Require];
+    }
+}
+
+section! {
+    defaulted
+    /// What the server tells about its work, on standard error.
+    pub struct Log {
+        /// How a line is written.
+        Restart format: LogFormat = [LogFormat::Text];
+        /// The least important lines written.
+        Restart level: LogLevel = [LogLevel::Info];
+    }
+}
+
+words! {
+    /// When TLS begins on a connection.
+    pub enum Mode {
+        /// the client asks for TLS with `AUTH TLS`
+        Explicit = "explicit",
+        /// TLS from the first byte
+        Implicit = "implicit",
+    }
+}
+
+words! {
+    /// What a client gets that does not ask for TLS.
+    pub enum Plaintext {
+        /// no login
+        Refuse = "refuse",
+        /// what `[plaintext]` grants
+        Limit = "limit",
+        /// everything; passwords and files travel in clear
+        Allow = "allow",
+    }
+}
+
+words! {
+    /// Whether data may travel in clear beneath a protected control connection.
+    pub enum DataProtection {
+        /// data connections are protected
+        Require = "require",
+        /// the client may choose clear data (`PROT C`)
+        Optional = "optional",
+    }
+}
+
+words! {
+    /// What a data connection must show to belong to its control connection.
+    pub enum DataTlsReuse {
+        /// it resumes the TLS session of its own control connection
+        RequireOwn = "require-own",
+        /// it resumes the session of its own control connection, or of another one of the same user and address
+        Require = "require",
+        /// as `require`, or a full handshake from the same address while nobody else competed for the port
+        Prefer = "prefer",
+        /// nothing
+        Off = "off",
+    }
+}
+
+words! {
+    /// What becomes of an upload that ends without close_notify.
+    pub enum DataClose {
+        /// it failed: it may have been cut
+        Strict = "strict",
+        /// it counts as complete
+        Lenient = "lenient",
+    }
+}
+
+words! {
+    /// A version of TLS.
+    pub enum TlsVersion {
+        /// TLS 1.2 and 1.3
+        Tls12 = "1.2",
+        /// TLS 1.3 only
+        Tls13 = "1.3",
+    }
+}
+
+words! {
+    /// When an upload appears under its name.
+    pub enum Publish {
+        /// when it is complete, by rename
+        Atomic = "atomic",
+        /// from its first byte
+        InPlace = "in-place",
+    }
+}
+
+words! {
+    /// Who sees an unfinished upload in listings.
+    pub enum Partials {
+        /// nobody
+        Hidden = "hidden",
+        /// its uploader, with the length it has
+        Owner = "owner",
+    }
+}
+
+words! {
+    /// One thing that a user may do.
+    pub enum Permission {
+        /// see what is in a folder
+        List = "list",
+        /// download files
+        Read = "read",
+        /// upload new files
+        Write = "write",
+        /// replace or change files that are there
+        Overwrite = "overwrite",
+        /// remove files and folders
+        Delete = "delete",
+        /// rename and move
+        Rename = "rename",
+        /// make folders
+        Mkdir = "mkdir",
+    }
+}
+
+words! {
+    /// How a log line is written.
+    pub enum LogFormat {
+        /// for people
+        Text = "text",
+        /// one JSON object per line
+        Json = "json",
+    }
+}
+
+words! {
+    /// The least important log lines written.
+    pub enum LogLevel {
+        /// what failed on our side
+        Error = "error",
+        /// and what looks wrong
+        Warn = "warn",
+        /// and every connection, login and transfer
+        Info = "info",
+        /// and what helps to find a fault
+        Debug = "debug",
+    }
+}

@@ -1,0 +1,47 @@
+//! What does the server tell about its work, and how does a line look?
+//!
+//! ```text
+//! core's events ─► EventLog ─ flood limits ─► tracing ─► Line (text | JSON, escaped) ─► queue ─► standard error
+//! ```
+//!
+//! Event names and fields are stable: `listening`, `connected`, `connection_refused`, `login`, `login_failed`, `transfer`, `changed`,
+//! `session_end`, `suppressed`, `draining`, `stopped`.
+
+mod events;
+mod flood;
+mod line;
+mod queue;
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::config::{Log, LogFormat, LogLevel};
+pub use events::EventLog;
+use line::Line;
+pub use queue::Guard;
+
+/// Sends the log of this process to standard error: coloured text on a terminal, plain text or JSON elsewhere. A process has one
+/// log; later calls change nothing.
+pub fn install(settings: &Log) -> Guard {
+    let level = match settings.level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let line = match settings.format {
+        LogFormat::Json => Line::Json,
+        LogFormat::Text => Line::Text { colour: terminal },
+    };
+    let (writer, guard) = queue::queue(std::io::stderr(), line);
+    let layer = tracing_subscriber::fmt::layer().event_format(line).with_writer(writer);
+    // Our own crates at the level asked for; libraries only when something looks wrong.
+    let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("carrack", level);
+    // Fails only where a log is installed already, as in tests.
+    let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
+    guard
+}

@@ -1,0 +1,155 @@
+//! What does `carrack serve DIR` run, without a file?
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use crate::config::{
+    Checked, Config, DataClose, DataProtection, DataTlsReuse, Fault, FolderPath, HashedPassword, Limits,
+    Listen, Log, Mode, Passive, Permission, Plaintext, PlaintextGrant, PortRange, Tables, Timeouts, Upload,
+    User, UserName, check,
+};
+use crate::state::{StateError, StateFolder, standard_folder};
+
+/// Where explicit FTPS is served when nothing else is said.
+pub const EXPLICIT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2121);
+/// Where implicit FTPS is served when nothing else is said.
+pub const IMPLICIT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2990);
+/// The user when nothing else is said.
+pub const USER: &str = "carrack";
+
+/// One folder, one user, two ports.
+#[derive(Debug)]
+pub struct QuickStart {
+    /// The folder that is served.
+    pub folder: PathBuf,
+    /// Where explicit FTPS is served.
+    pub explicit: SocketAddr,
+    /// Where implicit FTPS is served.
+    pub implicit: SocketAddr,
+    /// Ports of passive data connections.
+    pub passive_ports: PortRange,
+    /// The user.
+    pub user: UserName,
+    /// The user's password; `None` takes the one that the state folder keeps.
+    pub password: Option<Zeroizing<String>>,
+    /// The state folder; `None` takes the standard one.
+    pub state: Option<PathBuf>,
+    /// Whether nothing may be changed.
+    pub read_only: bool,
+    /// What a client gets that does not ask for TLS. `Limit`: anonymous, who may list and read.
+    pub plaintext: Plaintext,
+    /// The log.
+    pub log: Log,
+}
+
+/// Why a quick start did not come about.
+#[derive(Debug, thiserror::Error)]
+pub enum QuickStartError {
+    /// The state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// No state folder is known.
+    #[error(
+        "neither XDG_STATE_HOME nor HOME is set, so there is no standard state folder\n  mend: name one with --state DIR"
+    )]
+    NoStateFolder,
+    /// The password cannot be hashed.
+    #[error("{0}\n  mend: choose a shorter password")]
+    Password(#[from] carrack_core::password::HashingError),
+    /// What was asked for makes no sense together.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Check(Vec<Fault>),
+    /// The path of the folder cannot be made absolute.
+    #[error("the current folder is gone: {0}\n  mend: change to a folder that is there")]
+    CurrentFolder(std::io::Error),
+}
+
+/// A quick start that may be run.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The configuration, checked as a file's is.
+    pub checked: Checked,
+    /// The state folder, held.
+    pub state: StateFolder,
+    /// The password that the state folder keeps, to be shown; `None` where one was given.
+    pub kept_password: Option<Zeroizing<String>>,
+}
+
+impl QuickStart {
+    /// Takes the state folder, makes the password if need be, and checks what was asked for.
+    ///
+    /// # Errors
+    /// The state folder is of no use, or what was asked for is wrong.
+    pub fn prepare(self) -> Result<Prepared, QuickStartError> {
+        let here = std::path::absolute(".").map_err(QuickStartError::CurrentFolder)?;
+        let state_path = self.state.clone().or_else(standard_folder).ok_or(QuickStartError::NoStateFolder)?;
+        // Cheap mistakes are told before anything is made on the disk.
+        check(self.config(&state_path, HashedPassword::new(String::new())), &here)
+            .map_err(QuickStartError::Check)?;
+        let state = StateFolder::open(&here.join(&state_path))?;
+        let kept_password = if self.password.is_none() { Some(state.password()?) } else { None };
+        let hash = match self.password.as_ref().or(kept_password.as_ref()) {
+            Some(password) => HashedPassword::new(carrack_core::password::hash(password.as_bytes())?),
+            None => HashedPassword::new(String::new()),
+        };
+        let checked = check(self.config(state.path(), hash), &here).map_err(QuickStartError::Check)?;
+        Ok(Prepared { checked, state, kept_password })
+    }
+
+    fn config(&self, state: &std::path::Path, hash: HashedPassword) -> Config {
+        let all = [
+            Permission::List,
+            Permission::Read,
+            Permission::Write,
+            Permission::Overwrite,
+            Permission::Delete,
+            Permission::Rename,
+            Permission::Mkdir,
+        ];
+        let reading = [Permission::List, Permission::Read];
+        let user = |name: &UserName, password: Option<HashedPassword>, permissions: &[Permission]| User {
+            name: name.clone(),
+            password,
+            home: self.folder.clone(),
+            permissions: permissions.to_vec(),
+            data_tls_reuse: None,
+            folder: Tables::default(),
+        };
+        let listen = |mode, address, plaintext| Listen {
+            mode,
+            address,
+            plaintext,
+            data_protection: DataProtection::Require,
+            data_tls_reuse: DataTlsReuse::Prefer,
+            data_close: DataClose::Strict,
+        };
+        let mut users = vec![user(&self.user, Some(hash), if self.read_only { &reading } else { &all })];
+        let plaintext = (self.plaintext == Plaintext::Limit).then(|| {
+            let anonymous = UserName::anonymous();
+            users.push(user(&anonymous, None, &reading));
+            PlaintextGrant {
+                user: anonymous,
+                folders: vec![FolderPath(carrack_core::path::VirtualPath::root())],
+                write: false,
+            }
+        });
+        Config {
+            state: Some(state.to_owned()),
+            roots: Vec::new(),
+            listen: Tables(vec![
+                listen(Mode::Explicit, self.explicit, self.plaintext),
+                listen(Mode::Implicit, self.implicit, Plaintext::Refuse),
+            ]),
+            passive: Passive { ports: self.passive_ports.clone(), public_address: None },
+            tls: None,
+            upload: Upload::default(),
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+            plaintext,
+            user: Tables(users),
+            log: self.log.clone(),
+        }
+    }
+}

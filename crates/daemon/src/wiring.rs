@@ -1,0 +1,192 @@
+//! How does a checked configuration become accounts, stores and settings of the servers?
+//!
+//! The words of the file are translated here, once, into the types of the crates that act on them.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use carrack_core::account::{Account, Folder};
+use carrack_core::backend::{Backend, PartialIndex};
+use carrack_core::password::{Credential, PasswordHash, PasswordHashError};
+use carrack_core::permission::{Permission, Permissions};
+use carrack_ftp_server as ftp;
+use carrack_records::accounts::ConfiguredAccounts;
+use carrack_storage::local::{self, LocalSettings, LocalStore};
+use carrack_tls::{DataReuse, Version};
+
+use crate::config::{
+    Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word, Plaintext,
+    Publish, TlsVersion, User,
+};
+
+/// Why accounts could not be made of a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum WiringError {
+    /// A home cannot be served.
+    #[error(
+        "the home {home} cannot be opened: {source}\n  mend: it must be a folder that this user may read"
+    )]
+    Home {
+        /// The folder.
+        home: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A password hash that was not checked before.
+    #[error("the password of {user:?} is of no use: {source}\n  mend: paste what `carrack user hash` prints")]
+    Password {
+        /// Whose.
+        user: String,
+        /// Why.
+        source: PasswordHashError,
+    },
+    /// Users that were not checked before.
+    #[error("{0}")]
+    Duplicate(#[from] carrack_records::accounts::DuplicateAccount),
+}
+
+/// The accounts of the configuration, each on the store of its home. Users with the same home share a store.
+pub(crate) fn accounts(
+    config: &Config,
+    excluded: &[PathBuf],
+    index: &Arc<dyn PartialIndex>,
+) -> Result<ConfiguredAccounts, WiringError> {
+    let mut stores: HashMap<PathBuf, Arc<dyn Backend>> = HashMap::new();
+    let mut accounts = Vec::new();
+    for user in config.user.iter() {
+        let store = match stores.get(&user.home) {
+            Some(store) => Arc::clone(store),
+            None => {
+                let settings = LocalSettings {
+                    publish: match config.upload.publish {
+                        Publish::Atomic => local::Publish::Atomic,
+                        Publish::InPlace => local::Publish::InPlace,
+                    },
+                    sync: config.upload.sync,
+                    partials: match config.upload.partials {
+                        Partials::Hidden => local::Partials::Hidden,
+                        Partials::Owner => local::Partials::Owner,
+                    },
+                    excluded: excluded.to_vec(),
+                    index: Arc::clone(index),
+                };
+                let store: Arc<dyn Backend> =
+                    Arc::new(LocalStore::open(&user.home, settings).map_err(|source| WiringError::Home {
+                        home: user.home.display().to_string(),
+                        source,
+                    })?);
+                stores.insert(user.home.clone(), Arc::clone(&store));
+                store
+            }
+        };
+        accounts.push(account(user, store)?);
+    }
+    Ok(ConfiguredAccounts::new(accounts)?)
+}
+
+fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> {
+    let name = user.name.as_str().to_owned();
+    let credential = match &user.password {
+        Some(hash) => Credential::Argon2(
+            PasswordHash::parse(hash.as_str())
+                .map_err(|source| WiringError::Password { user: name.clone(), source })?,
+        ),
+        None => Credential::Anyone,
+    };
+    let everywhere = permissions(&user.permissions);
+    let folders = user.folder.iter().map(|folder| Folder {
+        path: folder.path.0.clone(),
+        permissions: folder.permissions.as_deref().map_or(everywhere, permissions),
+        clear_data: folder.data_protection == DataProtection::Optional,
+    });
+    // An account that anybody may use is many people: none of them learns anything of another.
+    let shared = matches!(credential, Credential::Anyone);
+    Ok(Account {
+        permissions: everywhere,
+        folders: folders.collect(),
+        shared,
+        ..Account::new(name, credential, home)
+    })
+}
+
+fn permissions(words: &[Word]) -> Permissions {
+    words
+        .iter()
+        .map(|word| match word {
+            Word::List => Permission::List,
+            Word::Read => Permission::Read,
+            Word::Write => Permission::Write,
+            Word::Overwrite => Permission::Overwrite,
+            Word::Delete => Permission::Delete,
+            Word::Rename => Permission::Rename,
+            Word::Mkdir => Permission::Mkdir,
+        })
+        .collect()
+}
+
+/// What one listener's FTP server is told.
+pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings {
+    let grant = config.plaintext.as_ref();
+    let plaintext = match (listen.plaintext, grant) {
+        (Plaintext::Allow, _) => ftp::Plaintext::Allow,
+        (Plaintext::Limit, Some(grant)) => ftp::Plaintext::Limit { user: grant.user.as_str().to_owned() },
+        // The check refuses a limit without a grant; nothing is granted here either.
+        (Plaintext::Limit, None) | (Plaintext::Refuse, _) => ftp::Plaintext::Refuse,
+    };
+    ftp::FtpSettings {
+        mode: match listen.mode {
+            Mode::Explicit => ftp::Mode::Explicit,
+            Mode::Implicit => ftp::Mode::Implicit,
+        },
+        plaintext,
+        plaintext_grant: ftp::PlaintextGrant {
+            folders: grant
+                .map(|grant| grant.folders.iter().map(|folder| folder.0.clone()).collect())
+                .unwrap_or_default(),
+            write: grant.is_some_and(|grant| grant.write),
+        },
+        data_protection: match listen.data_protection {
+            DataProtection::Require => ftp::DataProtection::Require,
+            DataProtection::Optional => ftp::DataProtection::Optional,
+        },
+        data_tls_reuse: reuse(listen.data_tls_reuse),
+        data_tls_reuse_of_user: config
+            .user
+            .iter()
+            .filter_map(|user| Some((user.name.as_str().to_owned(), reuse(user.data_tls_reuse?))))
+            .collect(),
+        data_close: match listen.data_close {
+            DataClose::Strict => ftp::DataClose::Strict,
+            DataClose::Lenient => ftp::DataClose::Lenient,
+        },
+        timeouts: ftp::Timeouts {
+            login: config.timeouts.login_s.into(),
+            idle: config.timeouts.idle_s.into(),
+            data_accept: config.timeouts.data_accept_s.into(),
+            data_stall: config.timeouts.data_stall_s.into(),
+        },
+        login_failures: config.limits.login_failures.0,
+        public_address: config.passive.public_address,
+        // Permissions of the users say it all; nothing is taken away from every session at once.
+        read_only: false,
+    }
+}
+
+fn reuse(word: DataTlsReuse) -> DataReuse {
+    match word {
+        DataTlsReuse::RequireOwn => DataReuse::RequireOwn,
+        DataTlsReuse::Require => DataReuse::Require,
+        DataTlsReuse::Prefer => DataReuse::Prefer,
+        DataTlsReuse::Off => DataReuse::Off,
+    }
+}
+
+/// The oldest version of TLS spoken; 1.2 where the file has no `[tls]`.
+pub(crate) fn minimum_version(config: &Config) -> Version {
+    match config.tls.as_ref().map(|tls| tls.minimum_version) {
+        Some(TlsVersion::Tls13) => Version::Tls13,
+        Some(TlsVersion::Tls12) | None => Version::Tls12,
+    }
+}

@@ -1,0 +1,178 @@
+//! The server under test: the built program `carrack` as a process of its own, on ports the system picks.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::logs::{Line, Logs};
+use crate::setup::{Setup, USER, password};
+use crate::wait;
+
+/// The two ways into the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Clear greeting, then `AUTH TLS` (RFC 4217).
+    Explicit,
+    /// TLS from the first byte.
+    Implicit,
+}
+
+/// Where the program stands: `CARRACK_BIN`, else the build beside this test, brought up to date once per process.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        if let Some(given) = std::env::var_os("CARRACK_BIN") {
+            return PathBuf::from(given);
+        }
+        let test = std::env::current_exe().unwrap();
+        let profile = test.parent().and_then(Path::parent).unwrap();
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        build.args(["build", "--quiet", "--package", "carrack-cli"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success(), "the program carrack does not build");
+        profile.join("carrack")
+    })
+}
+
+/// A running server, ended when dropped.
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens for explicit FTPS.
+    pub explicit: SocketAddr,
+    /// Where it listens for implicit FTPS.
+    pub implicit: SocketAddr,
+    /// What it logs.
+    pub logs: Logs,
+    setup: Setup,
+    child: Child,
+}
+
+impl Server {
+    /// Starts `carrack serve --config config` and waits for both listeners.
+    pub(crate) fn start(setup: Setup, config: &Path) -> Server {
+        let (mut child, logs) = spawn(Command::new(program()).args(["serve", "--config"]).arg(config));
+        child.stdout.take();
+        let explicit = listening(&logs, Mode::Explicit);
+        let implicit = listening(&logs, Mode::Implicit);
+        Server { explicit, implicit, logs, setup, child }
+    }
+
+    /// Starts a server that was ended again, with the same folders and settings, on new ports.
+    pub fn start_again(mut self) -> Server {
+        self.end();
+        let config = self.setup.write();
+        let setup = std::mem::take(&mut self.setup);
+        Server::start(setup, &config)
+    }
+
+    /// The listener of that mode.
+    pub fn address(&self, mode: Mode) -> SocketAddr {
+        match mode {
+            Mode::Explicit => self.explicit,
+            Mode::Implicit => self.implicit,
+        }
+    }
+
+    /// The folder of the default user on the disk.
+    pub fn home(&self) -> PathBuf {
+        self.setup.home(USER)
+    }
+
+    /// The folder of some user on the disk.
+    pub fn home_of(&self, user: &str) -> PathBuf {
+        self.setup.home(user)
+    }
+
+    /// A folder of the test's own, beside what the server serves.
+    pub fn scratch(&self) -> PathBuf {
+        self.setup.scratch()
+    }
+
+    /// The default user's password.
+    pub fn password(&self) -> String {
+        password(USER)
+    }
+
+    /// The server's process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends a signal to the server.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Ends the server as a power cut would: SIGKILL, nothing flushed.
+    pub fn kill(&mut self) {
+        self.end();
+    }
+
+    /// Waits until the server has ended by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        wait::until("the end of the server", || self.child.try_wait().unwrap())
+    }
+
+    /// Is the process still there?
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits for a log line about `event` that `is_it` accepts.
+    pub fn logged(&self, event: &str, mut is_it: impl FnMut(&Line) -> bool) -> Line {
+        self.logs.wait_for_line(event, |line| line.is(event) && is_it(line))
+    }
+
+    /// How many transfers have ended so far, well or not.
+    pub fn transfers_ended(&self) -> usize {
+        count_transfers(&self.logs.lines())
+    }
+
+    /// Waits until more transfers have ended than `before`: the server has then let go of what a cut one held.
+    pub fn wait_for_transfer_after(&self, before: usize) {
+        self.logs.wait_for("the end of a transfer", |lines| (count_transfers(lines) > before).then_some(()));
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.end();
+        if std::thread::panicking() {
+            let log: Vec<String> = self.logs.lines().into_iter().map(|line| line.raw).collect();
+            eprintln!("the server's log:\n{}", log.join("\n"));
+        }
+    }
+}
+
+fn count_transfers(lines: &[Line]) -> usize {
+    lines.iter().filter(|line| line.is("transfer")).count()
+}
+
+/// Starts a program that logs on stderr, with nothing on stdin and stdout kept for the caller.
+pub fn spawn(command: &mut Command) -> (Child, Logs) {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.env_remove("CARRACK_PASSWORD");
+    let mut child = command.spawn().unwrap_or_else(|why| panic!("{command:?}: {why}"));
+    let logs = Logs::follow(child.stderr.take().unwrap());
+    (child, logs)
+}
+
+/// The address in the log line that says where a mode is listened for.
+pub fn listening(logs: &Logs, mode: Mode) -> SocketAddr {
+    let word = match mode {
+        Mode::Explicit => "explicit",
+        Mode::Implicit => "implicit",
+    };
+    let line = logs.wait_for_line(word, |line| line.is("listening") && line.text("mode") == word);
+    line.text("address").parse().unwrap_or_else(|why| panic!("{}: {why}", line.raw))
+}

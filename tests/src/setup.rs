@@ -1,0 +1,174 @@
+//! What a server under test is started with: folders, users and the configuration file, written piece by piece.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use tempfile::TempDir;
+
+use crate::programs::Program;
+use crate::server::{self, Server};
+
+/// The user that every server has, unless a test says otherwise.
+pub const USER: &str = "carrack";
+
+/// Every permission there is.
+pub const EVERYTHING: &str =
+    r#"permissions = ["list", "read", "write", "overwrite", "delete", "rename", "mkdir"]"#;
+
+/// The password of a user: made from the name, with a space and a letter outside ASCII on purpose.
+pub fn password(user: &str) -> String {
+    format!("{user}s wörd")
+}
+
+/// A server's settings before it starts. Listeners are explicit and implicit on 127.0.0.1, on ports the system picks.
+///
+/// Deadlines are far away unless a test sets them, so that a busy machine never runs into one.
+#[derive(Debug)]
+pub struct Setup {
+    folder: TempDir,
+    listen: Vec<String>,
+    explicit: Vec<String>,
+    implicit: Vec<String>,
+    top: Vec<String>,
+    sections: BTreeMap<String, BTreeMap<String, String>>,
+    users: Vec<(String, Vec<String>)>,
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        Setup::new()
+    }
+}
+
+impl Setup {
+    /// One user, [`USER`], who may do everything in a home of their own.
+    pub fn new() -> Setup {
+        let setup = Setup {
+            folder: tempfile::Builder::new().prefix("carrack-test-").tempdir().unwrap(),
+            listen: Vec::new(),
+            explicit: Vec::new(),
+            implicit: Vec::new(),
+            top: Vec::new(),
+            sections: BTreeMap::new(),
+            users: Vec::new(),
+        };
+        setup
+            .option("timeouts", "login_s", "120")
+            .option("timeouts", "idle_s", "600")
+            .option("timeouts", "data_accept_s", "120")
+            .option("timeouts", "data_stall_s", "120")
+            .option("log", "format", "\"json\"")
+            .user(USER, &[EVERYTHING])
+    }
+
+    /// A folder of the test's own, beside what the server serves.
+    pub fn scratch(&self) -> PathBuf {
+        let scratch = self.folder.path().join("scratch");
+        fs::create_dir_all(&scratch).unwrap();
+        scratch
+    }
+
+    /// The home of a user on the disk.
+    pub fn home(&self, user: &str) -> PathBuf {
+        self.folder.path().join("homes").join(user)
+    }
+
+    /// A line for both `[[listen]]` tables.
+    pub fn listen(mut self, line: &str) -> Setup {
+        self.listen.push(line.to_owned());
+        self
+    }
+
+    /// A line for the explicit listener only.
+    pub fn explicit(mut self, line: &str) -> Setup {
+        self.explicit.push(line.to_owned());
+        self
+    }
+
+    /// A line for the implicit listener only.
+    pub fn implicit(mut self, line: &str) -> Setup {
+        self.implicit.push(line.to_owned());
+        self
+    }
+
+    /// A line before all tables.
+    pub fn top(mut self, line: &str) -> Setup {
+        self.top.push(line.to_owned());
+        self
+    }
+
+    /// Sets `[section] key = value`, replacing what stood there.
+    pub fn option(mut self, section: &str, key: &str, value: &str) -> Setup {
+        self.sections.entry(section.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds a user with [`password`]`(name)` and these lines beside; a name given again replaces the earlier user.
+    pub fn user(mut self, name: &str, lines: &[&str]) -> Setup {
+        self.users.retain(|(earlier, _)| earlier != name);
+        self.users.push((name.to_owned(), lines.iter().map(|&line| line.to_owned()).collect()));
+        fs::create_dir_all(self.home(name)).unwrap();
+        self
+    }
+
+    /// The configuration file's text.
+    fn text(&self) -> String {
+        let folder = self.folder.path();
+        let mut text = format!("state = {:?}\n", folder.join("state"));
+        let mut add = |line: &str| {
+            text.push_str(line);
+            text.push('\n');
+        };
+        self.top.iter().for_each(|line| add(line));
+        for (mode, own) in [("explicit", &self.explicit), ("implicit", &self.implicit)] {
+            add(&format!("\n[[listen]]\nmode = \"{mode}\"\naddress = \"127.0.0.1:0\""));
+            self.listen.iter().chain(own).for_each(|line| add(line));
+        }
+        for (section, options) in &self.sections {
+            add(&format!("\n[{section}]"));
+            options.iter().for_each(|(key, value)| add(&format!("{key} = {value}")));
+        }
+        for (name, lines) in &self.users {
+            let hash = password_hash(&password(name));
+            add(&format!("\n[[user]]\nname = {name:?}\npassword = {hash:?}\nhome = {:?}", self.home(name)));
+            lines.iter().for_each(|line| add(line));
+        }
+        text
+    }
+
+    /// Writes the configuration and says where.
+    pub fn write(&self) -> PathBuf {
+        let path = self.folder.path().join("carrack.toml");
+        fs::write(&path, self.text()).unwrap();
+        path
+    }
+
+    /// Starts the server and waits until it listens.
+    pub fn start(self) -> Server {
+        let config = self.write();
+        Server::start(self, &config)
+    }
+
+    /// The folder that holds everything of this server.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// The hash that `carrack user hash` makes of a password; the same password is hashed once per process.
+pub fn password_hash(password: &str) -> String {
+    static KNOWN: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap();
+    if let Some(hash) = known.get(password) {
+        return hash.clone();
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("password");
+    fs::write(&file, format!("{password}\n")).unwrap();
+    let run = Program::new(server::program()).args(["user", "hash", "--password-file"]).arg(&file).run();
+    let hash = run.ok().stdout.trim().to_owned();
+    known.insert(password.to_owned(), hash.clone());
+    hash
+}

@@ -1,0 +1,188 @@
+//! The rules of the house that a program can check: which crate may know which, what may come in, and how files look.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// For each crate of ours, the crates of ours that it may know. Everything else is an arrow that points up.
+const ARROWS: [(&str, &[&str]); 10] = [
+    ("core", &[]),
+    ("ftp-proto", &[]),
+    ("tls", &[]),
+    ("net", &["tls"]),
+    ("storage", &["core"]),
+    ("records", &["core"]),
+    ("ftp-server", &["ftp-proto", "tls", "net", "core"]),
+    ("daemon", &["ftp-server", "storage", "records", "core", "net", "tls"]),
+    ("cli", &["daemon", "ftp-proto", "tls", "core"]),
+    ("tests", &["core", "ftp-proto", "storage", "tls"]),
+];
+
+/// What a crate may use beside in its own tests.
+const TEST_ARROWS: [(&str, &[&str]); 1] = [("ftp-server", &["storage"])];
+
+/// Crates that must not be in the tree at all: other TLS stacks, and what nobody keeps any more.
+const FORBIDDEN: [&str; 6] = ["ring", "openssl", "openssl-sys", "native-tls", "rustls-pemfile", "serde_yaml"];
+
+/// Crates of which a second version would mean two runtimes or two TLS stacks.
+const ONCE: [&str; 4] = ["rustls", "tokio", "aws-lc-rs", "rustls-webpki"];
+
+/// Names that say nothing about what is inside.
+const EMPTY_NAMES: [&str; 5] = ["utils", "common", "helpers", "misc", "manager"];
+
+/// Files above 500 lines, each with the reason why it is one file.
+const LONG: [(&str, &str); 0] = [];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// What cargo prints, without asking any registry.
+fn cargo(arguments: &[&str]) -> Vec<u8> {
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let run = Command::new(program).args(arguments).arg("--offline").current_dir(root()).output().unwrap();
+    assert!(run.status.success(), "cargo {arguments:?}: {}", String::from_utf8_lossy(&run.stderr));
+    run.stdout
+}
+
+/// Every file of the project with one of these endings, as path relative to the root.
+fn files(endings: &[&str]) -> Vec<PathBuf> {
+    fn walk(folder: &Path, endings: &[&str], found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            if entry.file_type().unwrap().is_dir() {
+                if !name.starts_with("target") && (!name.starts_with('.') || name == ".ci") {
+                    walk(&path, endings, found);
+                }
+            } else if endings.iter().any(|ending| name.ends_with(ending)) {
+                found.push(path);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&root(), endings, &mut found);
+    found.iter().map(|path| path.strip_prefix(root()).unwrap().to_owned()).collect()
+}
+
+fn text(path: &Path) -> String {
+    String::from_utf8_lossy(&fs::read(root().join(path)).unwrap()).into_owned()
+}
+
+/// Lines that break a rule, as `path:line: text`.
+fn lines_with(files: &[PathBuf], breaks: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in files {
+        for (number, line) in text(path).lines().enumerate().filter(|(_, line)| breaks(line)) {
+            found.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+        }
+    }
+    found
+}
+
+#[test]
+fn arrows_point_down() {
+    let metadata = cargo(&["metadata", "--no-deps", "--format-version", "1"]);
+    let metadata: Value = serde_json::from_slice(&metadata).unwrap();
+    let short = |name: &Value| name.as_str().unwrap().strip_prefix("carrack-").map(str::to_owned);
+    let allowed: BTreeMap<&str, &[&str]> = ARROWS.into();
+    let in_tests: BTreeMap<&str, &[&str]> = TEST_ARROWS.into();
+    let mut wrong = Vec::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let from = short(&package["name"]).expect("every package is named carrack-…");
+        let Some(may) = allowed.get(from.as_str()) else {
+            wrong.push(format!("{from} is not in the list of crates"));
+            continue;
+        };
+        for dependency in package["dependencies"].as_array().unwrap() {
+            let Some(to) = short(&dependency["name"]) else { continue };
+            let in_test = dependency["kind"] == "dev"
+                && in_tests.get(from.as_str()).is_some_and(|may| may.contains(&&*to));
+            if !may.contains(&to.as_str()) && !in_test {
+                wrong.push(format!("{from} must not know {to}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn nothing_forbidden_is_built_and_nothing_central_twice() {
+    // Not the lock file: it also names what only a feature that nobody switches on would bring.
+    let tree = cargo(&["tree", "--workspace", "--target", "all", "--edges", "all", "--prefix", "none"]);
+    let tree = String::from_utf8(tree).unwrap();
+    let built: BTreeSet<(&str, &str)> = tree.lines().filter_map(|line| line.split_once(' ')).collect();
+    let versions = |name: &str| {
+        let of = |line: &&(&str, &str)| line.0 == name;
+        built.iter().filter(of).filter_map(|line| line.1.split(' ').next()).collect::<BTreeSet<_>>()
+    };
+    for name in FORBIDDEN {
+        assert!(versions(name).is_empty(), "{name} is built");
+    }
+    for name in ONCE {
+        assert_eq!(versions(name).len(), 1, "{name}: {:?}", versions(name));
+    }
+}
+
+#[test]
+fn every_file_says_first_what_it_is() {
+    let silent: Vec<_> = files(&[".rs"]).into_iter().filter(|path| !text(path).starts_with("//! ")).collect();
+    assert!(silent.is_empty(), "no first sentence (//!): {silent:#?}");
+}
+
+#[test]
+fn no_file_is_longer_than_500_lines_without_a_reason() {
+    let excused: BTreeMap<&str, &str> = LONG.into();
+    let long: Vec<_> = files(&[".rs"])
+        .into_iter()
+        .filter(|path| !excused.contains_key(path.to_str().unwrap()) && text(path).lines().count() > 500)
+        .collect();
+    assert!(long.is_empty(), "{long:#?}");
+}
+
+#[test]
+fn names_say_what_is_inside() {
+    let empty: Vec<_> = files(&[".rs"])
+        .into_iter()
+        .filter(|path| {
+            path.iter().any(|part| EMPTY_NAMES.contains(&part.to_str().unwrap().trim_end_matches(".rs")))
+        })
+        .collect();
+    assert!(empty.is_empty(), "{empty:#?}");
+}
+
+#[test]
+fn nothing_is_left_to_do_and_no_test_sleeps() {
+    // Spelled in two parts, so that this file does not break its own rules.
+    let unfinished = [concat!("to", "do!("), concat!("unimple", "mented!("), concat!("db", "g!(")];
+    let found = lines_with(&files(&[".rs"]), |line| unfinished.iter().any(|word| line.contains(word)));
+    assert!(found.is_empty(), "{found:#?}");
+    let is_test = |path: &PathBuf| path.starts_with("tests") || path.ends_with("tests.rs");
+    let tests: Vec<PathBuf> = files(&[".rs", ".py"]).into_iter().filter(is_test).collect();
+    let found = lines_with(&tests, |line| line.contains(concat!("sle", "ep(")));
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn no_file_names_a_path_of_the_machine_it_was_written_on() {
+    let folders = [concat!("/wo", "rk/"), concat!("/ro", "ot/."), concat!("/tmp/", "carrack")];
+    let found =
+        lines_with(&files(&[".rs", ".toml", ".md", ".py", ".sh", "test", "run", "big-files"]), |line| {
+            folders.iter().any(|folder| line.contains(folder))
+        });
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn unsafe_code_stands_only_where_the_operating_system_is_called() {
+    let outside: Vec<PathBuf> =
+        files(&[".rs"]).into_iter().filter(|path| !path.ends_with("sys.rs")).collect();
+    let word = concat!("uns", "afe");
+    let found = lines_with(&outside, |line| {
+        let code = line.split("//").next().unwrap();
+        [" {", " fn ", " impl "].iter().any(|next| code.contains(&format!("{word}{next}")))
+    });
+    assert!(found.is_empty(), "{found:#?}");
+}

@@ -1,0 +1,97 @@
+//! Is docs/conformance.md what THE TABLE says today? `CARRACK_BLESS=1` writes it anew.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{env, fs};
+
+use carrack_ftp_proto::verb::{Argument, Data, DuringTransfer, Phase, Restart, Row, Support, TABLE};
+use carrack_tests::transcript::Transcript;
+
+const HEAD: &str = "\
+# Conformance: every command, where it is defined, who may say it
+
+Made from THE TABLE (`crates/ftp-proto/src/verb.rs`) by `tests/tests/conformance.rs`; edit the table, not this page.
+*Refused* commands are known and answered with the code their RFC has for that. A command that waits is carried out when the
+transfer has ended. *REST* tells whether a restart marker lives through the command.
+
+Where the server departs from an RFC: `REIN` keeps TLS (RFC 4217 §13 would have it cleared: this server never steps down);
+in `TYPE A` a transfer does not restart (`550`); there is no default data port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
+
+";
+
+#[test]
+fn the_conformance_page_is_what_the_table_says() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = page(&Transcript::read_all(&tests.join("transcripts")).expect("transcripts are read"));
+    let path = tests.join("../docs/conformance.md");
+    if env::var_os("CARRACK_BLESS").is_some() {
+        fs::write(&path, &page).expect("the page is written");
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == page,
+        "docs/conformance.md is stale: CARRACK_BLESS=1 cargo test -p carrack-tests --test conformance"
+    );
+}
+
+fn page(transcripts: &[Transcript]) -> String {
+    let mut page = HEAD.to_owned();
+    page.push_str(
+        "| command | defined in | said by | data connection | during a transfer | REST | transcripts |\n",
+    );
+    page.push_str("|---|---|---|---|---|---|---|\n");
+    for row in TABLE {
+        let files: Vec<String> = transcripts
+            .iter()
+            .filter(|transcript| transcript.verbs().any(|verb| verb == row.verb))
+            .filter_map(|transcript| transcript.path.file_stem()?.to_str().map(str::to_owned))
+            .collect();
+        writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} | {} | {} |",
+            command(row),
+            row.rfc,
+            said_by(row),
+            data(row),
+            during_transfer(row),
+            if row.restart == Restart::Kept { "lives" } else { "" },
+            files.join(", ")
+        )
+        .expect("writing to a string");
+    }
+    page
+}
+
+fn command(row: &Row) -> String {
+    let syntax = row.syntax.replace('|', "\\|");
+    if row.argument == Argument::None || syntax.is_empty() {
+        row.name.to_owned()
+    } else {
+        format!("{} {syntax}", row.name)
+    }
+}
+
+fn said_by(row: &Row) -> &'static str {
+    match (row.support, row.phase) {
+        (Support::Refused, _) => "*refused*",
+        (Support::Full, Phase::Any) => "anybody",
+        (Support::Full, Phase::Password) => "who has said USER",
+        (Support::Full, Phase::LoggedIn) => "who is logged in",
+    }
+}
+
+fn data(row: &Row) -> &'static str {
+    match row.data {
+        Data::None => "",
+        Data::Arms => "sets it up",
+        Data::Uses => "uses it",
+    }
+}
+
+fn during_transfer(row: &Row) -> &'static str {
+    match row.during_transfer {
+        DuringTransfer::Waits => "waits",
+        DuringTransfer::Answered => "answered",
+        DuringTransfer::AnsweredBare => "answered if it has no argument",
+    }
+}

@@ -1,0 +1,192 @@
+//! What an end of the server leaves behind: after SIGKILL acknowledged files whole and no partial in sight, after
+//! SIGTERM every transfer finished.
+
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use carrack_tests::control::Control;
+use carrack_tests::programs::Tls;
+use carrack_tests::server::{Mode, Server};
+use carrack_tests::setup::{Setup, USER};
+use carrack_tests::tls_client::TlsClient;
+use carrack_tests::wire::End;
+use carrack_tests::{tree, wait};
+use rustix::process::Signal;
+
+/// How often the server is killed.
+const ROUNDS: usize = 10;
+
+/// Uploads small files until the connection breaks; every acknowledged name goes to `acknowledged`.
+fn upload_until_it_breaks(server: &Server, round: usize, worker: usize, acknowledged: &Mutex<Vec<String>>) {
+    let client = TlsClient::asking_for_tickets(1);
+    let mut control = Control::session(server, Mode::Explicit, &client, USER);
+    for number in 0.. {
+        let name = format!("{round}-{worker}-{number}");
+        if upload(&mut control, &name).is_none() {
+            return;
+        }
+        acknowledged.lock().unwrap().push(name);
+    }
+}
+
+/// One upload whose every step may fail; `Some` when the server has acknowledged it.
+fn upload(control: &mut Control, name: &str) -> Option<()> {
+    control.wire.send(b"EPSV\r\n").ok()?;
+    let at = control.reply_or_end().ok()?.to_string();
+    let port = at.split("(|||").nth(1)?.split('|').next()?.parse().ok()?;
+    let mut data = carrack_tests::wire::Wire::over(std::net::TcpStream::connect(("127.0.0.1", port)).ok()?);
+    control.wire.send(format!("STOR {name}\r\n").as_bytes()).ok()?;
+    control.reply_or_end().ok().filter(|reply| reply.code == 150)?;
+    data.secure(&control.tls.clone()).ok()?;
+    data.send(&content(name)).ok()?;
+    data.finish().ok()?;
+    control.reply_or_end().ok().filter(|reply| reply.code == 226)?;
+    Some(())
+}
+
+/// The bytes that a file of that name must have.
+fn content(name: &str) -> Vec<u8> {
+    let seed = name.bytes().fold(7_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    tree::bytes(seed, 500 + (seed % 60_000) as usize)
+}
+
+#[test]
+fn kill_nine_in_mid_upload_leaves_acknowledged_files_whole_and_shows_no_partial() {
+    let mut server = Setup::new().start();
+    let acknowledged = Mutex::new(Vec::new());
+    for round in 0..ROUNDS {
+        let wanted = acknowledged.lock().unwrap().len() + 15 + round;
+        let killed = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for worker in 0..3 {
+                let (server, acknowledged) = (&server, &acknowledged);
+                scope.spawn(move || upload_until_it_breaks(server, round, worker, acknowledged));
+            }
+            // One large upload is always on its way, so that the kill comes in mid upload.
+            scope.spawn(|| {
+                let mut control = Control::open(&server);
+                let mut data = control.begin(&format!("STOR large-{round}"));
+                while data.send(&tree::bytes(1, 1 << 20)).is_ok() {}
+                assert!(killed.load(Ordering::SeqCst), "the large upload broke before the kill");
+            });
+            wait::until_true("acknowledged uploads", || acknowledged.lock().unwrap().len() >= wanted);
+            killed.store(true, Ordering::SeqCst);
+            server.signal(Signal::KILL);
+        });
+        server = server.start_again();
+        let known = acknowledged.lock().unwrap();
+        for name in known.iter() {
+            let at_rest = fs::read(server.home().join(name));
+            assert!(at_rest.is_ok_and(|bytes| bytes == content(name)), "round {round}: {name} is not whole");
+        }
+        // What is visible without an acknowledgement was published whole all the same.
+        let listed = Control::open(&server).listing("NLST");
+        for name in listed.lines() {
+            assert!(!name.starts_with("large"), "round {round}: {name} is visible");
+            assert!(!name.starts_with('.'), "round {round}: {name} is visible");
+            let at_rest = fs::read(server.home().join(name)).unwrap();
+            assert!(at_rest == content(name), "round {round}: {name} is visible and not whole");
+        }
+    }
+}
+
+#[test]
+fn an_upload_cut_by_a_kill_is_resumed_at_the_next_start() {
+    let server = Setup::new().start();
+    let bytes = tree::bytes(3, 3_000_000);
+    fs::write(server.home().join("file"), "the old one").unwrap();
+    let mut control = Control::open(&server);
+    let mut data = control.begin("STOR file");
+    data.send(&bytes[..2_000_000]).unwrap();
+    let mut other = Control::open(&server);
+    wait::until_true("bytes at rest", || {
+        let size = other.cmd("SIZE file").to_string();
+        size.strip_prefix("213 ")
+            .and_then(|size| size.parse().ok())
+            .is_some_and(|size: usize| size > 1_000_000)
+    });
+    let server = server.start_again();
+    assert_eq!(fs::read(server.home().join("file")).unwrap(), b"the old one");
+    let mut control = Control::open(&server);
+    assert_eq!(control.download("file"), b"the old one");
+    let size = control.expect("SIZE file", 213).to_string();
+    let length: usize = size.trim_start_matches("213 ").parse().unwrap();
+    assert!(length > 0 && length <= 2_000_000, "{length}");
+    let mut data = control.data();
+    control.expect(&format!("REST {length}"), 350);
+    control.expect("STOR file", 150);
+    data.secure(&control.tls.clone()).unwrap();
+    data.send(&bytes[length..]).unwrap();
+    data.finish().unwrap();
+    control.wait_for(226);
+    assert!(fs::read(server.home().join("file")).unwrap() == bytes);
+}
+
+#[test]
+fn sigterm_dismisses_idle_sessions_and_lets_transfers_finish() {
+    let mut server = Setup::new().option("timeouts", "drain_s", "120").start();
+    let bytes = tree::bytes(4, 2_000_000);
+    fs::write(server.home().join("down"), &bytes).unwrap();
+    let mut idle = Control::session(&server, Mode::Explicit, &TlsClient::new(Tls::V12), USER);
+    let mut implicit = Control::session(&server, Mode::Implicit, &TlsClient::new(Tls::V13), USER);
+    let mut stranger = Control::clear(&server);
+    let mut uploading = Control::open(&server);
+    let mut up = uploading.begin("STOR up");
+    up.send(&bytes[..1_000_000]).unwrap();
+    let mut downloading = Control::open(&server);
+    let mut down = downloading.begin("RETR down");
+    server.signal(Signal::TERM);
+    for session in [&mut idle, &mut implicit] {
+        let (replies, end) = session.replies_to_end();
+        assert_eq!(replies.iter().map(|reply| reply.code).collect::<Vec<_>>(), [421]);
+        assert_eq!(end, End::Clean);
+    }
+    assert!(stranger.replies_to_end().0.iter().all(|reply| reply.code == 421));
+    // Nobody new is let in, those who move bytes go on.
+    let late = std::net::TcpStream::connect(server.explicit);
+    assert!(late.is_err(), "a new connection during the drain");
+    up.send(&bytes[1_000_000..]).unwrap();
+    up.finish().unwrap();
+    uploading.wait_for(226);
+    assert_eq!(down.read_to_end(), (bytes.clone(), End::Clean));
+    down.finish().unwrap();
+    downloading.wait_for(226);
+    for session in [&mut uploading, &mut downloading] {
+        let (replies, _) = session.replies_to_end();
+        assert!(replies.iter().all(|reply| reply.code == 421), "{replies:?}");
+    }
+    let status = server.wait();
+    assert_eq!(status.code(), Some(0), "{status}");
+    assert!(fs::read(server.home().join("up")).unwrap() == bytes);
+}
+
+#[test]
+fn a_drain_has_an_end_even_when_a_transfer_has_none() {
+    let mut server = Setup::new().option("timeouts", "drain_s", "1").start();
+    let mut control = Control::open(&server);
+    let mut data = control.begin("STOR endless");
+    data.send(b"some bytes").unwrap();
+    server.signal(Signal::TERM);
+    let (replies, _) = control.replies_to_end();
+    assert!(replies.iter().all(|reply| (400..500).contains(&reply.code)), "{replies:?}");
+    server.wait();
+    assert!(!server.home().join("endless").exists());
+}
+
+#[test]
+fn a_stopped_server_goes_on_where_it_was() {
+    let server = Setup::new().start();
+    let mut control = Control::open(&server);
+    let mut data = control.begin("STOR file");
+    let bytes = tree::bytes(5, 500_000);
+    data.send(&bytes[..250_000]).unwrap();
+    server.signal(Signal::STOP);
+    control.say("NOOP");
+    server.signal(Signal::CONT);
+    control.wait_for(200);
+    data.send(&bytes[250_000..]).unwrap();
+    data.finish().unwrap();
+    control.wait_for(226);
+    assert!(fs::read(server.home().join("file")).unwrap() == bytes);
+}

@@ -1,0 +1,291 @@
+//! Cut transfers: nothing is acknowledged, nothing half shows, and curl and lftp go on where they stopped.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use carrack_tests::control::Control;
+use carrack_tests::programs::{EVERY_WAY, Program, Tls, curl, lftp, lftp_at, needs};
+use carrack_tests::proxy::{Cut, How, Proxy, Way};
+use carrack_tests::server::{Mode, Server};
+use carrack_tests::setup::Setup;
+use carrack_tests::{tree, wait};
+
+/// The whole new file.
+const LENGTH: usize = 6_000_000;
+/// Where the cut comes: in the middle of a TLS record.
+const CUT: u64 = 3_333_333;
+/// An old file longer than what arrives before the cut, and one shorter.
+const OLD: [Option<usize>; 3] = [None, Some(5_000_000), Some(1_000_000)];
+
+/// A server behind a proxy; the address is the proxy's.
+fn proxied(mode: Mode) -> (Server, Proxy, SocketAddr) {
+    let mut proxy = Proxy::reserve();
+    let server = Setup::new().option("passive", "ports", &proxy.passive_ports()).start();
+    let address = proxy.forward(server.address(mode));
+    (server, proxy, address)
+}
+
+/// The URL of a path through the proxy.
+fn through(address: SocketAddr, mode: Mode, path: &str) -> String {
+    let scheme = if mode == Mode::Explicit { "ftp" } else { "ftps" };
+    format!("{scheme}://{address}/{path}")
+}
+
+/// Puts the old file in place, or nothing.
+fn put_old(server: &Server, old: Option<usize>) -> Option<Vec<u8>> {
+    let bytes = old.map(|length| tree::bytes(99, length));
+    match &bytes {
+        Some(bytes) => fs::write(server.home().join("file"), bytes).unwrap(),
+        None => drop(fs::remove_file(server.home().join("file"))),
+    }
+    bytes
+}
+
+/// After a cut upload everybody still sees the old file whole, or none.
+fn assert_old_is_whole(server: &Server, old: Option<&Vec<u8>>, what: &str) {
+    assert_eq!(fs::read(server.home().join("file")).ok().as_ref(), old, "{what}: at rest");
+    let mut other = Control::open(server);
+    match old {
+        Some(bytes) => assert!(other.download("file") == *bytes, "{what}: by RETR"),
+        None => {
+            other.data();
+            other.expect("RETR file", 550);
+            assert_eq!(other.listing("NLST"), "", "{what}: by NLST");
+        }
+    }
+}
+
+/// Uploads through a cut with one program, resumes with it, and compares.
+fn cut_and_resume(upload: impl Fn(&Server, SocketAddr, Mode, Tls, &Path, bool) -> Program) {
+    for (mode, tls) in EVERY_WAY {
+        let (server, proxy, address) = proxied(mode);
+        let local = tree::file(&server.scratch(), "local", 42, LENGTH);
+        for how in [How::Fin, How::Reset] {
+            for old in OLD {
+                let what = format!("{mode:?} {tls:?} {how:?} over {old:?}");
+                let old = put_old(&server, old);
+                proxy.cut_next(Cut { way: Way::Up, after: CUT, how });
+                let before = server.transfers_ended();
+                upload(&server, address, mode, tls, &local, false).run().fails();
+                server.wait_for_transfer_after(before);
+                assert!(proxy.was_used(), "{what}: no data connection was cut");
+                assert_old_is_whole(&server, old.as_ref(), &what);
+                upload(&server, address, mode, tls, &local, true).run().ok();
+                let got = tree::sha256_of(&server.home().join("file"));
+                assert_eq!(got, tree::sha256_of(&local), "{what}: after resuming");
+                assert_eq!(tree::names(&server.home()), ["file"], "{what}: something is left over");
+            }
+        }
+    }
+}
+
+#[test]
+fn curl_resumes_cut_uploads_over_longer_and_shorter_files() {
+    if !needs(&["curl"]) {
+        return;
+    }
+    cut_and_resume(|server, address, mode, tls, local, again| {
+        let resume: &[&str] = if again { &["-C", "-"] } else { &[] };
+        curl(server, mode, tls).args(resume).arg("-T").arg(local).arg(through(address, mode, "file"))
+    });
+}
+
+#[test]
+fn lftp_resumes_cut_uploads_over_longer_and_shorter_files() {
+    if !needs(&["lftp"]) {
+        return;
+    }
+    cut_and_resume(|server, address, mode, tls, local, again| {
+        let resume = if again { "put -c" } else { "put" };
+        let open = through(address, mode, "");
+        let script = format!("{resume} {local:?} -o file");
+        lftp_at(server, &open, tls, &script)
+    });
+}
+
+#[test]
+fn cut_downloads_are_resumed_by_curl_and_lftp() {
+    if !needs(&["curl", "lftp"]) {
+        return;
+    }
+    for (mode, tls) in EVERY_WAY {
+        let (server, proxy, address) = proxied(mode);
+        // More than the buffers on the way hold, so that the server cannot have sent all before the cut.
+        let local = tree::file(&server.home(), "file", 43, 3 * LENGTH);
+        for how in [How::Fin, How::Reset] {
+            let cut = Cut { way: Way::Down, after: CUT, how };
+            let by_curl = server.scratch().join("by curl");
+            let get = |resume: &[&str]| {
+                let at = through(address, mode, "file");
+                curl(&server, mode, tls).args(resume).arg("-o").arg(&by_curl).arg(at).run()
+            };
+            proxy.cut_next(cut);
+            get(&[]).fails();
+            assert!(fs::metadata(&by_curl).unwrap().len() <= CUT);
+            get(&["-C", "-"]).ok();
+            assert_eq!(tree::sha256_of(&by_curl), tree::sha256_of(&local), "{mode:?} {tls:?} {how:?} curl");
+            fs::remove_file(&by_curl).unwrap();
+
+            let by_lftp = server.scratch().join("by lftp");
+            let get = |command: &str| {
+                let script = format!("set xfer:use-temp-file no\n{command} file -o {by_lftp:?}");
+                lftp_at(&server, &through(address, mode, ""), tls, &script).run()
+            };
+            proxy.cut_next(cut);
+            get("get").fails();
+            assert!(fs::metadata(&by_lftp).unwrap().len() <= CUT);
+            get("get -c").ok();
+            assert_eq!(tree::sha256_of(&by_lftp), tree::sha256_of(&local), "{mode:?} {tls:?} {how:?} lftp");
+            fs::remove_file(&by_lftp).unwrap();
+        }
+    }
+}
+
+/// The ways in which an upload can end before its end.
+#[derive(Clone, Copy, Debug)]
+enum Break {
+    Fin,
+    Reset,
+    MidRecord,
+    WholeButUnsaid,
+}
+
+#[test]
+fn a_cut_upload_is_never_acknowledged_nor_visible() {
+    let server = Setup::new().start();
+    let bytes = tree::bytes(44, 700_000);
+    for how in [Break::Fin, Break::Reset, Break::MidRecord, Break::WholeButUnsaid] {
+        for old in OLD {
+            let old = put_old(&server, old);
+            let mut control = Control::open(&server);
+            let mut data = control.begin("STOR file");
+            match how {
+                Break::Fin => {
+                    data.send(&bytes[..345_678]).unwrap();
+                    data.fin();
+                }
+                Break::Reset => {
+                    data.send(&bytes[..345_678]).unwrap();
+                    data.reset();
+                }
+                Break::MidRecord => {
+                    data.send_half_a_record(&bytes).unwrap();
+                    data.fin();
+                }
+                // Every byte arrived, but the client never said that these are all (close_notify).
+                Break::WholeButUnsaid => {
+                    data.send(&bytes).unwrap();
+                    data.fin();
+                }
+            }
+            let reply = control.reply();
+            assert!((400..600).contains(&reply.code), "{how:?}: {reply}");
+            assert_old_is_whole(&server, old.as_ref(), &format!("{how:?}"));
+            control.expect("NOOP", 200);
+            control.expect("DELE file", 250);
+        }
+    }
+}
+
+#[test]
+fn a_lenient_listener_takes_a_fin_for_the_end() {
+    let server = Setup::new().listen("data_close = \"lenient\"").start();
+    let mut control = Control::open(&server);
+    let bytes = tree::bytes(45, 100_000);
+    let mut data = control.begin("STOR file");
+    data.send(&bytes).unwrap();
+    data.fin();
+    control.wait_for(226);
+    assert!(fs::read(server.home().join("file")).unwrap() == bytes);
+}
+
+#[test]
+fn restart_beyond_the_partial_names_its_length() {
+    let server = Setup::new().start();
+    let bytes = tree::bytes(46, 100_000);
+    let mut control = Control::open(&server);
+    let mut data = control.begin("STOR file");
+    data.send(&bytes[..60_000]).unwrap();
+    data.fin();
+    assert!(control.reply().code >= 400);
+    let size = control.expect("SIZE file", 213).to_string();
+    let length: usize = size.trim_start_matches("213 ").parse().unwrap();
+    assert!(length <= 60_000, "{length}");
+    control.data();
+    control.expect(&format!("REST {}", length + 1), 350);
+    let refusal = control.expect("STOR file", 550).to_string();
+    assert!(refusal.contains(&length.to_string()), "{refusal}");
+    let mut data = control.data();
+    control.expect(&format!("REST {length}"), 350);
+    control.expect("STOR file", 150);
+    data.secure(&control.tls.clone()).unwrap();
+    data.send(&bytes[length..]).unwrap();
+    data.finish().unwrap();
+    control.wait_for(226);
+    assert!(fs::read(server.home().join("file")).unwrap() == bytes);
+}
+
+#[test]
+fn a_partial_is_its_owners_alone_and_goes_with_dele() {
+    let server = Setup::new().start();
+    let mut control = Control::open(&server);
+    let mut data = control.begin("STOR file");
+    data.send(&tree::bytes(47, 50_000)).unwrap();
+    data.fin();
+    assert!(control.reply().code >= 400);
+    control.expect("SIZE file", 213);
+    assert_eq!(control.listing("NLST"), "");
+    assert_eq!(control.listing("MLSD").lines().filter(|line| line.contains("type=file")).count(), 0);
+    control.expect("DELE file", 250);
+    control.expect("SIZE file", 550);
+    wait::until_true("an empty folder", || tree::names(&server.home()).is_empty());
+}
+
+#[test]
+fn a_resumed_upload_takes_over_from_its_own_stalled_writer() {
+    let server = Setup::new().start();
+    let bytes = tree::bytes(48, 300_000);
+    let mut stalled = Control::open(&server);
+    let mut first = stalled.begin("STOR file");
+    first.send(&bytes[..100_000]).unwrap();
+    let mut again = Control::open(&server);
+    let length = wait::until("the stalled upload's bytes", || {
+        let size = again.cmd("SIZE file").to_string();
+        size.strip_prefix("213 ").and_then(|length| length.parse().ok()).filter(|&length: &usize| length > 0)
+    });
+    let mut second = again.data();
+    again.expect(&format!("REST {length}"), 350);
+    let reply = again.cmd("STOR file");
+    // The writer may have been given more bytes meanwhile; the refusal then names the length to go on from.
+    assert!(reply.code == 150 || reply.code == 550, "{reply}");
+    if reply.code == 150 {
+        second.secure(&again.tls.clone()).unwrap();
+        second.send(&bytes[length..]).unwrap();
+        second.finish().unwrap();
+        again.wait_for(226);
+        assert!(fs::read(server.home().join("file")).unwrap() == bytes);
+        assert!(stalled.reply().code >= 400);
+    }
+}
+
+#[test]
+fn lftp_and_curl_see_an_old_file_until_the_new_one_is_whole() {
+    if !needs(&["lftp"]) {
+        return;
+    }
+    let server = Setup::new().start();
+    let old = tree::bytes(49, 10_000);
+    fs::write(server.home().join("file"), &old).unwrap();
+    let mut control = Control::open(&server);
+    let new = tree::bytes(50, 20_000);
+    let mut data = control.begin("STOR file");
+    data.send(&new[..15_000]).unwrap();
+    let seen = server.scratch().join("seen");
+    lftp(&server, Mode::Implicit, Tls::V13, &format!("get file -o {seen:?}")).run().ok();
+    assert!(fs::read(&seen).unwrap() == old);
+    data.send(&new[15_000..]).unwrap();
+    data.finish().unwrap();
+    control.wait_for(226);
+    assert!(fs::read(server.home().join("file")).unwrap() == new);
+}
