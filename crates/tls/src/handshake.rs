@@ -173,6 +173,9 @@ async fn fill(socket: &TcpStream, session: &mut Session) -> Result<(), Handshake
             Ok(Arrived::Bytes(_)) => return Ok(()),
             Ok(Arrived::Fin | Arrived::Lost) => return Err(HandshakeError::Closed),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // A client that writes its ChangeCipherSpec and its Finished apart (GnuTLS does) holds the second back
+                // until we acknowledge the first, and we would for 40 ms.
+                acknowledge(socket);
                 ready(socket, Interest::Readable).await?
             }
             Err(error) => return Err(error.into()),

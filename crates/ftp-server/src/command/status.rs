@@ -14,26 +14,28 @@ use crate::visitor::Visitor;
 const ENTRIES: usize = 1000;
 
 /// How a session stands, in the words of the reply.
-pub(crate) struct Situation<'a> {
+pub(crate) struct Situation {
     pub(crate) peer: SocketAddr,
-    pub(crate) user: Option<&'a str>,
+    pub(crate) user: Option<String>,
     /// Version and cipher suite, on a control connection under TLS.
     pub(crate) tls: Option<String>,
-    /// What moves now, and how many bytes of it did.
-    pub(crate) transfer: Option<u64>,
+    /// What the protocol machine says of itself.
+    pub(crate) machine: Vec<String>,
+    /// How many bytes of the transfer in progress have moved.
+    pub(crate) moved: Option<u64>,
 }
 
-impl Situation<'_> {
+impl Situation {
     /// The `211` reply.
-    pub(crate) fn reply(&self) -> Reply {
-        let user = self.user.map_or("Not logged in.".to_owned(), |user| format!("Logged in as {user}."));
-        let tls = self.tls.as_ref().map_or("Control connection in clear.".to_owned(), |tls| {
-            format!("Control connection under {tls}.")
+    pub(crate) fn reply(self) -> Reply {
+        let mut body = vec![format!("Connected from {}.", self.peer)];
+        body.extend(self.user.map(|user| format!("User {user}.")));
+        body.extend(self.tls.map(|tls| format!("Protected by {tls}.")));
+        body.extend(self.machine);
+        body.push(match self.moved {
+            Some(moved) => format!("Transfer in progress, {moved} bytes moved."),
+            None => "No transfer in progress.".to_owned(),
         });
-        let transfer = self.transfer.map_or("No transfer in progress.".to_owned(), |moved| {
-            format!("Transfer in progress, {moved} bytes moved.")
-        });
-        let body = [format!("Connected from {}.", self.peer), user, tls, transfer];
         Reply::lines(Code::SYSTEM_STATUS, "Carrack FTP server status:", body, "End of status.")
     }
 }

@@ -73,12 +73,13 @@ impl Connection {
         Ok(Next::GoOn)
     }
 
-    fn situation(&self) -> Situation<'_> {
+    fn situation(&self) -> Situation {
         Situation {
             peer: self.peer,
-            user: self.visitor.as_ref().map(|visitor| visitor.session().account().name.as_str()),
+            user: self.visitor.as_ref().map(|visitor| visitor.session().account().name.clone()),
             tls: self.tls.as_ref().map(|tls| format!("{} ({})", tls.info.version, tls.info.cipher)),
-            transfer: self.work.as_ref().and_then(Work::interrupt).map(Interrupt::moved),
+            machine: self.machine.status(),
+            moved: self.work.as_ref().and_then(Work::interrupt).map(Interrupt::moved),
         }
     }
 
