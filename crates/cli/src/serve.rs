@@ -65,10 +65,13 @@ fn serve_folder(arguments: Serve) -> Result<(), Failure> {
 }
 
 fn run(checked: Checked, state: StateFolder, hints: Option<Hints>) -> Result<(), Failure> {
-    for warning in &checked.warnings {
-        eprintln!("carrack: warning: {warning}");
-    }
     let log = log::install(&checked.config.log);
+    for warning in &checked.warnings {
+        match checked.config.log.format {
+            LogFormat::Text => eprintln!("carrack: warning: {warning}"),
+            LogFormat::Json => log::warning(warning),
+        }
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("carrack")

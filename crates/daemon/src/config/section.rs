@@ -175,7 +175,7 @@ impl<T: Setting> Setting for Vec<T> {
     }
 }
 
-/// A TOML table with a fixed set of keys. Made by [`section!`] only.
+/// A TOML table with a fixed set of keys. Made by `section!` only.
 pub trait Section: Sized {
     /// Its rows.
     const SHAPE: Shape;

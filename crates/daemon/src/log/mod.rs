@@ -5,7 +5,9 @@
 //! ```
 //!
 //! Event names and fields are stable: `listening`, `connected`, `connection_refused`, `login`, `login_failed`, `transfer`, `changed`,
-//! `session_end`, `suppressed`, `draining`, `stopped`.
+//! `session_end`, `suppressed`, `log_lost`, `configuration_warning`, `reloading`, `certificate_replaced`, `certificate_unchanged`,
+//! `certificate_refused`, `certificate_ends`, `certificate_expired`, `expired_uploads`, `expiry_failed`, `journal_failed`,
+//! `few_file_descriptors`, `draining`, `stopped`.
 
 mod events;
 mod flood;
@@ -18,7 +20,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::config::{Log, LogFormat, LogLevel};
+use crate::config::{Log, LogFormat, LogLevel, Warning};
 pub use events::EventLog;
 use line::Line;
 pub use queue::Guard;
@@ -44,4 +46,9 @@ pub fn install(settings: &Log) -> Guard {
     // Fails only where a log is installed already, as in tests.
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
     guard
+}
+
+/// Writes a warning about the configuration, for whoever reads nothing but the log.
+pub fn warning(warning: &Warning) {
+    tracing::warn!(target: "carrack", what = %warning, "configuration_warning");
 }

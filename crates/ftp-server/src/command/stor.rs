@@ -65,7 +65,7 @@ async fn receive(
 ) -> Result<(Job, VirtualPath), Reply> {
     let ascii = representation == Representation::Ascii;
     at.on_disk(move |session| {
-        let upload = session.open_write(&path, mode)?;
+        let upload = Box::new(session.open_write(&path, mode)?);
         let stored = upload.path().clone();
         Ok((Job::Receive { upload, ascii }, stored))
     })

@@ -28,7 +28,7 @@ pub(crate) enum Job {
     /// From the client.
     Receive {
         /// Where the bytes go.
-        upload: Upload,
+        upload: Box<Upload>,
         /// Whether lines end with CR LF on the way (`TYPE A`).
         ascii: bool,
     },
@@ -107,7 +107,7 @@ async fn send(
 }
 
 async fn receive(
-    mut upload: Upload,
+    mut upload: Box<Upload>,
     ascii: bool,
     stream: DataStream,
     terms: &Terms,

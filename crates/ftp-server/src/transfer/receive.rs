@@ -17,7 +17,7 @@ const STEP: usize = 256 * 1024;
 
 /// Receives into an upload.
 pub(crate) struct ReceivePump {
-    upload: Upload,
+    upload: Box<Upload>,
     stream: DataStream,
     buffer: Vec<u8>,
     /// The conversion of `TYPE A`, and where its bytes go before the file takes them.
@@ -27,13 +27,13 @@ pub(crate) struct ReceivePump {
 }
 
 impl ReceivePump {
-    pub(crate) fn new(upload: Upload, ascii: bool, close: DataClose, stream: DataStream) -> Self {
+    pub(crate) fn new(upload: Box<Upload>, ascii: bool, close: DataClose, stream: DataStream) -> Self {
         let ascii = ascii.then(|| (FromWire::default(), Vec::new()));
         Self { upload, stream, buffer: Vec::new(), ascii, close, moved: 0 }
     }
 
     /// The parts, to settle the file and the connection with.
-    pub(crate) fn into_parts(self) -> (Upload, DataStream) {
+    pub(crate) fn into_parts(self) -> (Box<Upload>, DataStream) {
         (self.upload, self.stream)
     }
 
