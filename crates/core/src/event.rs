@@ -60,6 +60,15 @@ pub enum Event {
         /// What.
         change: Change,
     },
+    /// A connection is over, logged in or not.
+    Disconnected {
+        /// Who.
+        origin: Origin,
+        /// Who ended it and why, in words.
+        why: &'static str,
+        /// How long it lasted.
+        lasted: Duration,
+    },
     /// A session that was logged in is over.
     SessionEnded {
         /// Who.

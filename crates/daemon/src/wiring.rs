@@ -170,7 +170,6 @@ pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings
         login_failures: config.limits.login_failures.0,
         public_address: config.passive.public_address,
         // Permissions of the users say it all; nothing is taken away from every session at once.
-        read_only: false,
     }
 }
 

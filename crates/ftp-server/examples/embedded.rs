@@ -74,6 +74,5 @@ fn settings() -> FtpSettings {
         },
         login_failures: 3,
         public_address: None,
-        read_only: false,
     }
 }

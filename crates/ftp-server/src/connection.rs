@@ -174,13 +174,26 @@ pub(crate) enum Ended {
     Cut,
 }
 
-impl std::fmt::Display for Ended {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Ended {
+    /// Who ended the connection and why, for the log.
+    fn why(self) -> &'static str {
         match self {
-            Self::ByMachine(reason) => write!(f, "{reason:?}"),
-            Self::Lost => f.write_str("Lost"),
-            Self::Handshake => f.write_str("NoTls"),
-            Self::Cut => f.write_str("Cut"),
+            Self::ByMachine(reason) => match reason {
+                CloseReason::Quit => "the client quit",
+                CloseReason::EndOfInput => "the client closed the connection",
+                CloseReason::PlaintextBehindAuth => "bytes in clear behind AUTH",
+                CloseReason::LoginTimeout => "no login in time",
+                CloseReason::IdleTimeout => "idle for too long",
+                CloseReason::LoginFailures => "too many failed logins",
+                CloseReason::RefusedCommands => "too many refused commands before login",
+                CloseReason::Http => "the client speaks HTTP",
+                CloseReason::EndlessLine => "a command line without end",
+                CloseReason::Drained => "the server is going down",
+                CloseReason::ServiceNotAvailable => "service not available",
+            },
+            Self::Lost => "the connection was lost",
+            Self::Handshake => "no TLS was agreed",
+            Self::Cut => "the server went down",
         }
     }
 }

@@ -33,8 +33,6 @@ pub struct FtpSettings {
     pub login_failures: u32,
     /// The address that `227` names, where it is not the one the client came to.
     pub public_address: Option<Ipv4Addr>,
-    /// Whether every session may only list and read.
-    pub read_only: bool,
 }
 
 /// What `plaintext = "limit"` leaves of an account.

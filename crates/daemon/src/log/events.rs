@@ -1,7 +1,7 @@
 //! Which line does each event of the transfer domain become?
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use carrack_core::event::{
     Change, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
@@ -70,6 +70,7 @@ impl Subscriber for EventLog {
                     "session_end"
                 );
             }
+            Event::Disconnected { origin, why, lasted } => self.disconnected(origin, why, *lasted),
             // Events of later versions of core are not ours to word.
             _ => {}
         }
@@ -80,6 +81,13 @@ impl EventLog {
     fn connected(&self, Origin { id, peer, protocol }: &Origin) {
         if self.admits(*peer) {
             tracing::info!(target: TARGET, session = id.0, %peer, protocol, "connected");
+        }
+    }
+
+    fn disconnected(&self, Origin { id, peer, .. }: &Origin, why: &str, lasted: Duration) {
+        if self.admits(*peer) {
+            let seconds = lasted.as_secs_f64();
+            tracing::info!(target: TARGET, session = id.0, %peer, why, seconds, "disconnected");
         }
     }
 

@@ -132,9 +132,9 @@ impl Connection {
         let limited = self.tls.is_none() && matches!(settings.plaintext, Plaintext::Limit { .. });
         let (account, read_only) = if limited {
             let grant = &settings.plaintext_grant;
-            (grant.narrow(account), settings.read_only || !grant.write)
+            (grant.narrow(account), !grant.write)
         } else {
-            (account, settings.read_only)
+            (account, false)
         };
         let session = Session::open(&self.server.core, account, self.origin(), read_only);
         self.visitor = Some(Visitor::new(session));

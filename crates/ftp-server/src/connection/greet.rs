@@ -55,8 +55,7 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
         Ok(()) => connection.run().await,
         Err(ended) => ended,
     };
-    let seconds = started.elapsed().as_secs_f64();
-    tracing::debug!(session = origin.id.0, %ended, seconds, "connection closed");
+    events.emit(&Event::Disconnected { origin, why: ended.why(), lasted: started.elapsed() });
 }
 
 fn policy(server: &FtpServer) -> Policy {
