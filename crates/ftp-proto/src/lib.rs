@@ -53,6 +53,7 @@
 
 pub mod ascii;
 pub mod command;
+pub mod glob;
 pub mod limits;
 pub mod listing;
 pub mod reply;

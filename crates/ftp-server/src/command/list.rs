@@ -3,11 +3,12 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use carrack_core::backend::{Entry, Kind};
-use carrack_core::error::Error;
+use carrack_core::error::{Error, ErrorKind};
 use carrack_core::path::VirtualPath;
 use carrack_core::permission::Permissions;
 use carrack_core::session::Session;
 use carrack_ftp_proto::command::PathArgument;
+use carrack_ftp_proto::glob;
 use carrack_ftp_proto::listing;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::ListFormat;
@@ -25,12 +26,18 @@ pub(super) async fn open(
     format: ListFormat,
     clear: ClearData,
 ) -> Result<Opened, Reply> {
-    let path = at.resolve_or_here(path)?;
+    let asked = path;
+    let path = at.resolve_or_here(asked)?;
     demand_protection(at, &path, clear)?;
-    let format_entry = formatter(format, at.session().permissions(&path));
+    let permissions = at.session().permissions(&path);
+    let leading = asked.map_or(&[][..], |asked| leading_folders(asked.as_bytes())).to_vec();
     let opened = at
         .on_disk(move |session| {
             let (kind, entries) = entries(session, &path)?;
+            // What was asked for by name is fetched by the name that was asked (`mget in/*.csv`); what
+            // stands in a folder that was asked for is named as it stands there.
+            let leading = if kind == Kind::Directory { Vec::new() } else { leading };
+            let format_entry = formatter(format, permissions, leading);
             let mut source: Box<dyn Source> = Box::new(ListingSource::new(entries, format_entry));
             let head = Head::read(source.as_mut())?;
             Ok((kind, Job::Send { source, head }))
@@ -45,26 +52,50 @@ pub(super) async fn open(
     }
 }
 
-/// The entries of a folder, or the one entry that the path names.
+/// The entries of a folder, the one entry that the path names, or those that its last component
+/// means as a pattern.
 pub(super) fn entries(session: &Session, path: &VirtualPath) -> Result<(Kind, Entries), Error> {
-    let metadata = session.facts(path)?;
+    let metadata = match session.facts(path) {
+        Ok(metadata) => metadata,
+        Err(error) if error.kind() == ErrorKind::NotFound => return meant(session, path).ok_or(error)?,
+        Err(error) => return Err(error),
+    };
     let kind = metadata.kind;
     Ok(match (kind, path.name()) {
         (Kind::Directory, _) | (_, None) => (kind, session.list(path)?),
-        (_, Some(name)) => {
-            let entry = Entry { name, metadata };
-            (kind, Box::new(std::iter::once(Ok(entry))))
-        }
+        (_, Some(name)) => (kind, Box::new(std::iter::once(Ok(Entry { name, metadata })))),
     })
 }
 
-fn formatter(format: ListFormat, permissions: Permissions) -> FormatEntry {
+/// The entries that a pattern means; none where the path is no pattern. A name that is really there
+/// comes first, whatever it looks like.
+fn meant(session: &Session, path: &VirtualPath) -> Option<Result<(Kind, Entries), Error>> {
+    let (folder, pattern) = (path.parent()?, path.name()?);
+    if !glob::is_pattern(pattern.as_bytes()) {
+        return None;
+    }
+    let meant = move |entry: &Result<Entry, Error>| {
+        entry.as_ref().map_or(true, |entry| glob::matches(pattern.as_bytes(), entry.name.as_bytes()))
+    };
+    Some(session.list(&folder).map(|entries| (Kind::File, Box::new(entries.filter(meant)) as Entries)))
+}
+
+/// The part of an argument before its last component, as the client spelled it.
+fn leading_folders(argument: &[u8]) -> &[u8] {
+    let end = argument.iter().rposition(|byte| *byte == b'/').map_or(0, |at| at + 1);
+    argument.get(..end).unwrap_or_default()
+}
+
+fn formatter(format: ListFormat, permissions: Permissions, leading: Vec<u8>) -> FormatEntry {
     let now_s = now_s();
     Box::new(move |out, entry| {
         let view = Visitor::view(entry.name.as_bytes(), &entry.metadata, permissions);
         match format {
             ListFormat::Long => listing::long(out, &view, now_s),
-            ListFormat::Names => listing::names(out, &view),
+            ListFormat::Names => {
+                out.extend_from_slice(&leading);
+                listing::names(out, &view);
+            }
             ListFormat::Facts(facts) => listing::facts(out, &view, facts),
         }
     })
