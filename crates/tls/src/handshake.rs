@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 
 use crate::data::{Arrived, DataStream, Inbox, Interest, Session, Step, acknowledge, ready, receive, send};
+use crate::server::Direction;
 
 /// Why a connection could not be secured.
 #[derive(Debug, Error)]
@@ -83,6 +84,7 @@ impl HandshakeError {
 /// every step, always before the next message of the client is processed.
 pub(crate) async fn accept(
     socket: TcpStream,
+    direction: Direction,
     configure: impl FnOnce(&ClientHello<'_>) -> Arc<ServerConfig>,
     settle: impl Fn(Option<HandshakeKind>),
 ) -> Result<DataStream, HandshakeError> {
@@ -115,8 +117,11 @@ pub(crate) async fn accept(
         // for 40 ms: too long for each of many small files.
         acknowledge(&socket);
     }
-    // Our last messages: tickets, in TLS 1.2 the Finished. The client may be gone already with all it had to say sent.
-    session.flush_quietly(&socket);
+    // Our last messages: tickets, in TLS 1.2 the Finished. A client that is to send waits for them, and may be gone already
+    // with all it had to say sent; to one that is to receive they go in the same segment as the first data.
+    if direction == Direction::FromClient {
+        session.flush_quietly(&socket);
+    }
     Ok(DataStream::tls(socket, session))
 }
 

@@ -172,6 +172,9 @@ impl ControlTls {
     /// On uploads the client is given a TLS 1.3 ticket only if it asks (RFC 9149): clients that never read it would close
     /// with unread data, which sends RST and loses the tail of the file.
     ///
+    /// To a client that is to receive, the last messages of the handshake (tickets, in TLS 1.2 the Finished) go out with
+    /// the first [`DataStream::write`] or [`DataStream::flush`].
+    ///
     /// # Errors
     /// The [`HandshakeError`], after its alert was sent as far as the socket had room.
     ///
@@ -184,6 +187,7 @@ impl ControlTls {
         let claim = Arc::new(Claim::new(Arc::clone(&self.server.registry), Arc::clone(&self.session)));
         let stream = handshake::accept(
             socket,
+            direction,
             |hello| self.data_config(hello, direction, &claim),
             |kind| claim.settle(kind),
         )

@@ -120,7 +120,15 @@ pub(crate) async fn data(
     direction: Direction,
 ) -> (Accepted, std::io::Result<TlsStream<TcpStream>>) {
     let (near, far) = pair().await;
-    tokio::join!(control.tls.accept_data(near, direction), client.connect(far))
+    // A server that sends has its last messages wait for the data; here there may be none.
+    let accepting = async {
+        let mut accepted = control.tls.accept_data(near, direction).await;
+        if let Ok((stream, _)) = &mut accepted {
+            stream.flush().unwrap();
+        }
+        accepted
+    };
+    tokio::join!(accepting, client.connect(far))
 }
 
 /// What a data connection of `client` proves on `control`. Both ends read to the end, so that tickets arrive.

@@ -23,6 +23,9 @@ const STEP: usize = 64 * 1024;
 const RECORD: usize = 16 * 1024;
 /// Header, explicit nonce, content type and tag of one record, rounded up.
 const RECORD_OVERHEAD: usize = 64;
+/// What may wait in front of new data without being sent first: the last messages of a handshake go out together with
+/// the first data, in one segment where it is small.
+const HELD_BACK: usize = 4 * 1024;
 /// Room for a close_notify or a KeyUpdate beside the data.
 const ALERT_ROOM: usize = 256;
 
@@ -189,7 +192,9 @@ impl Session {
     }
 
     pub(crate) fn write(&mut self, socket: &TcpStream, buf: &[u8], last: bool) -> io::Result<usize> {
-        self.flush(socket)?;
+        if self.outbox.waiting().len() > HELD_BACK {
+            self.flush(socket)?;
+        }
         let plaintext = buf.get(..STEP).unwrap_or(buf);
         self.seal(Outgoing { plaintext, last: last && plaintext.len() == buf.len() })?;
         match self.flush(socket) {
