@@ -188,16 +188,21 @@ impl Run {
 
 /// A curl run against a server as the default user: `url` is the path, beginning with `/`.
 pub fn curl(server: &Server, mode: Mode, tls: Tls) -> Program {
+    let required: &[&str] = if mode == Mode::Explicit { &["--ssl-reqd"] } else { &[] };
+    curl_protecting(server, tls, required)
+}
+
+/// [`curl`] with words of one's own about what TLS is to protect.
+pub fn curl_protecting(server: &Server, tls: Tls, protection: &[&str]) -> Program {
     let version: &[&str] = match tls {
         Tls::V12 => &["--tlsv1.2", "--tls-max", "1.2"],
         Tls::V13 => &["--tlsv1.3"],
     };
-    let required: &[&str] = if mode == Mode::Explicit { &["--ssl-reqd"] } else { &[] };
     Program::new("curl")
         .args(["-q", "--silent", "--show-error", "--insecure", "--user"])
         .arg(format!("{USER}:{}", server.password()))
         .args(version)
-        .args(required)
+        .args(protection)
 }
 
 /// A URL that curl and lftp understand, for a path that is percent-encoded as needed.
@@ -214,6 +219,8 @@ pub fn url(server: &Server, mode: Mode, path: &str) -> String {
 }
 
 /// An lftp run of a script, logged in as the default user. The script fails at its first failing command.
+///
+/// lftp reads its whole file of certificate authorities for every connection, so it is given an empty one.
 pub fn lftp(server: &Server, mode: Mode, tls: Tls, script: &str) -> Program {
     lftp_at(server, &url(server, mode, ""), tls, script)
 }
@@ -227,7 +234,7 @@ pub fn lftp_at(server: &Server, open: &str, tls: Tls, script: &str) -> Program {
     let (user, password) = (USER, server.password());
     let settings = format!(
         "set cmd:fail-exit yes\nset net:max-retries 1\nset net:timeout 100\nset net:persist-retries 0\n\
-         set ftp:ssl-force yes\nset ftp:ssl-protect-data yes\nset ssl:verify-certificate no\n\
+         set ftp:ssl-force yes\nset ftp:ssl-protect-data yes\nset ssl:verify-certificate no\nset ssl:ca-file /dev/null\n\
          set ssl:priority {priority}\nset xfer:clobber yes\nset ftp:prefer-epsv yes\n\
          open -u \"{user},{password}\" {open}\n{script}\n"
     );

@@ -33,7 +33,14 @@ pub struct Setup {
     implicit: Vec<String>,
     top: Vec<String>,
     sections: BTreeMap<String, BTreeMap<String, String>>,
-    users: Vec<(String, Vec<String>)>,
+    users: Vec<User>,
+}
+
+#[derive(Debug)]
+struct User {
+    name: String,
+    home: PathBuf,
+    lines: Vec<String>,
 }
 
 impl Default for Setup {
@@ -106,10 +113,17 @@ impl Setup {
     }
 
     /// Adds a user with [`password`]`(name)` and these lines beside; a name given again replaces the earlier user.
-    pub fn user(mut self, name: &str, lines: &[&str]) -> Setup {
-        self.users.retain(|(earlier, _)| earlier != name);
-        self.users.push((name.to_owned(), lines.iter().map(|&line| line.to_owned()).collect()));
-        fs::create_dir_all(self.home(name)).unwrap();
+    pub fn user(self, name: &str, lines: &[&str]) -> Setup {
+        let home = self.home(name);
+        self.user_at(name, &home, lines)
+    }
+
+    /// [`Setup::user`] with a home of the test's choosing, which several users may share.
+    pub fn user_at(mut self, name: &str, home: &Path, lines: &[&str]) -> Setup {
+        fs::create_dir_all(home).unwrap();
+        self.users.retain(|earlier| earlier.name != name);
+        let lines = lines.iter().map(|&line| line.to_owned()).collect();
+        self.users.push(User { name: name.to_owned(), home: home.to_owned(), lines });
         self
     }
 
@@ -130,9 +144,9 @@ impl Setup {
             add(&format!("\n[{section}]"));
             options.iter().for_each(|(key, value)| add(&format!("{key} = {value}")));
         }
-        for (name, lines) in &self.users {
+        for User { name, home, lines } in &self.users {
             let hash = password_hash(&password(name));
-            add(&format!("\n[[user]]\nname = {name:?}\npassword = {hash:?}\nhome = {:?}", self.home(name)));
+            add(&format!("\n[[user]]\nname = {name:?}\npassword = {hash:?}\nhome = {home:?}"));
             lines.iter().for_each(|line| add(line));
         }
         text

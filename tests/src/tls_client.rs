@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
-    ClientConfig, ClientConnection, ClientSessionStore, Resumption, TicketRequest, Tls12ClientSessionValue,
-    Tls12Resumption, Tls13ClientSessionValue,
+    ClientConfig, ClientConnection, ClientSessionStore, ResolvesClientCert, Resumption, TicketRequest,
+    Tls12ClientSessionValue, Tls12Resumption, Tls13ClientSessionValue,
 };
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, Error, NamedGroup, SignatureScheme};
 
 use crate::programs::Tls;
@@ -41,7 +42,7 @@ impl TlsClient {
             .unwrap()
             .dangerous()
             .with_custom_certificate_verifier(any_certificate())
-            .with_no_client_auth();
+            .with_client_cert_resolver(no_certificate());
         config.resumption = Resumption::store(sessions.clone());
         change(&mut config);
         TlsClient { config: Arc::new(config), sessions }
@@ -89,6 +90,27 @@ fn any_certificate() -> Arc<AnyCertificate> {
     static VERIFIER: Mutex<Option<Arc<AnyCertificate>>> = Mutex::new(None);
     let mut verifier = VERIFIER.lock().unwrap();
     verifier.get_or_insert_with(|| Arc::new(AnyCertificate(provider()))).clone()
+}
+
+/// One resolver for all clients, for the same reason.
+fn no_certificate() -> Arc<NoCertificate> {
+    static RESOLVER: Mutex<Option<Arc<NoCertificate>>> = Mutex::new(None);
+    let mut resolver = RESOLVER.lock().unwrap();
+    resolver.get_or_insert_with(|| Arc::new(NoCertificate)).clone()
+}
+
+/// Has no certificate to show.
+#[derive(Debug)]
+struct NoCertificate;
+
+impl ResolvesClientCert for NoCertificate {
+    fn resolve(&self, _hints: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        None
+    }
+
+    fn has_certs(&self) -> bool {
+        false
+    }
 }
 
 /// Takes every certificate, but insists that the server holds its key.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use carrack_tests::programs::{EVERY_WAY, Tls, curl, needs, url};
+use carrack_tests::programs::{EVERY_WAY, Tls, curl, curl_protecting, needs, url};
 use carrack_tests::server::Mode;
 use carrack_tests::setup::Setup;
 use carrack_tests::tree::{self, NAMES, SIZES};
@@ -116,10 +116,10 @@ fn transfers_in_active_mode_in_clear() {
     let local = tree::file(&server.scratch(), "file", 3, 300_000);
     for tls in [Tls::V12, Tls::V13] {
         for way in [&["--eprt"][..], &["--disable-eprt"]] {
-            let active = ["--ftp-ssl-control", "--ftp-port", "127.0.0.1"];
+            let active = ["--ftp-port", "127.0.0.1"];
             let at = url(&server, Mode::Explicit, "/file");
             let back = server.scratch().join("back");
-            let curl = || curl(&server, Mode::Explicit, tls).args(active).args(way);
+            let curl = || curl_protecting(&server, tls, &["--ftp-ssl-control"]).args(active).args(way);
             curl().arg("-T").arg(&local).arg(&at).run().ok();
             curl().arg("-o").arg(&back).arg(&at).run().ok();
             assert_eq!(tree::sha256_of(&back), tree::sha256_of(&local), "{tls:?} {way:?}");
@@ -153,11 +153,12 @@ fn moves_many_files_over_one_control_connection() {
         return;
     }
     let server = Setup::new().start();
-    for (mode, tls) in EVERY_WAY {
+    // Few of them: this curl waits a second before each further data connection.
+    for (mode, tls) in [(Mode::Explicit, Tls::V13), (Mode::Implicit, Tls::V12)] {
         let from = server.scratch().join("from");
-        let names: Vec<String> = (0..30).map(|number| format!("file-{number}")).collect();
+        let names: Vec<String> = (0..6).map(|number| format!("file-{number}")).collect();
         for (number, name) in names.iter().enumerate() {
-            tree::file(&from, name, number as u64, 1000 * number);
+            tree::file(&from, name, number as u64, 100_000 * number);
         }
         let sources = format!("{{{}}}", names.join(","));
         curl(&server, mode, tls)
@@ -171,9 +172,8 @@ fn moves_many_files_over_one_control_connection() {
         let to = server.scratch().join("to");
         fs::create_dir_all(&to).unwrap();
         // The brackets of curl's own numbering must not be encoded.
-        let at = url(&server, mode, "/") + "file-[1-29]";
+        let at = url(&server, mode, "/") + "file-[0-5]";
         curl(&server, mode, tls).folder(&to).args(["--remote-name-all"]).arg(at).run().ok();
-        fs::write(to.join("file-0"), "").unwrap();
         tree::assert_same(&from, &to);
         for folder in [&to, &server.home()] {
             names.iter().for_each(|name| fs::remove_file(folder.join(name)).unwrap());

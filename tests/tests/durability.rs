@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use carrack_tests::control::Control;
 use carrack_tests::programs::Tls;
-use carrack_tests::server::{Mode, Server};
+use carrack_tests::server::Mode;
 use carrack_tests::setup::{Setup, USER};
 use carrack_tests::tls_client::TlsClient;
 use carrack_tests::wire::End;
@@ -18,9 +18,12 @@ use rustix::process::Signal;
 const ROUNDS: usize = 10;
 
 /// Uploads small files until the connection breaks; every acknowledged name goes to `acknowledged`.
-fn upload_until_it_breaks(server: &Server, round: usize, worker: usize, acknowledged: &Mutex<Vec<String>>) {
-    let client = TlsClient::asking_for_tickets(1);
-    let mut control = Control::session(server, Mode::Explicit, &client, USER);
+fn upload_until_it_breaks(
+    mut control: Control,
+    round: usize,
+    worker: usize,
+    acknowledged: &Mutex<Vec<String>>,
+) {
     for number in 0.. {
         let name = format!("{round}-{worker}-{number}");
         if upload(&mut control, &name).is_none() {
@@ -58,15 +61,17 @@ fn kill_nine_in_mid_upload_leaves_acknowledged_files_whole_and_shows_no_partial(
     for round in 0..ROUNDS {
         let wanted = acknowledged.lock().unwrap().len() + 15 + round;
         let killed = AtomicBool::new(false);
+        // One large upload is always on its way, so that the kill comes in mid upload.
+        let mut large = Control::open(&server);
+        let mut data = large.begin(&format!("STOR large-{round}"));
         std::thread::scope(|scope| {
             for worker in 0..3 {
-                let (server, acknowledged) = (&server, &acknowledged);
-                scope.spawn(move || upload_until_it_breaks(server, round, worker, acknowledged));
+                let client = TlsClient::asking_for_tickets(1);
+                let control = Control::session(&server, Mode::Explicit, &client, USER);
+                let acknowledged = &acknowledged;
+                scope.spawn(move || upload_until_it_breaks(control, round, worker, acknowledged));
             }
-            // One large upload is always on its way, so that the kill comes in mid upload.
             scope.spawn(|| {
-                let mut control = Control::open(&server);
-                let mut data = control.begin(&format!("STOR large-{round}"));
                 while data.send(&tree::bytes(1, 1 << 20)).is_ok() {}
                 assert!(killed.load(Ordering::SeqCst), "the large upload broke before the kill");
             });

@@ -81,7 +81,7 @@ fn shakes_hands_and_logs_in_in_every_way() {
         }
         typed.cmd(&format!("USER {USER}"), "331");
         typed.cmd(&format!("PASS {}", server.password()), "230");
-        assert!(typed.cmd("FEAT", "211").contains("\r\n AUTH "));
+        assert!(typed.cmd("FEAT", "211").contains("\r\n UTF8\r\n"));
         typed.cmd("PWD", "257");
         typed.cmd("QUIT", "221");
         wait::until("the end of s_client", || typed.child.try_wait().unwrap());

@@ -5,10 +5,11 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use carrack_tests::control::Control;
-use carrack_tests::programs::{EVERY_WAY, Program, Tls, curl, lftp, lftp_at, needs};
+use carrack_tests::programs::{EVERY_WAY, Program, Tls, curl, lftp_at, needs};
 use carrack_tests::proxy::{Cut, How, Proxy, Way};
 use carrack_tests::server::{Mode, Server};
-use carrack_tests::setup::Setup;
+use carrack_tests::setup::{EVERYTHING, Setup, USER};
+use carrack_tests::tls_client::TlsClient;
 use carrack_tests::{tree, wait};
 
 /// The whole new file.
@@ -57,6 +58,8 @@ fn assert_old_is_whole(server: &Server, old: Option<&Vec<u8>>, what: &str) {
 }
 
 /// Uploads through a cut with one program, resumes with it, and compares.
+///
+/// The first program is ended when the server has noticed the cut: lftp would go on by itself.
 fn cut_and_resume(upload: impl Fn(&Server, SocketAddr, Mode, Tls, &Path, bool) -> Program) {
     for (mode, tls) in EVERY_WAY {
         let (server, proxy, address) = proxied(mode);
@@ -67,8 +70,9 @@ fn cut_and_resume(upload: impl Fn(&Server, SocketAddr, Mode, Tls, &Path, bool) -
                 let old = put_old(&server, old);
                 proxy.cut_next(Cut { way: Way::Up, after: CUT, how });
                 let before = server.transfers_ended();
-                upload(&server, address, mode, tls, &local, false).run().fails();
+                let running = upload(&server, address, mode, tls, &local, false).spawn();
                 server.wait_for_transfer_after(before);
+                running.kill();
                 assert!(proxy.was_used(), "{what}: no data connection was cut");
                 assert_old_is_whole(&server, old.as_ref(), &what);
                 upload(&server, address, mode, tls, &local, true).run().ok();
@@ -98,10 +102,32 @@ fn lftp_resumes_cut_uploads_over_longer_and_shorter_files() {
     }
     cut_and_resume(|server, address, mode, tls, local, again| {
         let resume = if again { "put -c" } else { "put" };
-        let open = through(address, mode, "");
-        let script = format!("{resume} {local:?} -o file");
-        lftp_at(server, &open, tls, &script)
+        lftp_at(server, &through(address, mode, ""), tls, &format!("{resume} {local:?} -o file"))
     });
+}
+
+#[test]
+fn curl_reports_a_cut_upload_and_lftp_goes_on_by_itself() {
+    if !needs(&["curl", "lftp"]) {
+        return;
+    }
+    let (server, proxy, address) = proxied(Mode::Explicit);
+    let local = tree::file(&server.scratch(), "local", 51, LENGTH);
+    for old in OLD {
+        for how in [How::Fin, How::Reset] {
+            let cut = Cut { way: Way::Up, after: CUT, how };
+            put_old(&server, old);
+            proxy.cut_next(cut);
+            let at = through(address, Mode::Explicit, "by-curl");
+            curl(&server, Mode::Explicit, Tls::V13).arg("-T").arg(&local).arg(at).run().fails();
+            proxy.cut_next(cut);
+            let script = format!("set net:reconnect-interval-base 1\nput {local:?} -o file");
+            lftp_at(&server, &through(address, Mode::Explicit, ""), Tls::V13, &script).run().ok();
+            assert!(proxy.was_used());
+            let got = tree::sha256_of(&server.home().join("file"));
+            assert_eq!(got, tree::sha256_of(&local), "{how:?} over {old:?}");
+        }
+    }
 }
 
 #[test]
@@ -130,12 +156,15 @@ fn cut_downloads_are_resumed_by_curl_and_lftp() {
             let by_lftp = server.scratch().join("by lftp");
             let get = |command: &str| {
                 let script = format!("set xfer:use-temp-file no\n{command} file -o {by_lftp:?}");
-                lftp_at(&server, &through(address, mode, ""), tls, &script).run()
+                lftp_at(&server, &through(address, mode, ""), tls, &script)
             };
             proxy.cut_next(cut);
-            get("get").fails();
+            let before = server.transfers_ended();
+            let running = get("get").spawn();
+            server.wait_for_transfer_after(before);
+            running.kill();
             assert!(fs::metadata(&by_lftp).unwrap().len() <= CUT);
-            get("get -c").ok();
+            get("get -c").run().ok();
             assert_eq!(tree::sha256_of(&by_lftp), tree::sha256_of(&local), "{mode:?} {tls:?} {how:?} lftp");
             fs::remove_file(&by_lftp).unwrap();
         }
@@ -270,22 +299,22 @@ fn a_resumed_upload_takes_over_from_its_own_stalled_writer() {
 }
 
 #[test]
-fn lftp_and_curl_see_an_old_file_until_the_new_one_is_whole() {
-    if !needs(&["lftp"]) {
-        return;
-    }
-    let server = Setup::new().start();
-    let old = tree::bytes(49, 10_000);
+fn everybody_else_sees_the_old_file_until_the_new_one_is_whole() {
+    let setup = Setup::new();
+    let home = setup.home(USER);
+    let server = setup.user_at("colleague", &home, &[EVERYTHING]).start();
+    let (old, new) = (tree::bytes(49, 10_000), tree::bytes(50, 20_000));
     fs::write(server.home().join("file"), &old).unwrap();
-    let mut control = Control::open(&server);
-    let new = tree::bytes(50, 20_000);
-    let mut data = control.begin("STOR file");
+    let mut uploader = Control::open(&server);
+    let mut colleague = Control::session(&server, Mode::Implicit, &TlsClient::new(Tls::V12), "colleague");
+    let mut data = uploader.begin("STOR file");
     data.send(&new[..15_000]).unwrap();
-    let seen = server.scratch().join("seen");
-    lftp(&server, Mode::Implicit, Tls::V13, &format!("get file -o {seen:?}")).run().ok();
-    assert!(fs::read(&seen).unwrap() == old);
+    assert_eq!(colleague.expect("SIZE file", 213).lines, ["213 10000"]);
+    assert!(colleague.download("file") == old);
+    assert_eq!(colleague.listing("NLST"), "file\r\n");
     data.send(&new[15_000..]).unwrap();
     data.finish().unwrap();
-    control.wait_for(226);
-    assert!(fs::read(server.home().join("file")).unwrap() == new);
+    uploader.wait_for(226);
+    assert_eq!(colleague.expect("SIZE file", 213).lines, ["213 20000"]);
+    assert!(colleague.download("file") == new);
 }

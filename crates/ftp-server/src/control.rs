@@ -17,6 +17,10 @@ const READ_STEP: usize = 1024;
 /// How long a client may leave our replies unread.
 const REPLY_PATIENCE: Duration = Duration::from_secs(30);
 
+/// Replies that may wait for a client to read them before its next commands are left unread: more
+/// than any client pipelines, and all that one can make us hold.
+const UNREAD_REPLIES: usize = 64 * 1024;
+
 /// How often a quiet control connection shows that it is alive: firewalls commonly forget after
 /// five minutes, and a long transfer is quiet on the control connection.
 const KEEPALIVE: Duration = Duration::from_secs(60);
@@ -83,6 +87,7 @@ impl Control {
         if self.outgoing.is_empty() {
             self.outgoing = replies;
         } else {
+            self.outgoing.drain(..std::mem::take(&mut self.written));
             self.outgoing.extend_from_slice(&replies);
         }
     }
@@ -92,7 +97,8 @@ impl Control {
         self.unflushed || !self.outgoing.is_empty()
     }
 
-    /// Writes what is queued and, where `reads`, reads what comes, whichever is first. Waits for ever
+    /// Writes what is queued and, where `reads`, reads what comes, whichever is first; but nothing is
+    /// read while a client leaves too many replies unread. Waits for ever
     /// where there is neither. Cancellation safe.
     pub(crate) async fn turn(&mut self, reads: bool) -> io::Result<Traffic> {
         poll_fn(|cx| self.poll_turn(cx, reads)).await
@@ -125,7 +131,8 @@ impl Control {
         if self.has_outgoing() && self.poll_write(cx)?.is_ready() {
             return Poll::Ready(Ok(Traffic::Flushed));
         }
-        if !reads {
+        // SECURITY: who does not read our replies cannot make us queue more of them.
+        if !reads || self.outgoing.len() - self.written > UNREAD_REPLIES {
             return Poll::Pending;
         }
         let mut room = [0; READ_STEP];

@@ -69,6 +69,8 @@ impl Work {
     /// Sees the work to its end when nobody waits for its answer any more: a file is settled, not
     /// dropped.
     pub(super) async fn settle(self) {
-        drop(self.future.await);
+        let done = self.future.await;
+        // An upload that was opened for nobody is dropped where its file may be waited for.
+        let _ = tokio::task::spawn_blocking(move || drop(done)).await;
     }
 }
