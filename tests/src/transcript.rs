@@ -268,6 +268,7 @@ impl Open {
                 format!("Login {user} {}", password.as_bytes().escape_ascii())
             }
             Event::LoggedOut => "LoggedOut".to_owned(),
+            Event::CloseDataPort => "CloseDataPort".to_owned(),
             Event::Passive { style, pending } => {
                 self.passive = Some(pending);
                 match style {

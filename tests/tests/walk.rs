@@ -306,6 +306,7 @@ impl Walk {
                 }
                 Event::Login { pending, .. } => self.server.login_refused(pending, refusal(), now),
                 Event::LoggedOut => self.logged_in = false,
+                Event::CloseDataPort => {}
                 Event::Passive { pending, .. } if grants => {
                     self.server.listening(pending, SocketAddr::from(([192, 0, 2, 1], 50_000)));
                 }
@@ -354,7 +355,7 @@ impl Walk {
                 }
             }
             Event::LoggedOut if !self.logged_in => self.fail("a logout without a login"),
-            Event::LoggedOut | Event::Close(_) => {}
+            Event::LoggedOut | Event::CloseDataPort | Event::Close(_) => {}
             Event::BeginTls(_) if self.tls || self.logged_in => {
                 self.fail("TLS begins under TLS, or under a login");
             }

@@ -171,6 +171,12 @@ impl Server {
         }
     }
 
+    /// Whether the client has said QUIT: what runs is still finished, though the client need not stay (RFC 959 §4.1.1).
+    #[must_use]
+    pub fn is_quitting(&self) -> bool {
+        self.leaving == Some(CloseReason::Quit)
+    }
+
     /// Carries out commands until one needs the driver. `None`: nothing to do before more bytes or an answer come.
     pub fn next_event(&mut self, now: Instant) -> Option<Event> {
         loop {

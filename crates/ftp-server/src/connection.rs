@@ -4,8 +4,10 @@
 //! The task never waits for the work: while a file is opened, a password judged or a transfer runs,
 //! it goes on reading, so that `ABOR`, `STAT`, `NOOP` and `QUIT` are answered at once.
 
+mod data;
 mod dispatch;
 mod greet;
+mod login;
 mod work;
 
 pub(crate) use greet::serve;
@@ -21,8 +23,8 @@ use carrack_tls::{ControlTls, TlsInfo};
 
 use crate::FtpServer;
 use crate::control::{Control, Traffic};
-use crate::data::DataPort;
 use crate::visitor::Visitor;
+use data::Agreed;
 use work::{Done, Work};
 
 /// Everything that one control connection has.
@@ -38,7 +40,7 @@ struct Connection {
     /// Who is logged in, and where they stand.
     visitor: Option<Visitor>,
     /// Where the next data connection comes from.
-    data_port: Option<DataPort>,
+    data_port: Option<Agreed>,
     /// What runs now.
     work: Option<Work>,
     /// `ABOR`s that are answered once the transfer has ended.
@@ -68,9 +70,10 @@ impl Connection {
                 Err(lost) => break lost,
             }
         };
-        // What still moves has lost the connection that asked for it.
-        if let Some(interrupt) = self.work.as_ref().and_then(Work::interrupt) {
-            interrupt.stop(match reason {
+        // What still moves has lost the connection that asked for it, unless its client said QUIT: then
+        // it is finished (RFC 959 §4.1.1).
+        if !self.machine.is_quitting() || matches!(reason, Ended::Cut) {
+            self.interrupt_work(match reason {
                 Ended::Cut => Incomplete::ShutDown,
                 _ => Incomplete::ConnectionLost,
             });
@@ -84,28 +87,45 @@ impl Connection {
 
     /// Handles what the machine has to say, and then waits for the next thing to happen.
     async fn turn(&mut self) -> Result<Next, Ended> {
-        while let Some(event) = self.machine.next_event(Instant::now()) {
+        // SECURITY: who leaves replies unread gets no further ones, so there is an end to what we hold.
+        while self.control.has_room()
+            && let Some(event) = self.machine.next_event(Instant::now())
+        {
             if let Next::Close(reason) = self.dispatch(event).await? {
                 self.queue_replies();
                 return Ok(Next::Close(reason));
             }
+            self.queue_replies();
         }
         self.queue_replies();
-        let deadline = self.machine.deadline().map(tokio::time::Instant::from_std);
+        let reads = self.machine.wants_bytes() && self.control.has_room();
+        let unread_by = self.control.unread_deadline();
+        let unused_by = self.data_port.as_ref().map(|agreed| agreed.expires);
         let happened = tokio::select! {
-            traffic = self.control.turn(self.machine.wants_bytes()) => Happened::Traffic(traffic),
+            traffic = self.control.turn(reads) => Happened::Traffic(traffic),
             done = Work::next(&mut self.work) => Happened::Done(done),
-            () = sleep_until(deadline) => Happened::Deadline,
+            () = sleep_until(self.machine.deadline()) => Happened::Deadline,
+            () = Agreed::attend(&mut self.data_port, self.peer.ip()) => Happened::Arrival,
+            () = sleep_until(unused_by) => Happened::PortUnused,
+            () = sleep_until(unread_by) => return Err(Ended::Lost),
             () = self.server.drain.reached(Phase::Draining), if !self.draining => Happened::Drain,
             () = self.server.drain.reached(Phase::Cut) => return Err(Ended::Cut),
         };
         let now = Instant::now();
         match happened {
             Happened::Traffic(Ok(Traffic::Received(bytes))) => self.machine.receive(&bytes, now),
-            Happened::Traffic(Ok(Traffic::Ended)) => self.machine.end_of_input(),
+            Happened::Traffic(Ok(Traffic::Ended)) => {
+                // An unexpected close has the effect of ABOR and QUIT (RFC 959 §4.1.1).
+                if !self.machine.is_quitting() {
+                    self.interrupt_work(Incomplete::ConnectionLost);
+                }
+                self.machine.end_of_input();
+            }
             Happened::Traffic(Ok(Traffic::Flushed)) => {}
             Happened::Traffic(Err(_)) => return Err(Ended::Lost),
             Happened::Done(done) => self.settle(done),
+            Happened::Arrival => {}
+            Happened::PortUnused => self.data_port = None,
             Happened::Deadline => self.machine.expire(now),
             Happened::Drain => {
                 self.draining = true;
@@ -113,6 +133,12 @@ impl Connection {
             }
         }
         Ok(Next::GoOn)
+    }
+
+    fn interrupt_work(&self, why: Incomplete) {
+        if let Some(interrupt) = self.work.as_ref().and_then(Work::interrupt) {
+            interrupt.stop(why);
+        }
     }
 
     /// Where this client comes from, for events.
@@ -158,6 +184,8 @@ enum Happened {
     Traffic(std::io::Result<Traffic>),
     Done(Done),
     Deadline,
+    Arrival,
+    PortUnused,
     Drain,
 }
 
@@ -199,9 +227,9 @@ impl Ended {
 }
 
 /// Waits until a moment that may never come.
-async fn sleep_until(deadline: Option<tokio::time::Instant>) {
+async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
         None => std::future::pending().await,
     }
 }

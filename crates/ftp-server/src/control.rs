@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carrack_tls::ControlStream;
 use socket2::{SockRef, TcpKeepalive};
@@ -33,6 +33,8 @@ pub(crate) struct Control {
     written: usize,
     /// Whether something may still stand in the TLS layer's buffer.
     unflushed: bool,
+    /// When the client last took some of our replies, or they began to wait.
+    taken_at: Instant,
 }
 
 enum Stream {
@@ -67,7 +69,7 @@ impl Control {
     }
 
     fn over(stream: Stream) -> Self {
-        Self { stream, outgoing: Vec::new(), written: 0, unflushed: false }
+        Self { stream, outgoing: Vec::new(), written: 0, unflushed: false, taken_at: Instant::now() }
     }
 
     /// Takes the socket to shake hands on; none when TLS runs already. Until the protected connection
@@ -85,6 +87,7 @@ impl Control {
     /// Queues replies. They are written by [`Control::turn`].
     pub(crate) fn send(&mut self, replies: Vec<u8>) {
         if self.outgoing.is_empty() {
+            self.taken_at = Instant::now();
             self.outgoing = replies;
         } else {
             self.outgoing.drain(..std::mem::take(&mut self.written));
@@ -97,8 +100,17 @@ impl Control {
         self.unflushed || !self.outgoing.is_empty()
     }
 
-    /// Writes what is queued and, where `reads`, reads what comes, whichever is first; but nothing is
-    /// read while a client leaves too many replies unread. Waits for ever
+    /// Whether the client reads our replies fast enough to be given more of them.
+    pub(crate) fn has_room(&self) -> bool {
+        self.outgoing.len() - self.written <= UNREAD_REPLIES
+    }
+
+    /// When a client that reads nothing of our replies is given up.
+    pub(crate) fn unread_deadline(&self) -> Option<Instant> {
+        self.has_outgoing().then(|| self.taken_at + REPLY_PATIENCE)
+    }
+
+    /// Writes what is queued and, where `reads`, reads what comes, whichever is first. Waits for ever
     /// where there is neither. Cancellation safe.
     pub(crate) async fn turn(&mut self, reads: bool) -> io::Result<Traffic> {
         poll_fn(|cx| self.poll_turn(cx, reads)).await
@@ -131,17 +143,24 @@ impl Control {
         if self.has_outgoing() && self.poll_write(cx)?.is_ready() {
             return Poll::Ready(Ok(Traffic::Flushed));
         }
-        // SECURITY: who does not read our replies cannot make us queue more of them.
-        if !reads || self.outgoing.len() - self.written > UNREAD_REPLIES {
+        if !reads {
             return Poll::Pending;
         }
         let mut room = [0; READ_STEP];
         let mut buffer = ReadBuf::new(&mut room);
-        ready!(match &mut self.stream {
+        let read = ready!(match &mut self.stream {
             Stream::Clear(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
             Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut buffer),
             Stream::Gone => Poll::Ready(Ok(())),
-        })?;
+        });
+        match read {
+            // Many clients leave without close_notify here. Commands end with their line, so nothing
+            // can be cut short unseen.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Poll::Ready(Ok(Traffic::Ended));
+            }
+            read => read?,
+        }
         Poll::Ready(Ok(match buffer.filled() {
             [] => Traffic::Ended,
             bytes => Traffic::Received(bytes.to_vec()),
@@ -159,6 +178,7 @@ impl Control {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += written;
+            self.taken_at = Instant::now();
             self.unflushed = true;
         }
         // An idle connection keeps no buffer.

@@ -64,29 +64,28 @@ pub(crate) fn clear_data() -> Reply {
 
 /// The final reply of a transfer that did not end well (RFC 959 §5.4: 426 for the connection, 451
 /// and 452 for us).
-pub(crate) fn incomplete(why: &Incomplete, upload: bool) -> Reply {
-    let kept = if upload { " What came is kept and can be continued." } else { "" };
+pub(crate) fn incomplete(why: &Incomplete) -> Reply {
     let (code, text) = match why {
-        Incomplete::ConnectionLost => (
-            Code::TRANSFER_ABORTED,
-            format!("The data connection broke: the transfer is not complete.{kept}"),
-        ),
+        Incomplete::ConnectionLost => {
+            (Code::TRANSFER_ABORTED, "The data connection broke: the transfer is not complete.")
+        }
         Incomplete::Truncated => (
             Code::TRANSFER_ABORTED,
-            format!(
-                "The data connection ended without TLS close_notify: the upload counts as cut off.{kept}"
-            ),
+            "The data connection ended without TLS close_notify: the upload counts as cut off.",
         ),
-        Incomplete::Stalled => {
-            (Code::TRANSFER_ABORTED, format!("The data connection stood still for too long.{kept}"))
-        }
-        Incomplete::Aborted => (Code::TRANSFER_ABORTED, format!("Transfer aborted.{kept}")),
+        Incomplete::Stalled => (
+            Code::TRANSFER_ABORTED,
+            "The data connection stood still for too long: the transfer is not complete.",
+        ),
+        Incomplete::Aborted => (Code::TRANSFER_ABORTED, "Transfer aborted."),
         Incomplete::TakenOver => {
-            (Code::TRANSFER_ABORTED, "A newer upload of this file by the same user took over.".into())
+            (Code::TRANSFER_ABORTED, "A newer upload of this file by the same user took over.")
         }
-        Incomplete::ShutDown => (Code::TRANSFER_ABORTED, format!("The server is going down.{kept}")),
+        Incomplete::ShutDown => {
+            (Code::TRANSFER_ABORTED, "The server is going down: the transfer is not complete.")
+        }
+        Incomplete::Refused(_) => (Code::CANNOT_OPEN_DATA_CONNECTION, "There was no data connection."),
         Incomplete::Storage(failure) => return kind(*failure),
-        Incomplete::Refused(why) => (Code::CANNOT_OPEN_DATA_CONNECTION, format!("{why}.")),
     };
     Reply::new(code, text)
 }

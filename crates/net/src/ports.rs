@@ -1,7 +1,7 @@
 //! Passive ports that nobody can predict.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 
 use socket2::{Domain, Protocol, Socket, Type};
@@ -36,13 +36,14 @@ impl PortPool {
         self.range.is_empty()
     }
 
-    /// Listens on a random free port of the range on `ip`.
+    /// Listens on a random free port of the range on the address of `at` (whose own port does not
+    /// count; whose scope, for a link-local address, does).
     ///
     /// Every port of the range is tried once, from a random start with a random stride.
     ///
     /// # Errors
     /// `AddrInUse` when no port of the range is free, or what the system said otherwise.
-    pub fn listen(&self, ip: IpAddr) -> io::Result<TcpListener> {
+    pub fn listen(&self, mut at: SocketAddr) -> io::Result<TcpListener> {
         let ports = self.range.len();
         // SECURITY: the order comes from the CSPRNG: who cannot guess the next port cannot sit on it
         // (RFC 2577 §6 and its "port stealing").
@@ -51,7 +52,8 @@ impl PortPool {
         for n in 0..ports {
             let offset = (start + n * stride) % ports.max(1);
             let Ok(offset) = u16::try_from(offset) else { break };
-            match listen_on(SocketAddr::new(ip, self.range.start().saturating_add(offset))) {
+            at.set_port(self.range.start().saturating_add(offset));
+            match listen_on(at) {
                 Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
                 other => return other,
             }
@@ -91,9 +93,9 @@ fn greatest_common_divisor(a: usize, b: usize) -> usize {
 mod tests {
     use super::*;
     use std::collections::HashSet;
-    use std::net::Ipv4Addr;
+    use std::net::{IpAddr, Ipv4Addr};
 
-    const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    const HOME: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
     #[tokio::test]
     async fn the_system_chooses_when_it_is_left_to() {

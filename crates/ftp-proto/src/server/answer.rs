@@ -94,7 +94,7 @@ impl Server {
     }
 
     /// `150`: the data connection is being opened, and only [`Server::end`] can say how it went.
-    pub fn begin(&mut self, transfer: Pending<TransferKind>, text: &str) -> Running {
+    pub fn begin(&mut self, transfer: Pending<TransferKind>, text: impl AsRef<[u8]>) -> Running {
         let serial = transfer.serial();
         if let Stage::Transferring(UnderWay { serial: asked, .. }) = self.stage
             && asked == serial

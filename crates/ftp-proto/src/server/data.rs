@@ -20,8 +20,9 @@ impl DataPort {
         self.armed = Some(channel);
     }
 
-    pub(super) const fn disarm(&mut self) {
-        self.armed = None;
+    /// Gives the channel up; says whether there was one.
+    pub(super) fn disarm(&mut self) -> bool {
+        self.armed.take().is_some()
     }
 
     /// Behind EPSV ALL everything is refused that would set up a data connection in another way (RFC 2428 §3).

@@ -27,6 +27,8 @@ pub enum Event {
     },
     /// The login ended (USER again, REIN, AUTH): drop the session and its data port.
     LoggedOut,
+    /// ABOR without a transfer gave the data port up: stop listening (RFC 2428 §3).
+    CloseDataPort,
     /// Listen for a data connection. A port or address given before is void.
     Passive {
         /// PASV or EPSV.

@@ -82,7 +82,7 @@ impl Driver {
                         now,
                     );
                 }
-                Event::LoggedOut | Event::Close(_) => {}
+                Event::LoggedOut | Event::CloseDataPort | Event::Close(_) => {}
             }
         }
     }

@@ -105,7 +105,9 @@ impl Server {
         if self.is_transferring() {
             return self.ask_beside_transfer(Aside::Abort, Event::Abort);
         }
-        self.data.disarm();
+        if self.data.disarm() {
+            self.events.push_back(Event::CloseDataPort);
+        }
         reply(Code::NO_TRANSFER_IN_PROGRESS, "No transfer in progress.")
     }
 

@@ -48,7 +48,7 @@ pub(super) async fn open(
         (kind, _) if kind != Kind::Directory && matches!(format, ListFormat::Facts(_)) => {
             Err(Reply::new(Code::SYNTAX_ERROR_IN_ARGUMENT, "Not a folder; use MLST for a single entry."))
         }
-        (_, job) => Ok(Opened { job, text: "Here comes the listing.".into() }),
+        (_, job) => Ok(Opened { job, text: b"Here comes the listing.".to_vec() }),
     }
 }
 

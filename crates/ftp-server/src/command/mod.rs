@@ -60,7 +60,7 @@ pub(crate) async fn answer(at: Visitor, request: Request) -> Outcome {
 pub(crate) struct Opened {
     pub(crate) job: Job,
     /// The text of the `150`.
-    pub(crate) text: String,
+    pub(crate) text: Vec<u8>,
 }
 
 /// Opens what a transfer moves. Every refusal happens here, before anything existing is touched.

@@ -3,7 +3,7 @@
 use carrack_core::path::VirtualPath;
 use carrack_core::session::WriteMode;
 use carrack_ftp_proto::command::PathArgument;
-use carrack_ftp_proto::reply::{Code, Reply};
+use carrack_ftp_proto::reply::Reply;
 use carrack_ftp_proto::server::{Representation, StoreMode};
 
 use super::{ClearData, Opened, demand_protection};
@@ -23,18 +23,10 @@ pub(super) async fn open(
         StoreMode::From(offset) => WriteMode::From(offset),
         StoreMode::Append => WriteMode::Append,
     };
-    // A marker counts transmitted bytes, the file holds converted ones: there is no way back from
-    // one to the other (RFC 3659 §5.3 leaves it to the server).
-    if matches!(mode, WriteMode::From(_)) && representation == Representation::Ascii {
-        return Err(Reply::new(
-            Code::ARGUMENT_NOT_IMPLEMENTED,
-            "A text upload cannot be restarted; use TYPE I, or store it anew.",
-        ));
-    }
     demand_protection(at, &path, clear)?;
     receive(at, path, mode, representation)
         .await
-        .map(|(job, _)| Opened { job, text: "Send the file.".into() })
+        .map(|(job, _)| Opened { job, text: b"Send the file.".to_vec() })
 }
 
 pub(super) async fn open_unique(
@@ -53,7 +45,7 @@ pub(super) async fn open_unique(
     demand_protection(at, &folder, clear)?;
     let (job, stored) = receive(at, folder, WriteMode::Unique { suggestion }, representation).await?;
     // RFC 1123 §4.1.2.9 fixes this form, so that clients can learn the name.
-    let text = format!("FILE: {}", String::from_utf8_lossy(last_name(&stored)));
+    let text = [b"FILE: ", last_name(&stored)].concat();
     Ok(Opened { job, text })
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrack_core::event::Event;
-use carrack_ftp_proto::server::{Mode, Policy, Server};
-use carrack_net::Accepted;
+use carrack_ftp_proto::server::{CloseReason, Mode, Policy, Server};
+use carrack_net::{Accepted, Phase};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
@@ -76,9 +76,18 @@ impl Connection {
     pub(super) async fn begin_tls(&mut self) -> Result<(), Ended> {
         // In clear, and whole: the client begins its handshake on the last byte of the 234.
         self.control.flush().await.map_err(|_| Ended::Lost)?;
+        let Some(stream) = self.control.take_clear() else { return Err(Ended::Handshake) };
+        let drain = self.server.drain.clone();
+        tokio::select! {
+            shaken = self.shake_hands(stream) => shaken,
+            // Whoever is still shaking hands has nothing to lose, and must not hold the server up.
+            () = drain.reached(Phase::Draining) => Err(Ended::ByMachine(CloseReason::Drained)),
+        }
+    }
+
+    async fn shake_hands(&mut self, stream: TcpStream) -> Result<(), Ended> {
         let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
         let implicit = self.server.settings.mode == Mode::Implicit;
-        let Some(stream) = self.control.take_clear() else { return Err(Ended::Handshake) };
         if implicit && !speaks_tls(&stream, deadline).await {
             part(stream).await;
             return Err(Ended::Handshake);

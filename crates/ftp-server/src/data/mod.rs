@@ -3,5 +3,5 @@
 mod accept;
 mod port;
 
-pub(crate) use accept::{DataRequest, open};
-pub(crate) use port::{DataPort, may_connect_to};
+pub(crate) use accept::{DataRequest, Protect, open};
+pub(crate) use port::{DataPort, PassivePort, may_connect_to};

@@ -1,18 +1,25 @@
 //! On whose time a pump runs: a blocking thread while bytes flow, the event loop while they do not.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carrack_core::error::ErrorKind;
 use carrack_core::event::Incomplete;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::{Interrupt, Progress, Pump};
 
-/// Pumps that may run at once. Well above what the disks and cores of one machine can use, well
-/// below the threads it can hold; a stalled pump does not count, since it holds no thread.
+/// Pumps of one listener that may run at once. Well above what the disks and cores of one machine
+/// can use, well below the threads it can hold; a stalled pump does not count, since it holds none.
 const RUNNING_PUMPS: usize = 128;
+
+/// How long a pump runs before others get their turn.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// How long a pump keeps its thread while the peer does not move: longer than a flowing line ever
+/// pauses, short enough that a stalled one gives its thread back.
+const LINGER: Duration = Duration::from_millis(20);
 
 /// The places on blocking threads that transfers take turns on.
 #[derive(Clone)]
@@ -26,12 +33,27 @@ impl PumpPool {
     /// Lets a pump run for one slice on a blocking thread; `None` when it was lost to a bug.
     async fn run<P: Pump>(&self, mut pump: P) -> Option<(P, Result<Progress, Incomplete>)> {
         let place = Arc::clone(&self.0).acquire_owned().await.ok()?;
-        let step = tokio::task::spawn_blocking(move || {
-            let progress = pump.advance();
+        let slice = tokio::task::spawn_blocking(move || {
+            let progress = run_slice(&mut pump);
             drop(place);
             (pump, progress)
         });
-        step.await.ok()
+        slice.await.ok()
+    }
+}
+
+fn run_slice<P: Pump>(pump: &mut P) -> Result<Progress, Incomplete> {
+    let started = Instant::now();
+    loop {
+        let progress = pump.step()?;
+        let goes_on = match &progress {
+            Progress::Done => false,
+            Progress::More => true,
+            Progress::Waiting(interest) => pump.stream().wait_ready(*interest, Some(LINGER)).unwrap_or(true),
+        };
+        if !goes_on || started.elapsed() > SLICE {
+            return Ok(progress);
+        }
     }
 }
 
@@ -39,13 +61,13 @@ impl PumpPool {
 /// `None` when it was lost to a bug (its drop has settled it).
 ///
 /// `stall` is the longest time without a byte moved.
-pub(crate) async fn drive<P: Pump>(
+pub(super) async fn drive<P: Pump>(
     mut pump: P,
     pool: &PumpPool,
     interrupt: &Interrupt,
     stall: Duration,
 ) -> (Option<P>, Result<(), Incomplete>) {
-    let mut moved = pump.moved();
+    let mut progress_seen = pump.progress();
     let mut moved_at = Instant::now();
     loop {
         let progress = if pump.may_block() {
@@ -55,26 +77,34 @@ pub(crate) async fn drive<P: Pump>(
             pump = returned;
             progress
         } else {
-            pump.advance()
+            pump.step()
         };
-        interrupt.note_moved(pump.moved());
+        interrupt.note_moved(pump.progress());
         // The reason counts before what the cut socket looked like from inside.
         if let Some(why) = interrupt.reason() {
             return (Some(pump), Err(why));
         }
-        if pump.moved() != moved {
-            moved = pump.moved();
-            moved_at = Instant::now();
+        let now = Instant::now();
+        if pump.progress() != progress_seen {
+            progress_seen = pump.progress();
+            moved_at = now;
         }
+        let stalls_at = moved_at + pump.patience(stall);
         match progress {
             Ok(Progress::Done) => return (Some(pump), Ok(())),
+            Err(why) => return (Some(pump), Err(why)),
+            // Checked here as well: bytes that carry nothing must not keep a transfer alive.
+            Ok(_) if now >= stalls_at => return (Some(pump), Err(Incomplete::Stalled)),
             Ok(Progress::More) => tokio::task::yield_now().await,
             Ok(Progress::Waiting(interest)) => {
+                pump.rest();
+                let looks_at = pump.nap().map_or(stalls_at, |nap| stalls_at.min(now + nap));
                 let outcome = tokio::select! {
-                    ready = timeout_at(moved_at + pump.patience(stall), pump.stream().ready(interest)) => match ready {
+                    ready = timeout_at(looks_at.into(), pump.stream().ready(interest)) => match ready {
                         Ok(Ok(())) => Ok(()),
                         Ok(Err(_)) => Err(Incomplete::ConnectionLost),
-                        Err(_) => Err(Incomplete::Stalled),
+                        // Whether it really stands still is seen after one more look at it.
+                        Err(_) => Ok(()),
                     },
                     why = interrupt.stopped() => Err(why),
                 };
@@ -82,7 +112,6 @@ pub(crate) async fn drive<P: Pump>(
                     return (Some(pump), Err(why));
                 }
             }
-            Err(why) => return (Some(pump), Err(why)),
         }
     }
 }

@@ -23,35 +23,38 @@ use std::time::Duration;
 use carrack_core::event::Incomplete;
 use carrack_tls::{DataStream, Interest};
 
-/// Bytes moved per step: four full TLS records, which rustls seals and sends in one system call.
-/// Measured, larger steps cost more (a heap block per record outgrows the allocator's cache) and
-/// smaller ones cost a call per record.
-pub(crate) const STEP: usize = 64 * 1024;
-
-/// How far a pump came.
+/// How far a pump came with one step.
 pub(crate) enum Progress {
     /// Everything was moved, and the data connection has ended in order.
     Done,
     /// The peer must first read or write.
     Waiting(Interest),
-    /// There is more to move; others may run first.
+    /// There is more to move.
     More,
 }
 
 /// One transfer's bytes on their way.
 pub(crate) trait Pump: Send + 'static {
-    /// Moves what can be moved, for about one time slice.
-    fn advance(&mut self) -> Result<Progress, Incomplete>;
+    /// Moves one step's bytes.
+    fn step(&mut self) -> Result<Progress, Incomplete>;
 
-    /// Whether the next `advance` may block; where it cannot, it runs on the event loop itself.
+    /// Whether the next step may wait for a disk; where it cannot, it runs on the event loop itself.
     fn may_block(&self) -> bool;
 
     /// The data connection, to wait on.
     fn stream(&self) -> &DataStream;
 
-    /// Bytes moved so far: whoever waits compares it to see a stall.
-    fn moved(&self) -> u64;
+    /// What grows with every byte that moves: whoever waits compares it to see a stall.
+    fn progress(&self) -> u64;
 
     /// How long it may stand still now, where `stall` is the ordinary time.
     fn patience(&self, stall: Duration) -> Duration;
+
+    /// How soon it wants to be stepped again though its socket is not ready.
+    fn nap(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Gives memory back while the peer stands still.
+    fn rest(&mut self);
 }

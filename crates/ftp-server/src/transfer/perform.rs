@@ -50,14 +50,18 @@ pub(crate) async fn perform(
     terms: Terms,
     interrupt: Interrupt,
 ) -> Reply {
+    if let Job::Receive { upload, .. } = &job {
+        let taken_over = interrupt.clone();
+        upload.on_takeover(Box::new(move || taken_over.stop(Incomplete::TakenOver)));
+    }
     let opened = tokio::select! {
-        opened = data::open(port, &request) => opened.map_err(|failure| (failure.reply(), Incomplete::Refused("no data connection"))),
-        why = interrupt.stopped() => Err((reply_for::incomplete(&why, false), why)),
+        opened = data::open(port, &request) => opened.map_err(|failure| (failure.reply(), failure.incomplete())),
+        why = interrupt.stopped() => Err((reply_for::incomplete(&why), why)),
     };
     let stream = match opened {
         Ok(stream) => stream,
         Err((reply, why)) => {
-            give_up(job, why).await;
+            job.give_up(why).await;
             return reply;
         }
     };
@@ -68,11 +72,14 @@ pub(crate) async fn perform(
     }
 }
 
-/// Settles a job whose data connection never was.
-async fn give_up(job: Job, why: Incomplete) {
-    match job {
-        Job::Send { source, .. } => source.settle(Err(why)),
-        Job::Receive { upload, .. } => on_disk(move || upload.abort(why)).await.unwrap_or(()),
+impl Job {
+    /// Settles a job that will not be done, where its files may be waited for.
+    pub(crate) async fn give_up(self, why: Incomplete) {
+        on_disk(move || match self {
+            Job::Send { source, .. } => source.settle(Err(why)),
+            Job::Receive { upload, .. } => upload.abort(why),
+        })
+        .await;
     }
 }
 
@@ -87,10 +94,9 @@ async fn send(
     let pump = SendPump::new(source, head, stream);
     let (pump, outcome) = drive(pump, &terms.pool, interrupt, terms.stall).await;
     let Some(pump) = pump else { return reply_for::kind(ErrorKind::Io) };
-    // A client that has been sent everything may close when and how it likes: with a reset, because
-    // it knew the length and did not read our close_notify, or not before it has seen the 226.
+    // A client that has everything may leave its own end out: some do not close before the 226.
     let outcome = match outcome {
-        Err(Incomplete::ConnectionLost | Incomplete::Stalled) if pump.all_sent() => Ok(()),
+        Err(Incomplete::ConnectionLost | Incomplete::Stalled) if pump.delivered() => Ok(()),
         other => other,
     };
     let (source, stream) = pump.into_parts();
@@ -99,10 +105,10 @@ async fn send(
         Err(why) => {
             // SECURITY: a reset, so that a client on a clear channel cannot take what it has for whole.
             stream.reset();
-            reply_for::incomplete(why, false)
+            reply_for::incomplete(why)
         }
     };
-    source.settle(outcome);
+    on_disk(move || source.settle(outcome)).await;
     reply
 }
 
@@ -114,8 +120,6 @@ async fn receive(
     interrupt: &Interrupt,
 ) -> Reply {
     upload.protected_by(protection_of(&stream));
-    let taken_over = interrupt.clone();
-    upload.on_takeover(Box::new(move || taken_over.stop(Incomplete::TakenOver)));
     let pump = ReceivePump::new(upload, ascii, terms.close, stream);
     let (pump, outcome) = drive(pump, &terms.pool, interrupt, terms.stall).await;
     let Some(pump) = pump else { return reply_for::kind(ErrorKind::Io) };
@@ -125,19 +129,18 @@ async fn receive(
         let _ = stream.finish();
     }
     drop(stream);
-    match outcome {
-        // SECURITY: 226 only after the bytes are complete, published and, by default, durable.
-        Ok(()) => match on_disk(move || upload.commit()).await {
-            Some(Ok(_)) => Reply::new(Code::CLOSING_DATA_CONNECTION, "Transfer complete."),
-            Some(Err(error)) => reply_for::error(&error),
-            None => reply_for::kind(ErrorKind::Io),
+    // SECURITY: 226 only after the bytes are complete, published and, by default, durable.
+    let settled = on_disk(move || match outcome {
+        Ok(()) => match upload.commit() {
+            Ok(_) => Reply::new(Code::CLOSING_DATA_CONNECTION, "Transfer complete."),
+            Err(error) => reply_for::error(&error),
         },
         Err(why) => {
-            let reply = reply_for::incomplete(&why, true);
-            on_disk(move || upload.abort(why)).await;
-            reply
+            upload.abort(why);
+            reply_for::incomplete(&why)
         }
-    }
+    });
+    settled.await.unwrap_or_else(|| reply_for::kind(ErrorKind::Io))
 }
 
 /// Runs what may wait for a disk where no event waits behind it; `None` when it was lost to a bug.

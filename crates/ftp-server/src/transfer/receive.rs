@@ -1,19 +1,19 @@
 //! Receiving: the client's bytes into an upload, and the difference between an end and a cut.
 
-use std::time::{Duration, Instant};
+use std::io;
+use std::time::Duration;
 
 use carrack_core::event::Incomplete;
 use carrack_core::upload::Upload;
 use carrack_ftp_proto::ascii::FromWire;
 use carrack_tls::{DataStream, Interest, Received};
 
-use super::send::{LINGER, SLICE};
 use super::{Progress, Pump};
 use crate::settings::DataClose;
 
 /// Bytes taken from the stream and written to the file per step: sixteen records opened for one
 /// system call on each side.
-const STEP: usize = 256 * 1024;
+const RECEIVE_STEP: usize = 256 * 1024;
 
 /// Receives into an upload.
 pub(crate) struct ReceivePump {
@@ -51,50 +51,39 @@ impl ReceivePump {
         written.map_err(|error| Incomplete::Storage(error.kind()))
     }
 
-    /// What the conversion still holds back (a CR at the very end) belongs to the file.
-    fn store_rest(&mut self) -> Result<(), Incomplete> {
-        let Some((convert, mut text)) = self.ascii.take() else { return Ok(()) };
-        text.clear();
-        convert.finish(&mut text);
-        self.upload.write(&text).map_err(|error| Incomplete::Storage(error.kind()))
+    /// The data ended: what the conversion still holds back (a CR at the very end) belongs to the file.
+    fn end(&mut self) -> Result<Progress, Incomplete> {
+        if let Some((convert, mut text)) = self.ascii.take() {
+            text.clear();
+            convert.finish(&mut text);
+            self.upload.write(&text).map_err(|error| Incomplete::Storage(error.kind()))?;
+        }
+        Ok(Progress::Done)
     }
 }
 
 impl Pump for ReceivePump {
-    fn advance(&mut self) -> Result<Progress, Incomplete> {
-        let started = Instant::now();
-        self.buffer.resize(STEP, 0);
-        while started.elapsed() < SLICE {
-            match self.stream.read(&mut self.buffer) {
-                Ok(Received::Bytes(count)) => {
-                    self.store(count)?;
-                    self.moved += count as u64;
-                }
-                Ok(Received::End) => {
-                    self.store_rest()?;
-                    return Ok(Progress::Done);
-                }
-                // SECURITY: an end that the peer did not say under TLS may be anybody's (RFC 8446
-                // §6.1): what came is an unfinished upload, unless the operator trusts plain FINs.
-                Ok(Received::Truncated) => match self.close {
-                    DataClose::Strict => return Err(Incomplete::Truncated),
-                    DataClose::Lenient => {
-                        self.store_rest()?;
-                        return Ok(Progress::Done);
-                    }
-                },
-                Ok(Received::Lost) => return Err(Incomplete::ConnectionLost),
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    if !self.stream.wait_ready(Interest::Readable, Some(LINGER)).unwrap_or(true) {
-                        self.buffer = Vec::new(); // Who waits holds no memory.
-                        self.stream.release_buffers();
-                        return Ok(Progress::Waiting(Interest::Readable));
-                    }
-                }
-                Err(_) => return Err(Incomplete::ConnectionLost),
+    fn step(&mut self) -> Result<Progress, Incomplete> {
+        self.buffer.resize(RECEIVE_STEP, 0);
+        match self.stream.read(&mut self.buffer) {
+            Ok(Received::Bytes(count)) => {
+                self.store(count)?;
+                self.moved += count as u64;
+                Ok(Progress::More)
             }
+            Ok(Received::End) => self.end(),
+            // SECURITY: an end that the peer did not say under TLS may be anybody's (RFC 8446 §6.1):
+            // what came is an unfinished upload, unless the operator trusts plain FINs.
+            Ok(Received::Truncated) => match self.close {
+                DataClose::Strict => Err(Incomplete::Truncated),
+                DataClose::Lenient => self.end(),
+            },
+            Ok(Received::Lost) => Err(Incomplete::ConnectionLost),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                Ok(Progress::Waiting(Interest::Readable))
+            }
+            Err(_) => Err(Incomplete::ConnectionLost),
         }
-        Ok(Progress::More)
     }
 
     fn may_block(&self) -> bool {
@@ -105,11 +94,16 @@ impl Pump for ReceivePump {
         &self.stream
     }
 
-    fn moved(&self) -> u64 {
+    fn progress(&self) -> u64 {
         self.moved
     }
 
     fn patience(&self, stall: Duration) -> Duration {
         stall
+    }
+
+    fn rest(&mut self) {
+        self.buffer = Vec::new();
+        self.stream.release_buffers();
     }
 }

@@ -63,36 +63,24 @@ fn read_step(file: &mut Download, out: &mut Vec<u8>, step: usize) -> Result<(), 
     read.map(|_| ())
 }
 
-/// A text file with its line ends as NVT-ASCII (`TYPE A`, RFC 959 §3.1.1.1).
+/// A text file with its line ends as NVT-ASCII (`TYPE A`, RFC 959 §3.1.1.1), from its start: the
+/// machine refuses to restart a text.
 pub(crate) struct AsciiSource {
     file: Download,
     raw: Vec<u8>,
-    /// Converted bytes that the client has already (`REST`): a marker counts what is transmitted
-    /// (RFC 3659 §5.3), which only a conversion from the start can tell.
-    skip: u64,
 }
 
 impl AsciiSource {
-    /// Sends `file` from its start, without the first `skip` transmitted bytes.
-    pub(crate) fn new(file: Download, skip: u64) -> Self {
-        Self { file, raw: Vec::new(), skip }
+    pub(crate) fn new(file: Download) -> Self {
+        Self { file, raw: Vec::new() }
     }
 }
 
 impl Source for AsciiSource {
     fn fill(&mut self, out: &mut Vec<u8>, step: usize) -> Result<(), Error> {
-        let start = out.len();
-        while out.len() == start {
-            self.raw.clear();
-            read_step(&mut self.file, &mut self.raw, step)?;
-            if self.raw.is_empty() {
-                break;
-            }
-            ascii::to_wire(&self.raw, out);
-            let skip = usize::try_from(self.skip).unwrap_or(usize::MAX).min(out.len() - start);
-            out.drain(start..start + skip);
-            self.skip -= skip as u64;
-        }
+        self.raw.clear();
+        read_step(&mut self.file, &mut self.raw, step)?;
+        ascii::to_wire(&self.raw, out);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 mod buffer;
 mod session;
 mod socket;
+mod sys;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -22,7 +23,7 @@ pub(crate) use socket::{Arrived, acknowledge, ready, receive, send};
 use crate::server::TlsInfo;
 
 /// What [`DataStream::drain`] drops per call at most, so that a peer that never stops cannot hold a thread.
-const DRAIN_STEP: usize = 1024 * 1024;
+const DRAIN_STEP: usize = 64 * 1024;
 
 /// What a read brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,17 @@ pub enum Received {
     Truncated,
     /// The connection broke: RST, or the network gave up. What came before was delivered.
     Lost,
+}
+
+/// How far [`DataStream::drain`] came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// The peer has ended its side.
+    Ended,
+    /// The peer's side broke: RST, or the network gave up.
+    Lost,
+    /// There was so much to drop that the caller should look around before calling again.
+    More,
 }
 
 /// A data connection. Dropping it closes the socket without further words.
@@ -155,23 +167,28 @@ impl DataStream {
     }
 
     /// After [`finish`](Self::finish): drops what the peer still sends until it has ended too, so that closing sends no RST
-    /// that would take the tail of the transfer away from it. True at the peer's end, false when there was so much that
-    /// the caller should look around before calling again.
+    /// that would take the tail of the transfer away from it.
     ///
     /// # Errors
     /// `WouldBlock` while the peer is silent. The caller bounds the time.
-    pub fn drain(&mut self) -> io::Result<bool> {
+    pub fn drain(&mut self) -> io::Result<Drained> {
         let mut scratch = [0; 16 * 1024];
         let mut dropped = 0;
         while dropped < DRAIN_STEP {
             match self.read(&mut scratch) {
                 Ok(Received::Bytes(n)) => dropped += n,
-                Ok(Received::End | Received::Truncated | Received::Lost) => return Ok(true),
+                Ok(Received::End | Received::Truncated) => return Ok(Drained::Ended),
+                Ok(Received::Lost) => return Ok(Drained::Lost),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
-                Err(_) => return Ok(true),
+                Err(_) => return Ok(Drained::Ended),
             }
         }
-        Ok(false)
+        Ok(Drained::More)
+    }
+
+    /// Bytes that were sent and that the peer's system has not acknowledged yet.
+    pub fn unacknowledged(&self) -> usize {
+        sys::unacknowledged(&self.socket)
     }
 
     /// Sends up to `len` bytes of `file` from `offset` on without copying them through this process, and says how many; 0

@@ -186,7 +186,7 @@ async fn the_last_bytes_carry_close_notify_with_them() {
         assert_eq!(download.near.drain().unwrap_err().kind(), ErrorKind::WouldBlock);
         download.far.shutdown().await.unwrap();
         download.near.ready(Interest::Readable).await.unwrap();
-        assert!(download.near.drain().unwrap());
+        assert_eq!(download.near.drain().unwrap(), super::Drained::Ended);
     }
 }
 

@@ -1,0 +1,181 @@
+//! Data ports and transfers: what `PASV` and `PORT` agree, and what then goes over it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use carrack_ftp_proto::reply::{Code, Reply};
+use carrack_ftp_proto::server::{
+    Action, Active, Family, Passive, PassiveStyle, Pending, Protection, Transfer, TransferKind,
+};
+use carrack_tls::Direction;
+
+use super::Connection;
+use super::dispatch::not_logged_in;
+use super::work::{Done, Prepared, Work};
+use crate::command::{self, ClearData};
+use crate::data::{DataPort, DataRequest, PassivePort, Protect, may_connect_to};
+use crate::reply_for;
+use crate::settings::DataProtection;
+use crate::transfer::{Interrupt, perform};
+
+/// How long a passive port waits for the command that uses it: clients send it at once, and ports
+/// are few.
+const PASSIVE_PORT_UNUSED: Duration = Duration::from_secs(60);
+
+/// A data port that was agreed and not used yet.
+pub(super) struct Agreed {
+    port: DataPort,
+    pub(super) expires: Instant,
+}
+
+impl Agreed {
+    fn new(port: DataPort) -> Self {
+        Self { port, expires: Instant::now() + PASSIVE_PORT_UNUSED }
+    }
+
+    /// Attends to the port, where there is one, until the command comes that uses it. Cancellation safe.
+    pub(super) async fn attend(agreed: &mut Option<Self>, peer: IpAddr) {
+        match agreed {
+            Some(agreed) => agreed.port.attend(peer).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Connection {
+    /// `PASV`, `EPSV`.
+    pub(super) fn listen(&mut self, style: PassiveStyle, pending: Pending<Passive>) {
+        self.data_port = None;
+        let now = Instant::now();
+        let ours = if self.local.is_ipv4() { Family::Ipv4 } else { Family::Ipv6 };
+        if let PassiveStyle::Epsv(Some(asked)) = style
+            && asked != ours
+        {
+            let number = if ours == Family::Ipv4 { 1 } else { 2 };
+            let text = format!("Network protocol not supported, use ({number})"); // RFC 2428 §3
+            let reply = Reply::new(Code::NOT_SUPPORTED_ON_DATA_CONNECTION, text);
+            return self.machine.answer(pending, reply, now);
+        }
+        let listening = self.server.ports.listen(self.local);
+        match listening.and_then(|listener| Ok((listener.local_addr()?, listener))) {
+            Ok((at, listener)) => {
+                self.data_port = Some(Agreed::new(DataPort::Passive(PassivePort::new(listener))));
+                self.machine.listening(pending, SocketAddr::new(self.address_to_name(), at.port()));
+            }
+            Err(_) => {
+                let text = "No passive port is free, try again later.";
+                let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
+                self.machine.answer(pending, reply, now);
+            }
+        }
+    }
+
+    /// The address that `227` names: the configured one, except to clients on this machine itself,
+    /// who would look for it behind their own router.
+    fn address_to_name(&self) -> IpAddr {
+        match self.server.settings.public_address {
+            Some(public) if !self.peer.ip().is_loopback() => IpAddr::V4(public),
+            _ => self.local.ip(),
+        }
+    }
+
+    /// `PORT`, `EPRT`.
+    pub(super) fn aim(&mut self, mut address: SocketAddr, pending: Pending<Active>) {
+        self.data_port = None;
+        if !may_connect_to(address, self.peer.ip()) {
+            // RFC 2577 §3.1 names this code.
+            let text = "Only your own address, and ports from 1024 on.";
+            let reply = Reply::new(Code::ARGUMENT_NOT_IMPLEMENTED, text);
+            return self.machine.answer(pending, reply, Instant::now());
+        }
+        // With the scope that a link-local address needs and that EPRT cannot say.
+        let port = address.port();
+        address = self.peer;
+        address.set_port(port);
+        self.data_port = Some(Agreed::new(DataPort::Active(address)));
+        self.machine.connecting(pending);
+    }
+
+    /// A command that moves something: opens what it moves.
+    pub(super) fn open_transfer(&mut self, transfer: Transfer, pending: Pending<TransferKind>) {
+        // Used up by this transfer, whatever becomes of it.
+        let port = self.data_port.take();
+        let now = Instant::now();
+        let Some(visitor) = self.visitor.clone() else {
+            return self.machine.answer(pending, not_logged_in(), now);
+        };
+        let Some(Agreed { port, .. }) = port else {
+            let text = "The data port was not used in time; send PASV or EPSV again.";
+            let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
+            return self.machine.answer(pending, reply, now);
+        };
+        let Some(request) = self.data_request(&transfer) else {
+            let text = "There is no TLS here to protect the data connection with.";
+            let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
+            return self.machine.answer(pending, reply, now);
+        };
+        let by_folder = self.clear_data_by_folder(&transfer);
+        let interrupt = Interrupt::new();
+        self.work = Some(Work::transfer(interrupt.clone(), async move {
+            let opened = match (command::open(visitor, transfer, by_folder).await, interrupt.reason()) {
+                (Ok(opened), None) => Ok(Box::new(Prepared { opened, port, request, interrupt })),
+                (Ok(opened), Some(why)) => {
+                    opened.job.give_up(why).await;
+                    Err(reply_for::incomplete(&why))
+                }
+                (Err(reply), _) => Err(reply),
+            };
+            Done::Opened { pending, opened }
+        }));
+    }
+
+    /// The `150`, and all that comes after it.
+    pub(super) fn begin_transfer(&mut self, pending: Pending<TransferKind>, prepared: Prepared) {
+        let Prepared { opened, port, request, interrupt } = prepared;
+        let running = self.machine.begin(pending, &opened.text);
+        let terms = self.server.terms.clone();
+        self.work = Some(Work::transfer(interrupt.clone(), async move {
+            let reply = perform(opened.job, port, request, terms, interrupt).await;
+            Done::Transferred { running, reply }
+        }));
+    }
+
+    /// Whether this transfer goes in clear only where its folder allows it.
+    fn clear_data_by_folder(&self, transfer: &Transfer) -> ClearData {
+        let listener_grants = self.server.settings.data_protection == DataProtection::Optional;
+        // A session in clear was admitted as such: RFC 4217 §9 knows no protected data there.
+        if transfer.protection == Protection::Private || self.tls.is_none() || listener_grants {
+            ClearData::Granted
+        } else {
+            ClearData::ByFolder
+        }
+    }
+
+    /// What the data connection has to be; `None` where it ought to be private and there is no TLS.
+    fn data_request(&self, transfer: &Transfer) -> Option<DataRequest> {
+        let settings = &self.server.settings;
+        let protect = match (transfer.protection, &self.tls) {
+            (Protection::Clear, _) => Protect::Clear,
+            (Protection::Private, Some(tls)) => {
+                let user = self.visitor.as_ref().map(|visitor| visitor.session().account().name.as_str());
+                let of_user = user.and_then(|user| settings.data_tls_reuse_of_user.get(user));
+                Protect::Tls {
+                    control: Arc::clone(&tls.control),
+                    reuse: of_user.copied().unwrap_or(settings.data_tls_reuse),
+                }
+            }
+            (Protection::Private, None) => return None,
+        };
+        Some(DataRequest {
+            peer: self.peer.ip(),
+            local: self.local,
+            protect,
+            direction: match transfer.action {
+                Action::Retrieve { .. } | Action::List { .. } => Direction::ToClient,
+                Action::Store { .. } | Action::StoreUnique { .. } => Direction::FromClient,
+            },
+            patience: settings.timeouts.data_accept,
+        })
+    }
+}

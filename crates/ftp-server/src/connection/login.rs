@@ -1,0 +1,76 @@
+//! Logging in and out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use carrack_core::account::Account;
+use carrack_core::login::LoginError;
+use carrack_core::password::Credential;
+use carrack_core::session::Session;
+use carrack_ftp_proto::reply::{Code, Reply};
+use carrack_ftp_proto::server::{Grant, Login, Password, Pending};
+
+use super::Connection;
+use super::work::{Done, Work};
+use crate::settings::Plaintext;
+use crate::visitor::Visitor;
+
+impl Connection {
+    pub(super) fn judge_login(&mut self, user: String, password: Password, pending: Pending<Login>) {
+        let core = Arc::clone(&self.server.core);
+        let origin = self.origin();
+        self.work = Some(Work::new(async move {
+            let verdict = core.login(&origin, &user, password.as_bytes()).await;
+            Done::Judged { pending, verdict }
+        }));
+    }
+
+    pub(super) fn settle_login(
+        &mut self,
+        pending: Pending<Login>,
+        verdict: Result<Arc<Account>, LoginError>,
+    ) {
+        let now = Instant::now();
+        let account = match verdict {
+            Ok(account) => account,
+            Err(LoginError::Overloaded) => {
+                // Not the client's fault, so it does not count against it. A 421 closes.
+                let reply = Reply::new(Code::SERVICE_NOT_AVAILABLE, "Too many logins at once, try again.");
+                return self.machine.answer(pending, reply, now);
+            }
+            Err(LoginError::Refused(_)) => {
+                // SECURITY: one text whether the user or the password is wrong.
+                let reply = Reply::new(Code::NOT_LOGGED_IN, "Login incorrect.");
+                return self.machine.login_refused(pending, reply, now);
+            }
+        };
+        if let Some(tls) = &self.tls {
+            tls.control.logged_in(&account.name, account.shared);
+        }
+        let grant = Grant {
+            clear_data: account.clear_data || account.folders.iter().any(|folder| folder.clear_data),
+        };
+        self.visitor = Some(Visitor::new(self.open_session(account)));
+        self.machine.login_accepted(pending, grant, now);
+    }
+
+    /// The session of an account, narrowed to what the operator grants to clients in clear, and to
+    /// those whom no password holds back, however they come.
+    fn open_session(&self, account: Arc<Account>) -> Session {
+        let settings = &self.server.settings;
+        let in_clear = self.tls.is_none() && matches!(settings.plaintext, Plaintext::Limit { .. });
+        let anybody = matches!(account.credential, Credential::Anyone);
+        let grant = &settings.plaintext_grant;
+        let (account, read_only) =
+            if in_clear || anybody { (grant.narrow(account), !grant.write) } else { (account, false) };
+        Session::open(&self.server.core, account, self.origin(), read_only)
+    }
+
+    pub(super) fn log_out(&mut self) {
+        self.visitor = None;
+        self.data_port = None;
+        if let Some(tls) = &self.tls {
+            tls.control.logged_out();
+        }
+    }
+}
