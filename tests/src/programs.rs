@@ -76,6 +76,12 @@ impl Program {
         self
     }
 
+    /// One variable of its environment.
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Program {
+        self.command.env(name, value);
+        self
+    }
+
     /// Where it runs.
     pub fn folder(mut self, folder: &Path) -> Program {
         self.command.current_dir(folder);

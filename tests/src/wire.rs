@@ -67,6 +67,11 @@ impl Wire {
         self.tls.as_ref().is_some_and(|tls| tls.handshake_kind() == Some(HandshakeKind::Resumed))
     }
 
+    /// The server's certificate, DER.
+    pub fn certificate(&self) -> Vec<u8> {
+        self.tls.as_ref().unwrap().peer_certificates().unwrap()[0].to_vec()
+    }
+
     /// The raw socket below.
     pub fn socket(&self) -> &TcpStream {
         &self.socket

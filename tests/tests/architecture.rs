@@ -116,7 +116,8 @@ fn nothing_forbidden_is_built_and_nothing_central_twice() {
     let built: BTreeSet<(&str, &str)> = tree.lines().filter_map(|line| line.split_once(' ')).collect();
     let versions = |name: &str| {
         let of = |line: &&(&str, &str)| line.0 == name;
-        built.iter().filter(of).filter_map(|line| line.1.split(' ').next()).collect::<BTreeSet<_>>()
+        let words = built.iter().filter(of).filter_map(|line| line.1.split(' ').next());
+        words.filter(|word| word.starts_with('v')).collect::<BTreeSet<_>>()
     };
     for name in FORBIDDEN {
         assert!(versions(name).is_empty(), "{name} is built");

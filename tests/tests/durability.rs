@@ -149,8 +149,7 @@ fn sigterm_dismisses_idle_sessions_and_lets_transfers_finish() {
     }
     assert!(stranger.replies_to_end().0.iter().all(|reply| reply.code == 421));
     // Nobody new is let in, those who move bytes go on.
-    let late = std::net::TcpStream::connect(server.explicit);
-    assert!(late.is_err(), "a new connection during the drain");
+    wait::until_true("the closed door", || std::net::TcpStream::connect(server.explicit).is_err());
     up.send(&bytes[1_000_000..]).unwrap();
     up.finish().unwrap();
     uploading.wait_for(226);
@@ -194,4 +193,19 @@ fn a_stopped_server_goes_on_where_it_was() {
     data.finish().unwrap();
     control.wait_for(226);
     assert!(fs::read(server.home().join("file")).unwrap() == bytes);
+}
+
+#[test]
+fn sighup_interrupts_nobody() {
+    let mut server = Setup::new().start();
+    let mut control = Control::open(&server);
+    let mut data = control.begin("STOR file");
+    data.send(b"before ").unwrap();
+    server.signal(Signal::HUP);
+    Control::open(&server).upload("other", b"bytes");
+    data.send(b"after").unwrap();
+    data.finish().unwrap();
+    control.wait_for(226);
+    assert_eq!(fs::read(server.home().join("file")).unwrap(), b"before after");
+    assert!(server.runs());
 }

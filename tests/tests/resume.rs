@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use carrack_tests::control::Control;
-use carrack_tests::programs::{EVERY_WAY, Program, Tls, curl, lftp_at, needs};
+use carrack_tests::programs::{EVERY_WAY, Program, Tls, curl, lftp, lftp_at, needs, url};
 use carrack_tests::proxy::{Cut, How, Proxy, Way};
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{EVERYTHING, Setup, USER};
@@ -230,6 +230,55 @@ fn a_lenient_listener_takes_a_fin_for_the_end() {
 }
 
 #[test]
+fn an_upload_cut_anywhere_goes_on_from_where_it_was_cut() {
+    let server = Setup::new().start();
+    let bytes = tree::bytes(52, 50_000);
+    let client = TlsClient::asking_for_tickets(1);
+    let mut control = Control::session(&server, Mode::Explicit, &client, USER);
+    // Around the first bytes and record borders, then all over the file.
+    let cuts = (0..10).chain(16_380..16_390).chain((1..30).map(|step| step * 1663));
+    for cut in cuts {
+        let name = format!("cut-at-{cut}");
+        let mut data = control.begin(&format!("STOR {name}"));
+        data.send(&bytes[..cut]).unwrap();
+        data.fin();
+        let reply = control.reply();
+        assert!((400..600).contains(&reply.code), "{cut}: {reply}");
+        // RFC 3659 §4: an upload of which nothing arrived may have no size.
+        let size = control.cmd(&format!("SIZE {name}")).to_string();
+        let length: usize = size.strip_prefix("213 ").map_or(0, |length| length.parse().unwrap());
+        assert!(length <= cut, "{cut}: {length}");
+        let reply = control.try_store(&format!("APPE {name}"), &bytes[length..]);
+        assert_eq!(reply.code, 226, "{cut}: {reply}");
+        assert!(fs::read(server.home().join(&name)).unwrap() == bytes, "{cut}");
+    }
+}
+
+#[test]
+fn two_writers_of_one_name_never_mix() {
+    let setup = Setup::new();
+    let home = setup.home(USER);
+    let server = setup.user_at("colleague", &home, &[EVERYTHING]).start();
+    let (one, two) = (vec![b'1'; 300_000], vec![b'2'; 200_000]);
+    let mut first = Control::open(&server);
+    let mut second = Control::session(&server, Mode::Explicit, &TlsClient::new(Tls::V13), "colleague");
+    let mut first_data = first.begin("STOR file");
+    let mut second_data = second.begin("STOR file");
+    for _ in 0..2 {
+        first_data.send(&one[..100_000]).unwrap();
+        second_data.send(&two[..100_000]).unwrap();
+    }
+    first_data.send(&one[..100_000]).unwrap();
+    second_data.finish().unwrap();
+    second.wait_for(226);
+    assert!(fs::read(server.home().join("file")).unwrap() == two);
+    first_data.finish().unwrap();
+    first.wait_for(226);
+    assert!(fs::read(server.home().join("file")).unwrap() == one);
+    assert_eq!(tree::names(&server.home()), ["file"]);
+}
+
+#[test]
 fn restart_beyond_the_partial_names_its_length() {
     let server = Setup::new().start();
     let bytes = tree::bytes(46, 100_000);
@@ -295,6 +344,67 @@ fn a_resumed_upload_takes_over_from_its_own_stalled_writer() {
         again.wait_for(226);
         assert!(fs::read(server.home().join("file")).unwrap() == bytes);
         assert!(stalled.reply().code >= 400);
+    }
+}
+
+/// Whoever was told a length by `SIZE` goes on from there, although the old connection brought more meanwhile: a
+/// client's system goes on sending what the ended program had left in its buffers.
+#[test]
+fn an_append_goes_on_from_the_length_that_was_told() {
+    let server = Setup::new().start();
+    let bytes = tree::bytes(53, 300_000);
+    let mut left_behind = Control::open(&server);
+    let mut data = left_behind.begin("STOR file");
+    data.send(&bytes[..100_000]).unwrap();
+    let mut again = Control::open(&server);
+    let length = wait::until("bytes at rest", || {
+        let size = again.cmd("SIZE file").to_string();
+        size.strip_prefix("213 ").and_then(|length| length.parse().ok()).filter(|&length: &usize| length > 0)
+    });
+    data.send(&bytes[100_000..200_000]).unwrap();
+    let mut other = Control::open(&server);
+    wait::until_true("more bytes at rest", || {
+        let size = other.cmd("SIZE file").to_string();
+        size.strip_prefix("213 ").is_some_and(|now| now.parse::<usize>().unwrap() > length)
+    });
+    let reply = again.try_store("APPE file", &bytes[length..]);
+    let at_rest = fs::read(server.home().join("file")).ok();
+    // Refusing is as good as going on in the right place; saying 226 to a mixture is not.
+    let mixture = at_rest.as_ref().is_some_and(|at_rest| *at_rest != bytes);
+    assert!(
+        !mixture && (reply.code != 226 || at_rest.is_some()),
+        "{reply}, {} bytes",
+        at_rest.unwrap().len()
+    );
+}
+
+/// `SIZE` names the partial's length, `RETR` sends the complete file: a client that believes both must not end up
+/// with a piece of the file and exit status 0.
+#[test]
+fn a_download_beside_an_unfinished_upload_is_whole_or_fails() {
+    if !needs(&["curl", "lftp"]) {
+        return;
+    }
+    let server = Setup::new().start();
+    for length in [400_000, 100_000] {
+        let whole = tree::file(&server.home(), "file", 54, length);
+        let mut control = Control::open(&server);
+        let mut data = control.begin("STOR file");
+        data.send(&tree::bytes(55, 200_000)).unwrap();
+        data.fin();
+        control.reply();
+        let by_curl = server.scratch().join("by-curl");
+        let at = url(&server, Mode::Explicit, "/file");
+        let run = curl(&server, Mode::Explicit, Tls::V13).arg("-o").arg(&by_curl).arg(at).run();
+        let same = || tree::sha256_of(&by_curl) == tree::sha256_of(&whole);
+        assert!(!run.status.success() || same(), "curl took a piece for the whole of {length} bytes");
+        let by_lftp = server.scratch().join("by-lftp");
+        let script = format!("get file -o {by_lftp:?}");
+        let run = lftp(&server, Mode::Explicit, Tls::V13, &script).run();
+        let same = || tree::sha256_of(&by_lftp) == tree::sha256_of(&whole);
+        assert!(!run.status.success() || same(), "lftp took a piece for the whole of {length} bytes");
+        control.expect("DELE file", 250);
+        let _ = control.cmd("DELE file");
     }
 }
 
