@@ -100,7 +100,7 @@ impl Connection {
                 Ok(())
             }
             Ok(Err(error)) => {
-                tracing::debug!(session = self.id.0, %error, "TLS handshake failed");
+                tracing::debug!(session = self.id.0, peer = %self.peer, %error, "tls_handshake_failed");
                 Err(Ended::Handshake)
             }
             Err(_) => Err(Ended::Handshake),
