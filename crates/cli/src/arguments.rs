@@ -24,8 +24,8 @@ pub(crate) enum Command {
     /// With only DIR: explicit FTPS on 127.0.0.1:2121 and implicit FTPS on 127.0.0.1:2990, one user with a generated password, and a self-signed
     /// certificate; both are made once and kept in the state folder. Once it listens it prints commands to paste that list, upload and download.
     ///
-    /// Stop it with Ctrl-C or SIGTERM: idle clients are told, running transfers finish. A second one stops it at once. SIGHUP reads certificate and
-    /// key again.
+    /// Stop it with Ctrl-C or SIGTERM: idle clients are told, running transfers finish. A second one stops it at once. The exit status is 0, or 1
+    /// where transfers had to be cut. SIGHUP reads certificate and key again.
     #[command(
         override_usage = "carrack serve [OPTIONS] <DIR>\n       carrack serve [--log-format <FORMAT>] --config <FILE>"
     )]
@@ -82,7 +82,7 @@ pub(crate) struct Serve {
     #[arg(long)]
     pub(crate) read_only: bool,
 
-    /// What a client gets that does not ask for TLS; limit lets anonymous list and read
+    /// What a client gets that does not ask for TLS; limit lets anonymous list and read, and no more with TLS
     #[arg(long, value_name = "WHAT", default_value = "refuse", value_parser = words::<Plaintext>(Plaintext::WORDS))]
     pub(crate) plaintext: Plaintext,
 

@@ -13,12 +13,20 @@ use crate::password::VARIABLE;
 /// Columns of the text.
 const WIDTH: usize = 98;
 
+/// A shell command that prints the line of a file without byte order mark and carriage return.
+const BARE_LINE: &str = r"sed '1s/^\xef\xbb\xbf//; s/\r$//'";
+
 /// How the pasted commands come by the password.
 pub(crate) enum Secret {
     /// The server generated it: it is shown.
     Shown(Zeroizing<String>),
     /// It stands in a file, which the commands read.
-    File(PathBuf),
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Whether `cat` gives the password; else a byte order mark and a carriage return are around it.
+        plain: bool,
+    },
     /// It stands in the environment, where the commands take it from.
     Environment,
 }
@@ -84,7 +92,7 @@ impl Hints {
             Secret::Shown(password) => {
                 row("password", &format!("{}  (kept for the next start)", password.as_str()))
             }
-            Secret::File(file) => row("password", &format!("in {}", file.display())),
+            Secret::File { path, .. } => row("password", &format!("in {}", path.display())),
             Secret::Environment => row("password", &format!("in {VARIABLE}")),
         }
         match self.plaintext {
@@ -118,7 +126,10 @@ impl Hints {
     fn password_expansion(&self) -> String {
         match &self.secret {
             Secret::Shown(password) => password.to_string(),
-            Secret::File(file) => format!("$(cat {})", quoted(&file.to_string_lossy())),
+            Secret::File { path, plain: true } => format!("$(cat {})", quoted(&path.to_string_lossy())),
+            Secret::File { path, plain: false } => {
+                format!("$({BARE_LINE} {})", quoted(&path.to_string_lossy()))
+            }
             Secret::Environment => format!("${VARIABLE}"),
         }
     }
@@ -154,19 +165,25 @@ impl Hints {
     }
 
     fn lftp(&self, place: &Place) -> Vec<Vec<String>> {
-        // One shell word in double quotes; within it lftp has single quotes of its own.
-        let user = self.user.as_str();
-        let login = match &self.secret {
-            Secret::Shown(password) => format!("{},{}", in_script(user), password.as_str()),
-            _ => format!("'{user},{}'", self.password_expansion()),
+        // One shell word in double quotes; within it lftp has single quotes of its own. Both would take a password apart that holds
+        // quotes, so one that was given reaches lftp past its script.
+        let user = in_script(self.user.as_str());
+        let (before, login) = match &self.secret {
+            Secret::Shown(password) => (None, format!("-u {user},{}", password.as_str())),
+            _ => (
+                Some(format!("LFTP_PASSWORD=\"{}\"", self.password_expansion())),
+                format!("--env-password -u {user}"),
+            ),
         };
         let with = |what: &str, url: &str| {
-            vec![
+            let mut words: Vec<_> = before.clone().into_iter().collect();
+            words.extend([
                 format!("lftp -c \"set ssl:ca-file {};", in_script(&place.certificate)),
                 "set ftp:ssl-force true;".to_owned(),
-                format!("open -u {login} {url};"),
+                format!("open {login} {url};"),
                 format!("{what}\""),
-            ]
+            ]);
+            words
         };
         let mut commands = Vec::new();
         if let Some((host, port)) = &place.explicit {
@@ -175,7 +192,7 @@ impl Hints {
             if !self.read_only {
                 commands.push(with("put FILE", &url));
             }
-            commands.push(with("get FILE -o FILE.new", &url));
+            commands.push(with("set xfer:clobber true; get FILE -o FILE.new", &url));
         }
         if let Some((host, port)) = &place.implicit {
             commands.push(with("ls", &format!("ftps://{host}:{port}")));
@@ -188,8 +205,8 @@ impl Hints {
         let url = format!("ftpes://{}@{host}:{port}/", quoted(self.user.as_str()));
         let (before, flag) = match &self.secret {
             Secret::Shown(password) => (format!("{VARIABLE}={} ", password.as_str()), None),
-            Secret::File(file) => {
-                (String::new(), Some(format!("--password-file {}", quoted(&file.to_string_lossy()))))
+            Secret::File { path, .. } => {
+                (String::new(), Some(format!("--password-file {}", quoted(&path.to_string_lossy()))))
             }
             Secret::Environment => (String::new(), None),
         };
@@ -301,10 +318,32 @@ mod tests {
 
     #[test]
     fn a_given_password_is_never_shown() {
-        let hints = hints(Secret::File("/run/my secret".into()));
+        let hints = hints(Secret::File { path: "/run/my secret".into(), plain: true });
         let place = place("/c.pem");
         assert!(hints.curl(&place)[0].contains(&"--user carrack:\"$(cat '/run/my secret')\"".to_owned()));
-        assert!(hints.lftp(&place)[0][2].starts_with("open -u 'carrack,$(cat '/run/my secret')' ftp://"));
+        let lftp = &hints.lftp(&place)[0];
+        assert_eq!(lftp[0], "LFTP_PASSWORD=\"$(cat '/run/my secret')\"");
+        assert!(lftp[3].starts_with("open --env-password -u carrack ftp://"), "{lftp:?}");
+    }
+
+    /// The shell itself says what a pasted command gets.
+    #[test]
+    fn a_shell_reads_every_password_from_its_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("it's a $file");
+        for password in
+            ["a b ", "it's", "say \"so\"", "$HOME `id` \\n", "comma,semi;colon:", "ä€ï»¿", "-n", "*"]
+        {
+            for (before, after, plain) in
+                [("", "\n", true), ("", "", true), ("\u{feff}", "\r\n", false), ("", "\r\n", false)]
+            {
+                std::fs::write(&file, format!("{before}{password}{after}")).unwrap();
+                let hints = hints(Secret::File { path: file.clone(), plain });
+                let script = format!("printf %s \"{}\"", hints.password_expansion());
+                let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+                assert_eq!(String::from_utf8_lossy(&output.stdout), password, "{script}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //!
 //! **What it does not.** It serves nothing itself and decides nothing about files.
 //!
-//! Exit status: 0 done, 1 failed, 2 wrong usage.
+//! Exit status: 0 done, 1 failed or transfers were cut, 2 wrong usage.
 #![forbid(unsafe_code)]
 
 mod arguments;

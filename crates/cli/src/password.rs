@@ -14,7 +14,12 @@ pub(crate) const VARIABLE: &str = "CARRACK_PASSWORD";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Given {
     /// In this file.
-    File(PathBuf),
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Whether the file is the password and nothing but a line end: `cat` gives it then.
+        plain: bool,
+    },
     /// In [`VARIABLE`].
     Environment,
 }
@@ -22,7 +27,8 @@ pub(crate) enum Given {
 /// The password that was given by file or environment, if any. The file wins.
 pub(crate) fn given(file: Option<&Path>) -> Result<Option<(Given, Zeroizing<String>)>, Failure> {
     if let Some(file) = file {
-        return Ok(Some((Given::File(file.to_owned()), from_file(file)?)));
+        let (password, plain) = from_file(file)?;
+        return Ok(Some((Given::File { path: file.to_owned(), plain }, password)));
     }
     match std::env::var(VARIABLE) {
         Ok(password) if password.is_empty() => {
@@ -34,12 +40,20 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<(Given, Zeroizing<Stri
     }
 }
 
-fn from_file(file: &Path) -> Result<Zeroizing<String>, Failure> {
+/// A byte order mark, as editors of Windows put it before UTF-8; it is no part of a password.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The one line of the file, and whether there is nothing around it but the line end.
+fn from_file(file: &Path) -> Result<(Zeroizing<String>, bool), Failure> {
     let shown = file.display();
     let text = std::fs::read_to_string(file)
         .map(Zeroizing::new)
         .map_err(|error| Failure::failed(format!("the password file {shown} cannot be read: {error}")))?;
-    let line = text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
+    let unmarked = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text);
+    let unended = unmarked.strip_suffix('\n').unwrap_or(unmarked);
+    let line =
+        if unended.len() < unmarked.len() { unended.strip_suffix('\r').unwrap_or(unended) } else { unended };
+    let plain = unmarked.len() == text.len() && line.len() == unended.len();
     match line {
         "" => Err(Failure::failed(format!(
             "the password file {shown} is empty; write the password on its first line"
@@ -47,7 +61,7 @@ fn from_file(file: &Path) -> Result<Zeroizing<String>, Failure> {
         line if line.contains(['\n', '\r']) => Err(Failure::failed(format!(
             "the password file {shown} has more than one line; keep only the password"
         ))),
-        line => Ok(Zeroizing::new(line.to_owned())),
+        line => Ok((Zeroizing::new(line.to_owned()), plain)),
     }
 }
 
@@ -81,16 +95,25 @@ mod tests {
     fn a_password_file_has_one_line() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("password");
-        for (text, password) in [
-            ("secret", Some("secret")),
-            ("secret\n", Some("secret")),
-            ("a b \r\n", Some("a b ")),
-            ("", None),
-            ("\n", None),
-            ("one\ntwo\n", None),
+        for (text, password, plain) in [
+            ("secret", Some("secret"), true),
+            ("secret\n", Some("secret"), true),
+            ("a b \r\n", Some("a b "), false),
+            ("\u{feff}secret\n", Some("secret"), false),
+            ("\u{feff}secret\r\n", Some("secret"), false),
+            ("", None, true),
+            ("\n", None, true),
+            ("\u{feff}\r\n", None, true),
+            ("one\ntwo\n", None, true),
+            ("one\rtwo", None, true),
         ] {
             std::fs::write(&file, text).unwrap();
-            assert_eq!(from_file(&file).ok().as_ref().map(|p| p.as_str()), password, "{text:?}");
+            match from_file(&file) {
+                Ok((found, is_plain)) => {
+                    assert_eq!((Some(found.as_str()), is_plain), (password, plain), "{text:?}")
+                }
+                Err(_) => assert_eq!(password, None, "{text:?}"),
+            }
         }
     }
 }

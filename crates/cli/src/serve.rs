@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use carrack_daemon::config::{self, Checked, Log, LogFormat};
 use carrack_daemon::log;
 use carrack_daemon::quick::{Prepared, QuickStart};
-use carrack_daemon::run::Server;
+use carrack_daemon::run::{Server, Stopped};
 use carrack_daemon::state::StateFolder;
 
 use crate::Failure;
@@ -48,7 +48,9 @@ fn serve_folder(arguments: Serve) -> Result<(), Failure> {
     };
     let Prepared { checked, state, kept_password } = start.prepare().map_err(Failure::failed)?;
     let secret = match (given.map(|(place, _)| place), kept_password) {
-        (Some(Given::File(file)), _) => Secret::File(std::path::absolute(&file).unwrap_or(file)),
+        (Some(Given::File { path, plain }), _) => {
+            Secret::File { path: std::path::absolute(&path).unwrap_or(path), plain }
+        }
         (Some(Given::Environment), _) => Secret::Environment,
         (None, Some(password)) => Secret::Shown(password),
         (None, None) => Secret::Environment,
@@ -86,8 +88,15 @@ fn run(checked: Checked, state: StateFolder, hints: Option<Hints>) -> Result<(),
             let _ = out.write_all(hints.text(&server, colour).as_bytes());
             let _ = out.flush();
         }
-        server.run().await;
-        Ok(())
+        match server.run().await {
+            Stopped::Drained => Ok(()),
+            Stopped::Cut { transfers: 1, why } => {
+                Err(Failure::failed(format!("1 transfer was cut: {why}; its client can resume it")))
+            }
+            Stopped::Cut { transfers, why } => Err(Failure::failed(format!(
+                "{transfers} transfers were cut: {why}; their clients can resume them"
+            ))),
+        }
     });
     // Pump threads that still wait for a peer are not waited for: their connections were cut.
     runtime.shutdown_background();

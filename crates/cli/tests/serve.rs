@@ -1,59 +1,16 @@
 //! Does `carrack serve DIR` come up on free ports, tell how to reach it, keep its secrets, and go down in order?
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod running;
+
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
-struct Running {
-    child: Child,
-    hints: String,
-}
-
-fn carrack(folder: &Path, state: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_carrack"));
-    command.args(["serve", "--explicit", "127.0.0.1:0", "--implicit", "127.0.0.1:0", "--log-format", "json"]);
-    command.arg("--state").arg(state).arg(folder).env_remove("CARRACK_PASSWORD");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-impl Running {
-    /// Starts a server and reads what it prints until it says that it can be stopped.
-    fn start(mut command: Command) -> Self {
-        let mut child = command.spawn().unwrap();
-        let mut hints = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        while !hints.contains("Ctrl-C") {
-            if out.read_line(&mut hints).unwrap() == 0 {
-                let output = child.wait_with_output().unwrap();
-                panic!("the server ended: {hints}{}", String::from_utf8_lossy(&output.stderr));
-            }
-        }
-        // The reader goes away, as `carrack serve DIR | head` does; the server stays.
-        Self { child, hints }
-    }
-
-    fn stop(mut self) -> (Option<i32>, String) {
-        let id = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
-        let mut log = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
-        (self.child.wait().unwrap().code(), log)
-    }
-
-    fn value(&self, label: &str) -> &str {
-        let line = self.hints.lines().find(|line| line.trim_start().starts_with(label)).expect(label);
-        line.trim_start().strip_prefix(label).unwrap().split_whitespace().next().unwrap()
-    }
-}
-
-fn error(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use carrack_tls::Identity;
+use running::{Running, carrack, error};
 
 #[test]
 fn from_start_to_drain() {
@@ -135,4 +92,61 @@ fn mistakes_are_told_before_anything_is_made() {
         Command::new(env!("CARGO_BIN_EXE_carrack")).args(["serve", ".", "--explict", "x"]).output().unwrap();
     assert_eq!(usage.status.code(), Some(2));
     assert!(error(&usage).contains("--explicit"), "{}", error(&usage));
+}
+
+#[test]
+fn a_folder_that_is_no_state_folder_is_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (folder, taken) = (dir.path().join("files"), dir.path().join("lib"));
+    for made in [&folder, &taken, &taken.join("dpkg")] {
+        fs::create_dir(made).unwrap();
+    }
+    fs::set_permissions(&taken, fs::Permissions::from_mode(0o755)).unwrap();
+    let output = carrack(&folder, &taken).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = error(&output).replace(dir.path().to_str().unwrap(), "BASE");
+    assert_eq!(
+        said,
+        "carrack: the folder BASE/lib holds other things, so it is not taken for a state folder\n  \
+         mend: name one below it, as in --state BASE/lib/carrack (`state` in the file)\n"
+    );
+    assert_eq!(fs::metadata(&taken).unwrap().permissions().mode() & 0o777, 0o755);
+    assert_eq!(fs::read_dir(&taken).unwrap().count(), 1);
+}
+
+/// With a certificate of its own choice as well: the journal of uploads is one server's.
+#[test]
+fn one_server_has_the_state_folder_also_with_a_configured_certificate() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = Identity::self_signed(&["localhost".to_owned()]).unwrap();
+    fs::write(dir.path().join("cert.pem"), made.certificate_pem).unwrap();
+    fs::write(dir.path().join("key.pem"), made.key_pem.as_bytes()).unwrap();
+    fs::create_dir(dir.path().join("home")).unwrap();
+    let file = dir.path().join("carrack.toml");
+    let text = "state = \"state\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"\n\
+         [log]\nformat = \"json\"\n[[user]]\nname = \"alice\"\nhome = \"home\"\n\
+         password = \"$argon2id$v=19$m=8,t=1,p=1$+4fpg6OqNcEye+w89WKBHg$wQqyvJlgjyuPFQxUGRaL0pRLOvWGcYFVDQXUBLbDchY\"\n";
+    fs::write(&file, text).unwrap();
+    let serve = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_carrack"));
+        command.args(["serve", "--config"]).arg(&file).stderr(Stdio::piped()).stdout(Stdio::piped());
+        command
+    };
+    let mut server = Running { child: serve().spawn().unwrap(), hints: String::new() };
+    let mut log = BufReader::new(server.child.stderr.take().unwrap());
+    let mut text = String::new();
+    while !text.contains("\"listening\"") {
+        assert!(log.read_line(&mut text).unwrap() > 0, "{text}");
+    }
+    // The key in the file is told where people and machines read it.
+    assert!(text.contains("configuration_warning") && text.contains("private key"), "{text}");
+    let mut second = serve().spawn().unwrap();
+    let mut said = String::new();
+    let mut errors = BufReader::new(second.stderr.take().unwrap());
+    while errors.read_line(&mut said).unwrap() > 0 && !said.contains("\"listening\"") {}
+    let _ = second.kill();
+    assert!(said.contains("in use by another carrack"), "{said}");
+    assert_eq!(second.wait().unwrap().code(), Some(1));
+    server.terminate();
+    assert!(server.child.wait().unwrap().success());
 }

@@ -7,9 +7,10 @@ use std::fs::File;
 
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::mounts::Located;
-pub use crate::partial::{PartialIndex, PartialRecord};
+pub use crate::partial::{Extension, Partial, PartialIndex, PartialRecord};
 use crate::path::Name;
 pub use crate::policy::{Delete, List, Mkdir, Read, Rename, RenameTo, Replacing, Resume, Stat, Write};
+pub use crate::upload::Kept;
 
 /// A store: one tree of files. Calls block; run them off event threads.
 ///
@@ -24,8 +25,8 @@ pub trait Backend: Send + Sync {
     fn stat(&self, at: &Located<Stat>) -> Result<Metadata>;
 
     /// The entries of a folder in no order, streamed. Unfinished uploads are left out, or, where the store is so
-    /// configured, those of `owner` appear under their final names.
-    fn list(&self, at: &Located<List>, owner: &str) -> Result<Listing>;
+    /// configured, those of `owner` appear under their final names as [`Partial::facts`] says.
+    fn list(&self, at: &Located<List>, owner: Option<&str>) -> Result<Listing>;
 
     /// Opens a complete regular file.
     fn open(&self, at: &Located<Read>) -> Result<Box<dyn ReadFile>>;
@@ -34,7 +35,7 @@ pub trait Backend: Send + Sync {
     fn create(&self, at: &Located<Write>, owner: &str, start: Start) -> Result<Box<dyn WriteFile>>;
 
     /// The unfinished upload that `owner` has of this name.
-    fn partial(&self, at: &Located<Resume>, owner: &str) -> Result<Option<Metadata>>;
+    fn partial(&self, at: &Located<Resume>, owner: &str) -> Result<Option<Partial>>;
 
     /// Drops the unfinished upload that `owner` has of this name; whether there was one.
     /// [`ErrorKind::Busy`] while it is being written.
@@ -58,7 +59,7 @@ pub trait Backend: Send + Sync {
 pub enum Start {
     /// With nothing. An unfinished upload of the same owner and name is dropped at the first byte.
     Anew,
-    /// Where this owner's unfinished upload stopped.
+    /// Where this owner's unfinished upload goes on: at [`Partial::offer`].
     Continue,
     /// With the first bytes of the complete file, which itself stays as it is until the upload is published.
     CopyOf {
@@ -83,26 +84,42 @@ pub trait ReadFile: Send {
     }
 }
 
-/// A file being uploaded. Dropped without one of the three endings it is left
-/// as a crash would leave it: never visible under its name, resumable if its bytes can be trusted.
+/// A file being uploaded. It ends by being published, or by one of the three endings below, also when publishing
+/// has failed. Dropped without, it is left as a crash would leave it: never visible under its name, resumable if its
+/// bytes can be trusted.
 pub trait WriteFile: Send {
+    /// Does a piece, of some milliseconds, of what is due before the first byte; whether nothing more is due.
+    fn prepare(&mut self) -> Result<bool> {
+        Ok(true)
+    }
+
     /// Appends all of `bytes`. After an error nothing more may be written, and publishing fails.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 
     /// How long the file would be if it were published now.
     fn position(&self) -> u64;
 
-    /// Makes the bytes appear under the final name, whole, and, as the store is configured, durably.
-    fn publish(self: Box<Self>) -> Result<Metadata>;
+    /// Makes the bytes appear under the final name, whole, and, as the store is configured, durably. The last call,
+    /// unless it fails.
+    fn publish(&mut self) -> Result<Metadata>;
 
     /// Ends an incomplete upload: keeps what can be resumed, and gives up what cannot be trusted.
-    ///
-    /// Over a complete file even an upload of no bytes is kept: the client must not take the complete file's length
-    /// for the place to go on at.
-    fn keep(self: Box<Self>) -> Result<()>;
+    fn keep(self: Box<Self>) -> Result<Kept>;
 
-    /// Ends an upload that never began: everything is as it was before [`Backend::create`].
+    /// Ends an incomplete upload of which nothing can be resumed.
+    ///
+    /// Over a complete file an empty one is left: the client must not take the complete file's length for the place
+    /// to go on at.
+    fn give_up(self: Box<Self>) -> Result<()>;
+
+    /// Ends an upload that leaves nothing. One that never began leaves everything as it was before
+    /// [`Backend::create`].
     fn discard(self: Box<Self>) -> Result<()>;
+
+    /// What went wrong beside the upload and did not stop it; told once.
+    fn trouble(&mut self) -> Option<Error> {
+        None
+    }
 }
 
 /// The entries of a folder.
@@ -132,6 +149,8 @@ pub struct Metadata {
     pub links: u64,
     /// What tells this file from every other of the same store: device and inode, where there are such.
     pub unique: Option<(u64, u64)>,
+    /// Whether this is an unfinished upload, shown to its owner.
+    pub unfinished: bool,
 }
 
 /// What kind of thing an entry is.

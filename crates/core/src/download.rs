@@ -73,7 +73,11 @@ impl Download {
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let wanted = usize::try_from(self.remaining()).unwrap_or(usize::MAX).min(buffer.len());
         let Some(buffer) = buffer.get_mut(..wanted).filter(|buffer| !buffer.is_empty()) else { return Ok(0) };
-        let count = self.file.read_at(self.position, buffer).map_err(|error| error.at(&self.path))?;
+        let count = self.file.read_at(self.position, buffer).map_err(|error| {
+            let error = error.at(&self.path);
+            self.core.failed(&self.origin, &self.user, "read", &self.path, &error);
+            error
+        })?;
         if count == 0 {
             return Err(crate::error::Error::new(ErrorKind::Interrupted).at(&self.path));
         }

@@ -60,6 +60,19 @@ pub enum Event {
         /// What.
         change: Change,
     },
+    /// The store failed where the peer is told no more than that it did.
+    OperationFailed {
+        /// Who.
+        origin: Origin,
+        /// The account.
+        user: String,
+        /// What was tried, in words.
+        what: &'static str,
+        /// On what, as the user names it.
+        path: VirtualPath,
+        /// What the store and the operating system said.
+        error: String,
+    },
     /// A connection is over, logged in or not.
     Disconnected {
         /// Who.

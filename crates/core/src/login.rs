@@ -1,14 +1,14 @@
 //! Is this client that user? One check for all protocols, bounded in work and alike for users who do not exist.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use crate::account::{Account, Accounts};
-use crate::password::{self, Credential, MAX_PASSWORD};
+use crate::password::{self, Credential, MAX_PASSWORD, Memory};
 
 /// How long a login waits for a free hashing slot. Shorter than any client's patience: under a flood of logins a
 /// quick "try again later" serves everybody better than a queue.
@@ -63,12 +63,14 @@ pub struct Authenticator {
     accounts: Arc<dyn Accounts>,
     /// Each running hash holds one: memory and processor time stay bounded, and other sessions served.
     slots: Arc<Semaphore>,
+    /// The memory of the slots that are free: never more than there are slots.
+    memories: Arc<Mutex<Vec<Memory>>>,
 }
 
 impl Authenticator {
     /// Checks against `accounts`, at most `slots` hashes at a time (as many as there are cores is right).
     pub fn new(accounts: Arc<dyn Accounts>, slots: usize) -> Authenticator {
-        Authenticator { accounts, slots: Arc::new(Semaphore::new(slots.max(1))) }
+        Authenticator { accounts, slots: Arc::new(Semaphore::new(slots.max(1))), memories: Arc::default() }
     }
 
     /// Logs a user in, or says why not.
@@ -91,16 +93,21 @@ impl Authenticator {
         let password = Zeroizing::new(password.to_vec());
         let slot = tokio::time::timeout(QUEUE_DEADLINE, Arc::clone(&self.slots).acquire_owned());
         let Ok(Ok(slot)) = slot.await else { return Err(LoginError::Overloaded) };
+        let memories = Arc::clone(&self.memories);
         let check = move || {
             // The slot is held by the work, not by whoever awaits it: a client that hangs up frees nothing early.
             let _slot = slot;
-            match known_hash {
-                Some(hash) => hash.verify(&password),
+            let free = || memories.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut memory = free().pop().unwrap_or_default();
+            let matches = match known_hash {
+                Some(hash) => hash.verify_in(&mut memory, &password),
                 None => {
-                    password::verify_decoy(&password, decoy_cost);
+                    password::verify_decoy(&mut memory, &password, decoy_cost);
                     false
                 }
-            }
+            };
+            free().push(memory);
+            matches
         };
         let matches = tokio::task::spawn_blocking(check).await.unwrap_or(false);
         match account {

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use argon2::password_hash::{PasswordHasher, PasswordVerifier, phc};
-use argon2::{Algorithm, Argon2, Params, Version};
+use argon2::password_hash::{PasswordHasher, phc};
+use argon2::{Algorithm, Argon2, Block, Params, Version};
 
 /// Longest password that is ever hashed, in bytes. Longer ones are refused unread: hashing time must not grow with
 /// what a stranger sends.
@@ -127,7 +127,17 @@ impl PasswordHash {
 
     /// Whether this is the password. Takes as long as [`PasswordHash::cost`] says; run it off event threads.
     pub fn verify(&self, password: &[u8]) -> bool {
-        password.len() <= MAX_PASSWORD && Argon2::default().verify_password(password, &*self.hash).is_ok()
+        self.verify_in(&mut Memory::default(), password)
+    }
+
+    /// The same, in memory that is used again.
+    pub(crate) fn verify_in(&self, memory: &mut Memory, password: &[u8]) -> bool {
+        let (Some(salt), Some(expected)) = (&self.hash.salt, &self.hash.hash) else { return false };
+        let Ok(params) = Params::try_from(&*self.hash) else { return false };
+        let mut output = vec![0; expected.len()];
+        let hashed = password.len() <= MAX_PASSWORD && memory.hash(params, password, salt, &mut output);
+        // SECURITY: outputs are compared in constant time.
+        hashed && phc::Output::new(&output).is_ok_and(|output| output == *expected)
     }
 
     /// How much work checking takes.
@@ -136,13 +146,28 @@ impl PasswordHash {
     }
 }
 
+/// Memory to hash in. Used from one login to the next, so that a flood of them does not tear at the allocator.
+#[derive(Default)]
+pub(crate) struct Memory {
+    blocks: Vec<Block>,
+}
+
+impl Memory {
+    /// Fills `output`; whether that worked. What the last login left in the memory has no influence: the first pass
+    /// overwrites it.
+    fn hash(&mut self, params: Params, password: &[u8], salt: &[u8], output: &mut [u8]) -> bool {
+        self.blocks.resize(params.block_count(), Block::default());
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        argon2.hash_password_into_with_memory(password, salt, output, &mut self.blocks).is_ok()
+    }
+}
+
 /// Does the work of a check, for a user who does not exist.
-pub(crate) fn verify_decoy(password: &[u8], cost: Cost) {
+pub(crate) fn verify_decoy(memory: &mut Memory, password: &[u8], cost: Cost) {
     let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
     if let Ok(params) = cost.params() {
-        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         // The outcome means nothing; only the time it took does.
-        let _ = argon2.hash_password_into(password, b"no such user", &mut output);
+        memory.hash(params, password, b"no such user", &mut output);
     }
     std::hint::black_box(output);
 }
@@ -191,6 +216,20 @@ mod tests {
             &good.replace("m=8", "m=4000000000"),
         ] {
             assert!(PasswordHash::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn memory_that_was_used_changes_nothing() {
+        let mut memory = Memory::default();
+        for memory_kib in [64, 8, 32] {
+            let cost = Cost { memory_kib, passes: 2, lanes: 1 };
+            let hash = PasswordHash::parse(&hash_with(b"secret", cost).unwrap()).unwrap();
+            for _ in 0..2 {
+                assert!(hash.verify_in(&mut memory, b"secret"));
+                assert!(!hash.verify_in(&mut memory, b"Secret"));
+                verify_decoy(&mut memory, b"secret", cost);
+            }
         }
     }
 

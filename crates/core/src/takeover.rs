@@ -1,8 +1,8 @@
 //! Who is writing what? The live uploads of this process, so that a user's new upload can take over from his own
 //! old one whose connection has died unnoticed.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,12 +24,14 @@ pub(crate) struct Key {
 #[derive(Default)]
 pub(crate) struct LiveUploads {
     writers: Mutex<HashMap<Key, Arc<Writer>>>,
+    /// The keys that somebody waits for. A second one does not: each who waits holds a thread.
+    awaited: Mutex<HashSet<Key>>,
     /// Rung whenever a claim ends.
     let_go: Condvar,
 }
 
 /// The exclusive right to write a key; ends when dropped.
-pub(crate) struct Claim {
+pub(crate) struct WriteClaim {
     uploads: Arc<LiveUploads>,
     key: Key,
     writer: Arc<Writer>,
@@ -54,12 +56,26 @@ enum WriterState {
 
 impl LiveUploads {
     /// Claims a key that nobody holds.
-    pub(crate) fn claim_free(self: &Arc<Self>, key: Key) -> Result<Claim, ErrorKind> {
+    pub(crate) fn claim_free(self: &Arc<Self>, key: Key) -> Result<WriteClaim, ErrorKind> {
         self.insert(&mut lock(&self.writers), key).map_err(|_| ErrorKind::Busy)
     }
 
-    /// Claims a key; whoever holds it is asked to let go, and waited for.
-    pub(crate) fn take_over(self: &Arc<Self>, mut key: Key, patience: Duration) -> Result<Claim, ErrorKind> {
+    /// Claims a key; whoever holds it is asked to let go, and waited for. Where somebody waits already it is
+    /// [`ErrorKind::Busy`] at once.
+    pub(crate) fn take_over(self: &Arc<Self>, key: Key, patience: Duration) -> Result<WriteClaim, ErrorKind> {
+        if let Ok(claim) = self.insert(&mut lock(&self.writers), key.clone()) {
+            return Ok(claim);
+        }
+        // SECURITY: else one user's sessions could wait on every thread that there is.
+        if !lock(&self.awaited).insert(key.clone()) {
+            return Err(ErrorKind::Busy);
+        }
+        let outcome = self.wait_for(key.clone(), patience);
+        lock(&self.awaited).remove(&key);
+        outcome
+    }
+
+    fn wait_for(self: &Arc<Self>, mut key: Key, patience: Duration) -> Result<WriteClaim, ErrorKind> {
         let deadline = Instant::now() + patience;
         let mut writers = lock(&self.writers);
         loop {
@@ -88,19 +104,19 @@ impl LiveUploads {
         self: &Arc<Self>,
         writers: &mut HashMap<Key, Arc<Writer>>,
         key: Key,
-    ) -> Result<Claim, (Key, Arc<Writer>)> {
+    ) -> Result<WriteClaim, (Key, Arc<Writer>)> {
         match writers.entry(key) {
             Entry::Occupied(held) => Err((held.key().clone(), Arc::clone(held.get()))),
             Entry::Vacant(free) => {
                 let key = free.key().clone();
                 let writer = Arc::clone(free.insert(Arc::default()));
-                Ok(Claim { uploads: Arc::clone(self), key, writer })
+                Ok(WriteClaim { uploads: Arc::clone(self), key, writer })
             }
         }
     }
 }
 
-impl Claim {
+impl WriteClaim {
     /// Calls `callback` when somebody wants to take over; at once if somebody already does.
     pub(crate) fn on_takeover(&self, callback: Callback) {
         let mut state = lock(&self.writer.state);
@@ -118,7 +134,7 @@ impl Claim {
     }
 }
 
-impl Drop for Claim {
+impl Drop for WriteClaim {
     fn drop(&mut self) {
         lock(&self.uploads.writers).remove(&self.key);
         self.uploads.let_go.notify_all();

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Direction, Event, Incomplete, Origin, Outcome, Protection, TransferFinished};
 use crate::path::VirtualPath;
 use crate::session::Core;
-use crate::takeover::Claim;
+use crate::takeover::WriteClaim;
 
 /// An upload that is under way. Dropped, it is aborted.
 pub struct Upload {
@@ -18,8 +18,9 @@ pub struct Upload {
     failed: Option<ErrorKind>,
     /// Whether there was a data connection, or a byte. Without, the upload never began and leaves no trace.
     began: bool,
+    if_cut: IfCut,
     /// Let go after the file is closed.
-    claim: Claim,
+    claim: WriteClaim,
     core: Arc<Core>,
     origin: Origin,
     user: String,
@@ -27,6 +28,26 @@ pub struct Upload {
     started: Instant,
     received: u64,
     protection: Protection,
+}
+
+/// What an upload that ended before its time has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// Nothing to go on with.
+    Nothing,
+    /// An unfinished upload that goes on at this byte.
+    Bytes(u64),
+}
+
+/// What becomes of an upload that does not commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum IfCut {
+    /// What can be resumed is kept.
+    Keep,
+    /// Nothing can be resumed, and its owner is to notice.
+    GiveUp,
+    /// Nothing is left.
+    Discard,
 }
 
 /// What an upload needs to know of its session.
@@ -39,15 +60,17 @@ pub(crate) struct Uploader {
 impl Upload {
     pub(crate) fn new(
         file: Box<dyn WriteFile>,
-        claim: Claim,
+        claim: WriteClaim,
         uploader: Uploader,
         path: VirtualPath,
+        if_cut: IfCut,
     ) -> Upload {
         let Uploader { core, origin, user } = uploader;
         Upload {
             file: Some(file),
             failed: None,
             began: false,
+            if_cut,
             claim,
             core,
             origin,
@@ -59,27 +82,69 @@ impl Upload {
         }
     }
 
-    /// Takes the next bytes of the file. After an error the upload can only be aborted.
-    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let outcome = self.write_bytes(bytes).map_err(|error| error.at(&self.path));
-        if let Err(error) = &outcome {
-            self.failed.get_or_insert(error.kind());
+    /// Keeps nothing to be resumed if this upload does not commit: for conversions after which an offset in the file
+    /// means nothing to the client.
+    pub fn discard_if_cut(&mut self) {
+        if self.if_cut == IfCut::Keep {
+            self.if_cut = IfCut::GiveUp;
         }
-        outcome
     }
 
-    fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        if self.claim.is_taken_over() {
-            return Err(ErrorKind::TakenOver.into());
-        }
+    /// Does a piece of what is due before the first byte, such as copying what `REST` left in front of it; whether
+    /// nothing more is due. [`write`](Upload::write) and [`commit`](Upload::commit) do all that is left of it:
+    /// whoever wants to be able to stop meanwhile calls this first, until it says `true`.
+    pub fn prepare(&mut self) -> Result<bool> {
+        let outcome = self.check_claim().and_then(|()| self.prepare_piece());
+        self.outcome(outcome)
+    }
+
+    /// Takes the next bytes of the file. After an error the upload can only be aborted.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let outcome = self.write_bytes(bytes);
+        self.outcome(outcome)
+    }
+
+    fn prepare_piece(&mut self) -> Result<bool> {
         if let Some(kind) = self.failed {
             return Err(kind.into());
         }
         let Some(file) = &mut self.file else { return Err(ErrorKind::Interrupted.into()) };
         self.began = true;
+        file.prepare()
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        self.check_claim()?;
+        while !self.prepare_piece()? {
+            self.check_claim()?;
+        }
+        let Some(file) = &mut self.file else { return Err(ErrorKind::Interrupted.into()) };
         file.write(bytes)?;
         self.received += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Remembers the first failure and tells the subscribers of it.
+    fn outcome<T>(&mut self, outcome: Result<T>) -> Result<T> {
+        self.tell_trouble();
+        outcome.map_err(|error| {
+            let error = error.at(&self.path);
+            if self.failed.is_none() {
+                self.failed = Some(error.kind());
+                self.tell("write", &error);
+            }
+            error
+        })
+    }
+
+    fn tell_trouble(&mut self) {
+        if let Some(error) = self.file.as_mut().and_then(|file| file.trouble()) {
+            self.tell("note the upload of", &error);
+        }
+    }
+
+    fn tell(&self, what: &'static str, error: &Error) {
+        self.core.failed(&self.origin, &self.user, what, &self.path, error);
     }
 
     /// How many bytes the file has, with those that a resume found there.
@@ -114,14 +179,13 @@ impl Upload {
     ///
     /// `Ok` is the promise that nothing short of losing the disk takes the file away again.
     pub fn commit(mut self) -> Result<()> {
-        let outcome = match (self.failed, self.file.take()) {
-            (None, Some(file)) => file.publish().map(drop),
-            (failed, file) => {
-                let kept = file.map_or(Ok(()), |file| file.keep());
-                Err(failed.map_or_else(|| kept.err().unwrap_or(ErrorKind::Interrupted.into()), Error::new))
-            }
-        };
-        let outcome = outcome.map_err(|error| error.at(&self.path));
+        let outcome = self.publish();
+        if outcome.is_ok() {
+            self.tell_trouble();
+            self.file = None;
+        } else {
+            self.leave();
+        }
         self.report(match &outcome {
             Ok(()) => Outcome::Complete,
             Err(error) => Outcome::Incomplete(Incomplete::Storage(error.kind())),
@@ -129,15 +193,38 @@ impl Upload {
         outcome
     }
 
-    /// Ends an upload that is not whole. What arrived is kept to be resumed, invisible under the file's name.
-    pub fn abort(mut self, why: Incomplete) {
-        self.end(why);
+    fn publish(&mut self) -> Result<()> {
+        let outcome = self.publish_file();
+        self.outcome(outcome)
     }
 
-    fn end(&mut self, why: Incomplete) {
-        let Some(file) = self.file.take() else { return };
-        // What the client is told is why the transfer ended; that the rest could not even be kept is no news to it.
-        let _ = if self.began { file.keep() } else { file.discard() };
+    fn publish_file(&mut self) -> Result<()> {
+        while !self.prepare_piece()? {
+            self.check_claim()?;
+        }
+        let Some(file) = &mut self.file else { return Err(ErrorKind::Interrupted.into()) };
+        file.publish().map(drop)
+    }
+
+    fn check_claim(&self) -> Result<()> {
+        if self.claim.is_taken_over() { Err(ErrorKind::TakenOver.into()) } else { Ok(()) }
+    }
+
+    /// Ends an upload that is not whole. What arrived is kept to be resumed, invisible under the file's name.
+    pub fn abort(self, why: Incomplete) {
+        self.abort_and_keep(why);
+    }
+
+    /// The same, for whoever wants to say what was kept.
+    pub fn abort_and_keep(mut self, why: Incomplete) -> Kept {
+        self.end(why)
+    }
+
+    fn end(&mut self, why: Incomplete) -> Kept {
+        if self.file.is_none() {
+            return Kept::Nothing;
+        }
+        let kept = self.leave();
         let why = match self.failed {
             Some(ErrorKind::TakenOver) => Incomplete::TakenOver,
             Some(kind) => Incomplete::Storage(kind),
@@ -145,6 +232,24 @@ impl Upload {
             None => why,
         };
         self.report(Outcome::Incomplete(why));
+        kept
+    }
+
+    /// Closes the file, whose upload did not end well.
+    fn leave(&mut self) -> Kept {
+        self.tell_trouble();
+        let Some(file) = self.file.take() else { return Kept::Nothing };
+        let left = match self.if_cut {
+            _ if !self.began => file.discard().map(|()| Kept::Nothing),
+            IfCut::Keep => file.keep(),
+            IfCut::GiveUp => file.give_up().map(|()| Kept::Nothing),
+            IfCut::Discard => file.discard().map(|()| Kept::Nothing),
+        };
+        // What the client is told is why the transfer ended; that the rest could not even be kept is for the log.
+        left.unwrap_or_else(|error| {
+            self.tell("keep what came of", &error);
+            Kept::Nothing
+        })
     }
 
     fn report(&self, outcome: Outcome) {

@@ -24,7 +24,12 @@ const WARN_DAYS: u64 = 30;
 #[derive(Debug)]
 pub(crate) enum Certificates {
     /// Files that the configuration names.
-    Configured(Tls),
+    Configured {
+        /// Which.
+        tls: Tls,
+        /// Kept for its lock: what else lies in the folder is this server's alone.
+        _held: StateFolder,
+    },
     /// The state folder's own.
     SelfSigned {
         /// The names it stands for.
@@ -38,7 +43,7 @@ impl Certificates {
     /// Loads the identity as it is now, or makes it.
     pub(crate) fn load(&self) -> Result<Identity, Box<dyn std::error::Error + Send + Sync>> {
         Ok(match self {
-            Self::Configured(tls) => Identity::load(&tls.certificate, &tls.key)?,
+            Self::Configured { tls, .. } => Identity::load(&tls.certificate, &tls.key)?,
             Self::SelfSigned { names, state } => state.identity(names)?,
         })
     }

@@ -85,20 +85,25 @@ impl QuickStart {
     pub fn prepare(self) -> Result<Prepared, QuickStartError> {
         let here = std::path::absolute(".").map_err(QuickStartError::CurrentFolder)?;
         let state_path = self.state.clone().or_else(standard_folder).ok_or(QuickStartError::NoStateFolder)?;
-        // Cheap mistakes are told before anything is made on the disk.
-        check(self.config(&state_path, HashedPassword::new(String::new())), &here)
-            .map_err(QuickStartError::Check)?;
-        let state = StateFolder::open(&here.join(&state_path))?;
-        let kept_password = if self.password.is_none() { Some(state.password()?) } else { None };
-        let hash = match self.password.as_ref().or(kept_password.as_ref()) {
-            Some(password) => HashedPassword::new(carrack_core::password::hash(password.as_bytes())?),
-            None => HashedPassword::new(String::new()),
+        // Mistakes are told before anything is made on the disk; the password may be in the state folder, so it comes last.
+        let mut checked = check(self.config(state_path), &here).map_err(QuickStartError::Check)?;
+        let state = StateFolder::open(&checked.state)?;
+        let (password, kept_password) = match self.password {
+            Some(given) => (given, None),
+            None => {
+                let kept = state.password()?;
+                (kept.clone(), Some(kept))
+            }
         };
-        let checked = check(self.config(state.path(), hash), &here).map_err(QuickStartError::Check)?;
+        let hash = HashedPassword::new(carrack_core::password::hash(password.as_bytes())?);
+        for user in checked.config.user.0.iter_mut().filter(|user| user.name == self.user) {
+            user.password = Some(hash.clone());
+        }
         Ok(Prepared { checked, state, kept_password })
     }
 
-    fn config(&self, state: &std::path::Path, hash: HashedPassword) -> Config {
+    /// The configuration, with an empty hash: nobody can log in with that, and [`prepare`](Self::prepare) puts in the real one.
+    fn config(&self, state: PathBuf) -> Config {
         let all = [
             Permission::List,
             Permission::Read,
@@ -125,7 +130,8 @@ impl QuickStart {
             data_tls_reuse: DataTlsReuse::Prefer,
             data_close: DataClose::Strict,
         };
-        let mut users = vec![user(&self.user, Some(hash), if self.read_only { &reading } else { &all })];
+        let unset = HashedPassword::new(String::new());
+        let mut users = vec![user(&self.user, Some(unset), if self.read_only { &reading } else { &all })];
         let plaintext = (self.plaintext == Plaintext::Limit).then(|| {
             let anonymous = UserName::anonymous();
             users.push(user(&anonymous, None, &reading));
@@ -136,7 +142,7 @@ impl QuickStart {
             }
         });
         Config {
-            state: Some(state.to_owned()),
+            state: Some(state),
             roots: Vec::new(),
             listen: Tables(vec![
                 listen(Mode::Explicit, self.explicit, self.plaintext),

@@ -13,7 +13,7 @@ use carrack_core::password::{Credential, PasswordHash, PasswordHashError};
 use carrack_core::permission::{Permission, Permissions};
 use carrack_ftp_server as ftp;
 use carrack_records::accounts::ConfiguredAccounts;
-use carrack_storage::local::{self, LocalSettings, LocalStore};
+use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
 use carrack_tls::{DataReuse, Version};
 
 use crate::config::{
@@ -47,16 +47,19 @@ pub enum WiringError {
     Duplicate(#[from] carrack_records::accounts::DuplicateAccount),
 }
 
-/// The accounts of the configuration, each on the store of its home. Users with the same home share a store.
+/// The accounts of the configuration, each on the store of its home. Users with the same home and
+/// the same treatment of links share a store.
 pub(crate) fn accounts(
     config: &Config,
     excluded: &[PathBuf],
     index: &Arc<dyn PartialIndex>,
 ) -> Result<ConfiguredAccounts, WiringError> {
-    let mut stores: HashMap<PathBuf, Arc<dyn Backend>> = HashMap::new();
+    let mut stores: HashMap<(PathBuf, bool), Arc<dyn Backend>> = HashMap::new();
     let mut accounts = Vec::new();
     for user in config.user.iter() {
-        let store = match stores.get(&user.home) {
+        let links = links(user);
+        let key = (user.home.clone(), links == Links::Follow);
+        let store = match stores.get(&key) {
             Some(store) => Arc::clone(store),
             None => {
                 let settings = LocalSettings {
@@ -73,17 +76,21 @@ pub(crate) fn accounts(
                     index: Arc::clone(index),
                 };
                 let store: Arc<dyn Backend> =
-                    Arc::new(LocalStore::open(&user.home, settings).map_err(|source| WiringError::Home {
-                        home: user.home.display().to_string(),
-                        source,
+                    Arc::new(LocalStore::open_with_links(&user.home, settings, links).map_err(|source| {
+                        WiringError::Home { home: user.home.display().to_string(), source }
                     })?);
-                stores.insert(user.home.clone(), Arc::clone(&store));
+                stores.insert(key, Arc::clone(&store));
                 store
             }
         };
         accounts.push(account(user, store)?);
     }
     Ok(ConfiguredAccounts::new(accounts)?)
+}
+
+/// SECURITY: rules of folders go by the path; a symbolic link would lead into a folder past its rules.
+fn links(user: &User) -> Links {
+    if user.folder.is_empty() { Links::Follow } else { Links::Refuse }
 }
 
 fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> {
@@ -187,5 +194,28 @@ pub(crate) fn minimum_version(config: &Config) -> Version {
     match config.tls.as_ref().map(|tls| tls.minimum_version) {
         Some(TlsVersion::Tls13) => Version::Tls13,
         Some(TlsVersion::Tls12) | None => Version::Tls12,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_refused_where_folders_have_rules() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("home")).unwrap();
+        let hash = carrack_core::password::hash(b"secret").unwrap();
+        let user = |name: &str, rules: &str| {
+            format!("[[user]]\nname = \"{name}\"\npassword = \"{hash}\"\nhome = \"home\"\n{rules}")
+        };
+        let text = format!(
+            "state = \"state\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n{}{}",
+            user("alice", ""),
+            user("bob", "[[user.folder]]\npath = \"/archive\"\npermissions = [\"list\"]\n")
+        );
+        let checked = crate::config::parse(&text, dir.path()).unwrap();
+        let found: Vec<_> = checked.config.user.iter().map(links).collect();
+        assert_eq!(found, [Links::Follow, Links::Refuse]);
     }
 }

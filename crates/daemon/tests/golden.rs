@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use carrack_daemon::config;
@@ -26,6 +27,10 @@ fn world() -> tempfile::TempDir {
     fs::write(dir.path().join("cert.pem"), one.certificate_pem).unwrap();
     fs::write(dir.path().join("key.pem"), one.key_pem.as_bytes()).unwrap();
     fs::write(dir.path().join("other-key.pem"), two.key_pem.as_bytes()).unwrap();
+    fs::copy(dir.path().join("key.pem"), dir.path().join("open-key.pem")).unwrap();
+    for (key, mode) in [("key.pem", 0o600), ("other-key.pem", 0o600), ("open-key.pem", 0o640)] {
+        fs::set_permissions(dir.path().join(key), fs::Permissions::from_mode(mode)).unwrap();
+    }
     dir
 }
 

@@ -22,7 +22,7 @@
 //! let journal = PartialJournal::open(state.path())?;
 //! let (file, name) = (b"/srv/in/.carrack-5f".to_vec(), b"report.csv".to_vec());
 //! let since = SystemTime::now() - Duration::from_secs(3600);
-//! journal.remember(&PartialRecord { file, owner: "alice".into(), name, since })?;
+//! journal.remember(&PartialRecord { file, owner: "alice".into(), name, since, boot: String::new(), settled: 0 })?;
 //!
 //! let expired = journal.expire(SystemTime::now(), Duration::from_secs(60), |_record| Ok(()))?;
 //! assert_eq!(expired.removed, 1);

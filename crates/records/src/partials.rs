@@ -1,5 +1,8 @@
 //! Which uploads were left unfinished, and which of them are too old? A journal in the state folder.
 //!
+//! It also holds the files that are being extended in place, with the length that was acknowledged: those lines are
+//! synced, because a file is cut back by them after a crash.
+//!
 //! One line of JSON for each change, appended before the change is made on the disk of files. The journal is rewritten
 //! with what is left at every start, and when it has grown long. A crash can tear its last line; that line is then
 //! ignored, and costs no more than one unfinished upload that does not expire by itself.
@@ -7,11 +10,12 @@
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use carrack_core::partial::{PartialIndex, PartialRecord};
+use carrack_core::partial::{Extension, PartialIndex, PartialRecord};
 use serde::{Deserialize, Serialize};
 
 /// The journal's name in the state folder.
@@ -40,12 +44,14 @@ impl PartialJournal {
         let path = state.join(JOURNAL);
         let records = match File::open(&path) {
             Ok(file) => replay(BufReader::new(file))?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => HashMap::new(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Records::default(),
             Err(error) => return Err(error),
         };
         let file = rewrite(&path, &records)?;
         let lines = records.len();
-        Ok(PartialJournal { journal: Mutex::new(Journal { path, file, lines, torn: false, records }) })
+        let rewrite_at = REWRITE_LINES;
+        let journal = Journal { path, file, lines, rewrite_at, torn: false, records };
+        Ok(PartialJournal { journal: Mutex::new(journal) })
     }
 
     /// Removes, by means of `remove`, the uploads that nobody has touched for `older_than`, and forgets those that it
@@ -60,7 +66,7 @@ impl PartialJournal {
             // What seems to come from the future, after the clock was set back, is not old.
             now.duration_since(record.since).is_ok_and(|age| age >= older_than)
         };
-        let old: Vec<PartialRecord> = self.lock().records.values().filter(is_old).cloned().collect();
+        let old: Vec<PartialRecord> = self.lock().records.partials.values().filter(is_old).cloned().collect();
         let mut expired = Expired::default();
         for record in old {
             // A record renewed since then belongs to an upload that goes on.
@@ -68,13 +74,22 @@ impl PartialJournal {
                 continue;
             }
             if remove(&record).is_ok() {
-                self.forget(&record.file)?;
+                self.forget_unchanged(&record)?;
                 expired.removed += 1;
             } else {
                 expired.kept += 1;
             }
         }
         Ok(expired)
+    }
+
+    /// Forgets a record unless a new upload has begun there since.
+    fn forget_unchanged(&self, record: &PartialRecord) -> io::Result<()> {
+        let mut journal = self.lock();
+        if journal.records.partials.get(&record.file) != Some(record) {
+            return Ok(());
+        }
+        journal.change(Change::Forget { file: escape(&record.file) })
     }
 
     fn lock(&self) -> MutexGuard<'_, Journal> {
@@ -89,7 +104,7 @@ impl PartialIndex for PartialJournal {
 
     fn forget(&self, file: &[u8]) -> io::Result<()> {
         let mut journal = self.lock();
-        if !journal.records.contains_key(file) {
+        if !journal.records.partials.contains_key(file) {
             return Ok(());
         }
         journal.change(Change::Forget { file: escape(file) })
@@ -98,18 +113,49 @@ impl PartialIndex for PartialJournal {
     fn renamed(&self, from: &[u8], to: &[u8]) -> io::Result<()> {
         let mut journal = self.lock();
         // Most folders hold no unfinished upload.
-        if !journal.records.keys().any(|file| beneath(from, file).is_some()) {
+        let Records { partials, extensions } = &journal.records;
+        if !partials.keys().chain(extensions.keys()).any(|file| beneath(from, file).is_some()) {
             return Ok(());
         }
         journal.change(Change::Renamed { from: escape(from), to: escape(to) })
     }
 
     fn find(&self, file: &[u8]) -> Option<PartialRecord> {
-        self.lock().records.get(file).cloned()
+        self.lock().records.partials.get(file).cloned()
+    }
+
+    fn extending(&self, extension: &Extension) -> io::Result<()> {
+        let mut journal = self.lock();
+        journal.change(Change::extending(extension))?;
+        journal.file.sync_data()
+    }
+
+    fn extended(&self, file: &[u8]) -> io::Result<()> {
+        let mut journal = self.lock();
+        if !journal.records.extensions.contains_key(file) {
+            return Ok(());
+        }
+        journal.change(Change::Extended { file: escape(file) })?;
+        journal.file.sync_data()
+    }
+
+    fn extensions(&self) -> Vec<Extension> {
+        self.lock().records.extensions.values().cloned().collect()
     }
 }
 
-type Records = HashMap<Vec<u8>, PartialRecord>;
+/// What the journal says, by the file that it says it of.
+#[derive(Debug, Default)]
+struct Records {
+    partials: HashMap<Vec<u8>, PartialRecord>,
+    extensions: HashMap<Vec<u8>, Extension>,
+}
+
+impl Records {
+    fn len(&self) -> usize {
+        self.partials.len() + self.extensions.len()
+    }
+}
 
 #[derive(Debug)]
 struct Journal {
@@ -118,6 +164,8 @@ struct Journal {
     file: File,
     /// How many lines the file has.
     lines: usize,
+    /// At how many lines it is rewritten.
+    rewrite_at: usize,
     /// Whether the last line may be incomplete, because writing it failed.
     torn: bool,
     records: Records,
@@ -137,9 +185,15 @@ impl Journal {
         self.torn = false;
         self.lines += 1;
         change.apply(&mut self.records);
-        if self.lines > REWRITE_LINES && self.lines > 4 * self.records.len() {
-            self.file = rewrite(&self.path, &self.records)?;
-            self.lines = self.records.len();
+        if self.lines > self.rewrite_at && self.lines > 4 * self.records.len() {
+            match rewrite(&self.path, &self.records) {
+                Ok(file) => {
+                    (self.file, self.lines) = (file, self.records.len());
+                    self.rewrite_at = REWRITE_LINES;
+                }
+                // The change is written down; only the journal is longer than it need be.
+                Err(_) => self.rewrite_at = self.lines + REWRITE_LINES,
+            }
         }
         Ok(())
     }
@@ -149,9 +203,31 @@ impl Journal {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Change {
-    Remember { file: String, owner: String, name: String, since_s: u64 },
-    Forget { file: String },
-    Renamed { from: String, to: String },
+    Remember {
+        file: String,
+        owner: String,
+        name: String,
+        since_s: u64,
+        #[serde(default)]
+        boot: String,
+        #[serde(default)]
+        settled: u64,
+    },
+    Forget {
+        file: String,
+    },
+    Renamed {
+        from: String,
+        to: String,
+    },
+    Extending {
+        file: String,
+        inode: u64,
+        length: u64,
+    },
+    Extended {
+        file: String,
+    },
 }
 
 impl Change {
@@ -162,26 +238,47 @@ impl Change {
             owner: partial.owner.clone(),
             name: escape(&partial.name),
             since_s: since.as_secs(),
+            boot: partial.boot.clone(),
+            settled: partial.settled,
         }
+    }
+
+    fn extending(Extension { file, inode, length }: &Extension) -> Change {
+        Change::Extending { file: escape(file), inode: *inode, length: *length }
     }
 
     fn apply(self, records: &mut Records) {
         match self {
-            Change::Remember { file, owner, name, since_s } => {
+            Change::Remember { file, owner, name, since_s, boot, settled } => {
                 let (file, name) = (unescape(&file), unescape(&name));
                 let since = UNIX_EPOCH.checked_add(Duration::from_secs(since_s)).unwrap_or(UNIX_EPOCH);
-                records.insert(file.clone(), PartialRecord { file, owner, name, since });
+                let record = PartialRecord { file: file.clone(), owner, name, since, boot, settled };
+                records.partials.insert(file, record);
             }
             Change::Forget { file } => {
-                records.remove(&unescape(&file));
+                records.partials.remove(&unescape(&file));
             }
             Change::Renamed { from, to } => {
                 let (from, to) = (unescape(&from), unescape(&to));
-                let moved: Vec<_> = records.extract_if(|file, _| beneath(&from, file).is_some()).collect();
-                records.extend(moved.into_iter().map(|(file, record)| {
-                    let file = [&to, beneath(&from, &file).unwrap_or_default()].concat();
+                let moved = |file: &[u8]| [&to, beneath(&from, file).unwrap_or_default()].concat();
+                let is_moved = |file: &[u8]| beneath(&from, file).is_some();
+                let partials: Vec<_> = records.partials.extract_if(|file, _| is_moved(file)).collect();
+                records.partials.extend(partials.into_iter().map(|(file, record)| {
+                    let file = moved(&file);
                     (file.clone(), PartialRecord { file, ..record })
                 }));
+                let extensions: Vec<_> = records.extensions.extract_if(|file, _| is_moved(file)).collect();
+                records.extensions.extend(extensions.into_iter().map(|(file, extension)| {
+                    let file = moved(&file);
+                    (file.clone(), Extension { file, ..extension })
+                }));
+            }
+            Change::Extending { file, inode, length } => {
+                let file = unescape(&file);
+                records.extensions.insert(file.clone(), Extension { file, inode, length });
+            }
+            Change::Extended { file } => {
+                records.extensions.remove(&unescape(&file));
             }
         }
     }
@@ -193,7 +290,7 @@ fn beneath<'a>(folder: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
 }
 
 fn replay(mut lines: impl io::BufRead) -> io::Result<Records> {
-    let mut records = Records::new();
+    let mut records = Records::default();
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line)? > 0 {
         // A torn line is no JSON: ignored, like the newline that was put behind it.
@@ -209,11 +306,17 @@ fn replay(mut lines: impl io::BufRead) -> io::Result<Records> {
 fn rewrite(path: &Path, records: &Records) -> io::Result<File> {
     let new = path.with_extension("new");
     let mut text = Vec::new();
-    for record in records.values() {
-        serde_json::to_writer(&mut text, &Change::remember(record))?;
+    let partials = records.partials.values().map(Change::remember);
+    for change in partials.chain(records.extensions.values().map(Change::extending)) {
+        serde_json::to_writer(&mut text, &change)?;
         text.push(b'\n');
     }
-    let mut file = File::create(&new)?;
+    // SECURITY: it names users and their files. Whatever stands there, an attempt that failed, has its own mode.
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
     file.write_all(&text)?;
     file.sync_all()?;
     std::fs::rename(&new, path)?;

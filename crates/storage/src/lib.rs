@@ -18,6 +18,7 @@
 //!     partial   who holds it, what is kept
 //!     tree      folders and names
 //!     expire    what the index says is old
+//!     recover   what a crash left behind complete files
 //!     sys       the one system call rustix lacks
 //! ```
 //!

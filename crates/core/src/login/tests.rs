@@ -18,7 +18,7 @@ impl Backend for Nowhere {
     fn stat(&self, _: &Located<backend::Stat>) -> Refusal<backend::Metadata> {
         unreachable!()
     }
-    fn list(&self, _: &Located<backend::List>, _: &str) -> Refusal<backend::Listing> {
+    fn list(&self, _: &Located<backend::List>, _: Option<&str>) -> Refusal<backend::Listing> {
         unreachable!()
     }
     fn open(&self, _: &Located<backend::Read>) -> Refusal<Box<dyn backend::ReadFile>> {
@@ -32,7 +32,7 @@ impl Backend for Nowhere {
     ) -> Refusal<Box<dyn backend::WriteFile>> {
         unreachable!()
     }
-    fn partial(&self, _: &Located<backend::Resume>, _: &str) -> Refusal<Option<backend::Metadata>> {
+    fn partial(&self, _: &Located<backend::Resume>, _: &str) -> Refusal<Option<backend::Partial>> {
         unreachable!()
     }
     fn drop_partial(&self, _: &Located<backend::Resume>, _: &str) -> Refusal<bool> {

@@ -10,7 +10,7 @@ impl Session {
     /// Makes a folder. Those above it must be there.
     pub fn make_directory(&self, path: &VirtualPath) -> Result<()> {
         let place = self.mounts.locate(self.policy.make_directory(path)?);
-        place.store.make_directory(&place.at).map_err(|error| error.at(path))?;
+        self.outcome("make a folder", path, place.store.make_directory(&place.at))?;
         self.changed(Change::MadeDirectory(path.clone()));
         Ok(())
     }
@@ -18,7 +18,8 @@ impl Session {
     /// Removes a folder that holds nothing, or nothing but unfinished uploads that nobody is writing.
     pub fn remove_directory(&self, path: &VirtualPath) -> Result<()> {
         let place = self.mounts.locate(self.policy.delete(path)?);
-        place.store.remove_directory(&place.at).map_err(|error| error.at(path))?;
+        self.outcome("remove a folder", path, place.store.remove_directory(&place.at))?;
+        self.told.forget_beneath(path);
         self.changed(Change::RemovedDirectory(path.clone()));
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What is in a folder?
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::backend::{Entry, Kind, Listing};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,9 +20,21 @@ impl Session {
             Err(denied) => return self.waypoints(path, denied),
         };
         let place = self.mounts.locate(permit);
-        let listing = place.store.list(&place.at, &self.account.name).map_err(|error| error.at(path))?;
+        // SECURITY: what strangers who share an account have unfinished is shown to none of them.
+        let owner = (!self.account.shared).then_some(self.account.name.as_str());
+        let listing = self.outcome("list", path, place.store.list(&place.at, owner))?;
         // SECURITY: a name that holds a line break would forge further lines.
-        Ok(Box::new(listing.filter(|entry| entry.as_ref().map_or(true, |entry| entry.name.is_presentable()))))
+        let listing =
+            listing.filter(|entry| entry.as_ref().map_or(true, |entry| entry.name.is_presentable()));
+        let (told, folder) = (Arc::clone(&self.told), path.clone());
+        Ok(Box::new(listing.inspect(move |entry| {
+            if let Ok(Entry { name, metadata }) = entry
+                && metadata.unfinished
+                && let Ok(path) = folder.child(name)
+            {
+                told.remember(&path, metadata.size);
+            }
+        })))
     }
 
     /// Goes into a folder: it must be there, and the user must have some business in it or beneath it.
@@ -32,7 +45,7 @@ impl Session {
             Err(_) => self.policy.look(path)?,
         };
         let place = self.mounts.locate(permit);
-        match place.store.stat(&place.at).map_err(|error| error.at(path))?.kind {
+        match self.outcome("look at", path, place.store.stat(&place.at))?.kind {
             Kind::Directory => Ok(()),
             Kind::File | Kind::Link | Kind::Special => Err(Error::new(ErrorKind::NotADirectory).at(path)),
         }

@@ -6,6 +6,7 @@ mod list;
 mod read;
 mod rename;
 mod stat;
+mod told;
 mod write;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::account::Account;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, Event, Events, Origin};
 use crate::login::{Authenticator, LoginError};
 use crate::mounts::Mounts;
@@ -21,6 +23,7 @@ use crate::permission::Permissions;
 use crate::policy::Policy;
 use crate::takeover::{Key, LiveUploads};
 
+use self::told::Told;
 pub use write::WriteMode;
 
 /// What all sessions of a process share.
@@ -55,6 +58,26 @@ impl Core {
         });
         outcome
     }
+
+    /// Tells the subscribers of a failure of the store of which the peer hears no more than that it was one.
+    pub(crate) fn failed(
+        &self,
+        origin: &Origin,
+        user: &str,
+        what: &'static str,
+        path: &VirtualPath,
+        error: &Error,
+    ) {
+        if matches!(error.kind(), ErrorKind::Io | ErrorKind::NoSpace | ErrorKind::Forbidden) {
+            self.events.emit(&Event::OperationFailed {
+                origin: origin.clone(),
+                user: user.to_owned(),
+                what,
+                path: path.clone(),
+                error: error.to_string(),
+            });
+        }
+    }
 }
 
 /// A logged-in user. Every call blocks on the store: run it off event threads. May be used from many at once.
@@ -64,6 +87,7 @@ pub struct Session {
     origin: Origin,
     policy: Policy,
     mounts: Mounts,
+    told: Arc<Told>,
     started: Instant,
 }
 
@@ -76,6 +100,7 @@ impl Session {
             policy: Policy::new(Arc::clone(&account), ceiling),
             mounts: Mounts::new(Arc::clone(&account)),
             account,
+            told: Arc::default(),
             origin,
             started: Instant::now(),
         }
@@ -99,6 +124,15 @@ impl Session {
     /// Whether the bytes of files at `path` may travel unprotected as far as the account is concerned.
     pub fn clear_data_allowed(&self, path: &VirtualPath) -> bool {
         self.policy.clear_data_allowed(path)
+    }
+
+    /// Names the path in an error, and tells the subscribers of it where the peer is told too little.
+    fn outcome<T>(&self, what: &'static str, path: &VirtualPath, outcome: Result<T>) -> Result<T> {
+        outcome.map_err(|error| {
+            let error = error.at(path);
+            self.core.failed(&self.origin, &self.account.name, what, path, &error);
+            error
+        })
     }
 
     fn upload_key(&self, path: &VirtualPath) -> Key {

@@ -11,7 +11,7 @@ impl Session {
     /// [`ErrorKind::OffsetMismatch`]; one at its end gives no bytes.
     pub fn open_read(&self, path: &VirtualPath, offset: u64) -> Result<Download> {
         let place = self.mounts.locate(self.policy.read(path)?);
-        let file = place.store.open(&place.at).map_err(|error| error.at(path))?;
+        let file = self.outcome("open", path, place.store.open(&place.at))?;
         let length = file.length();
         if offset > length {
             return Err(Error::new(ErrorKind::OffsetMismatch { length }).at(path));

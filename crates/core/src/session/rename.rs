@@ -9,6 +9,13 @@ use crate::path::VirtualPath;
 use super::Session;
 
 impl Session {
+    /// Whether [`rename`](Session::rename) from here can work: it takes `rename`, and something that is there.
+    pub fn may_rename(&self, path: &VirtualPath) -> Result<()> {
+        self.policy.rename(path)?;
+        let place = self.mounts.locate(self.policy.look(path)?);
+        self.outcome("look at", path, place.store.stat(&place.at)).map(drop)
+    }
+
     /// Renames. It takes `rename` at both ends, and `overwrite` at the target where a file is replaced.
     ///
     /// Unfinished uploads stay with the name that they are uploads of; those inside a folder move with the folder.
@@ -21,7 +28,9 @@ impl Session {
         if from != to && to.starts_with(from) {
             return Err(Error::new(ErrorKind::InvalidName).at(to));
         }
-        source.store.rename(&source.at, &target.at).map_err(|error| error.at(from))?;
+        self.outcome("rename", from, source.store.rename(&source.at, &target.at))?;
+        self.told.forget_beneath(from);
+        self.told.forget_beneath(to);
         self.changed(Change::Renamed { from: from.clone(), to: to.clone() });
         Ok(())
     }

@@ -1,20 +1,24 @@
 //! How does an upload begin? Here stand all rules about unfinished uploads that clients resume by.
 //!
-//! While a user has an unfinished upload of a name (a *partial*), that name is the partial for this user, even over a
-//! complete file:
+//! While a user has an unfinished upload of a name (a *partial*, of which p bytes are offered, see
+//! [`Partial::offer`]), that name is the partial for this user, even over a complete file:
 //!
-//! | asked for          | with a partial of p bytes      | no partial, a file of s bytes                 | nothing there |
-//! |--------------------|--------------------------------|-----------------------------------------------|---------------|
-//! | `Replace`, `From(0)` | anew                         | anew                                          | anew          |
-//! | `From(n)`          | go on if n = p, else mismatch  | n < s: copy of n; n = s: in place; else mismatch | mismatch   |
-//! | `Append`           | go on                          | in place                                      | anew          |
+//! | asked for            | with a partial                | no partial, a file of s bytes                    | nothing there |
+//! |----------------------|-------------------------------|--------------------------------------------------|---------------|
+//! | `Replace`, `From(0)` | anew                          | anew                                             | anew          |
+//! | `From(n)`            | go on if n = p, else mismatch | n < s: copy of n; n = s: in place; else mismatch | mismatch      |
+//! | `Append`, told t     | go on if t = p, else mismatch | in place if t = s, else mismatch                 | anew if t = 0 |
+//! | `Append`, not told   | over a file: as without partial; else mismatch | in place                        | anew          |
+//!
+//! *Told* is the length that this session was last told of the name. `Append` names no place itself, so its bytes
+//! go where the client was told that the file ends, or, from a client that never asked, behind the complete file.
 
-use crate::backend::{Capability, Kind, Metadata, Start, WriteFile};
+use crate::backend::{Capability, Kind, Metadata, Partial, Start, WriteFile};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::{MAX_NAME, Name, VirtualPath};
 use crate::policy::{Permit, Write};
-use crate::takeover::{Claim, TAKEOVER_PATIENCE};
-use crate::upload::{Upload, Uploader};
+use crate::takeover::{TAKEOVER_PATIENCE, WriteClaim};
+use crate::upload::{IfCut, Upload, Uploader};
 
 use super::Session;
 
@@ -42,8 +46,10 @@ impl Session {
     /// is that the user's own live upload of the same name is stopped first, as it would otherwise go on growing.
     pub fn open_write(&self, path: &VirtualPath, mode: WriteMode) -> Result<Upload> {
         match mode {
-            WriteMode::Unique { suggestion } => self.open_unique(path, suggestion.as_ref()),
-            mode => self.open_named(path, mode).map_err(|error| error.at(path)),
+            WriteMode::Unique { suggestion } => {
+                self.outcome("begin an upload into", path, self.open_unique(path, suggestion.as_ref()))
+            }
+            mode => self.outcome("begin an upload of", path, self.open_named(path, mode)),
         }
     }
 
@@ -52,7 +58,9 @@ impl Session {
         let claim = self.claim(path)?;
         let partial = self.partial(path)?;
         let existing = self.existing_file(path)?;
-        let (start, position) = begin(mode, partial.as_ref(), existing.as_ref())?;
+        // SECURITY: compared under the claim. An old writer may have gone on since the client asked.
+        let told = self.told.length(path);
+        let (start, position) = begin(mode, told, partial.as_ref(), existing.as_ref())?;
         let place = self.mounts.locate(permit);
         if start == Start::InPlace && !place.store.capabilities().has(Capability::Append) {
             return Err(ErrorKind::Unsupported.into());
@@ -64,6 +72,7 @@ impl Session {
             file.discard()?;
             return Err(ErrorKind::OffsetMismatch { length }.into());
         }
+        self.told.forget(path);
         Ok(self.upload(file, claim, path.clone()))
     }
 
@@ -94,7 +103,7 @@ impl Session {
     }
 
     /// Makes this session the only writer of the name among the user's sessions.
-    pub(super) fn claim(&self, path: &VirtualPath) -> Result<Claim> {
+    pub(super) fn claim(&self, path: &VirtualPath) -> Result<WriteClaim> {
         let key = self.upload_key(path);
         // Strangers share a shared account: none of them may stop another's upload.
         let claim = if self.account.shared {
@@ -132,26 +141,50 @@ impl Session {
         }
     }
 
-    fn upload(&self, file: Box<dyn WriteFile>, claim: Claim, path: VirtualPath) -> Upload {
+    fn upload(&self, file: Box<dyn WriteFile>, claim: WriteClaim, path: VirtualPath) -> Upload {
         let (origin, user) = (self.origin.clone(), self.account.name.clone());
-        Upload::new(file, claim, Uploader { core: self.core.clone(), origin, user }, path)
+        // SECURITY: strangers who share an account must not find each other's halves.
+        let if_cut = if self.account.shared { IfCut::Discard } else { IfCut::Keep };
+        Upload::new(file, claim, Uploader { core: self.core.clone(), origin, user }, path, if_cut)
     }
 }
 
 /// The table at the top of this file: how to start, and at which byte.
-fn begin(mode: WriteMode, partial: Option<&Metadata>, existing: Option<&Metadata>) -> Result<(Start, u64)> {
+fn begin(
+    mode: WriteMode,
+    told: Option<u64>,
+    partial: Option<&Partial>,
+    existing: Option<&Metadata>,
+) -> Result<(Start, u64)> {
     let mismatch = |length| Err(ErrorKind::OffsetMismatch { length }.into());
-    match (mode, partial, existing) {
-        (WriteMode::Replace | WriteMode::From(0) | WriteMode::Unique { .. }, _, _) => Ok((Start::Anew, 0)),
-        (WriteMode::From(offset), Some(partial), _) if offset != partial.size => mismatch(partial.size),
-        (WriteMode::From(_) | WriteMode::Append, Some(partial), _) => Ok((Start::Continue, partial.size)),
-        (WriteMode::From(offset), None, Some(file)) if offset < file.size => {
+    let (offset, partial) = match (mode, told, partial) {
+        (WriteMode::Replace | WriteMode::From(0) | WriteMode::Unique { .. }, _, _) => {
+            return Ok((Start::Anew, 0));
+        }
+        (WriteMode::From(offset), _, partial) => (Some(offset), partial),
+        (WriteMode::Append, Some(told), partial) => {
+            // Behind what the client was told, and nowhere else: an append rewrites nothing.
+            let end = partial.map(Partial::offer).or(existing.map(|file| file.size)).unwrap_or(0);
+            if told != end {
+                return mismatch(end);
+            }
+            (None, partial)
+        }
+        // Whoever never asked does not know of the partial, and means the file.
+        (WriteMode::Append, None, _) if existing.is_some() => (None, None),
+        (WriteMode::Append, None, Some(partial)) => return mismatch(partial.offer()),
+        (WriteMode::Append, None, None) => (None, None),
+    };
+    match (offset, partial, existing) {
+        (Some(offset), Some(partial), _) if offset != partial.offer() => mismatch(partial.offer()),
+        (_, Some(partial), _) => Ok((Start::Continue, partial.offer())),
+        (Some(offset), None, Some(file)) if offset < file.size => {
             Ok((Start::CopyOf { first: offset }, offset))
         }
-        (WriteMode::From(offset), None, Some(file)) if offset > file.size => mismatch(file.size),
-        (WriteMode::From(_) | WriteMode::Append, None, Some(file)) => Ok((Start::InPlace, file.size)),
-        (WriteMode::From(_), None, None) => mismatch(0),
-        (WriteMode::Append, None, None) => Ok((Start::Anew, 0)),
+        (Some(offset), None, Some(file)) if offset > file.size => mismatch(file.size),
+        (_, None, Some(file)) => Ok((Start::InPlace, file.size)),
+        (Some(_), None, None) => mismatch(0),
+        (None, None, None) => Ok((Start::Anew, 0)),
     }
 }
 

@@ -33,6 +33,25 @@ fn whoever_does_not_let_go_makes_the_next_one_busy() {
 }
 
 #[test]
+fn only_one_waits_and_the_others_are_told_at_once() {
+    let uploads = Arc::new(LiveUploads::default());
+    let claim = uploads.claim_free(key("alice")).unwrap();
+    let (asked, was_asked) = std::sync::mpsc::channel();
+    claim.on_takeover(Box::new(move || asked.send(()).unwrap()));
+    let other = Arc::clone(&uploads);
+    let first = std::thread::spawn(move || other.take_over(key("alice"), TAKEOVER_PATIENCE).map(drop));
+    was_asked.recv().unwrap();
+    let began = Instant::now();
+    for _ in 0..100 {
+        assert!(matches!(uploads.take_over(key("alice"), TAKEOVER_PATIENCE), Err(ErrorKind::Busy)));
+    }
+    assert!(began.elapsed() < TAKEOVER_PATIENCE / 2);
+    drop(claim);
+    first.join().unwrap().unwrap();
+    assert!(uploads.take_over(key("alice"), TAKEOVER_PATIENCE).is_ok());
+}
+
+#[test]
 fn the_old_writer_is_told_and_waited_for() {
     let uploads = Arc::new(LiveUploads::default());
     let claim = Arc::new(Mutex::new(Some(uploads.claim_free(key("alice")).unwrap())));

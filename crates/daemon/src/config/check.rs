@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 
 use carrack_tls::Identity;
 
-use super::problem::{Problem, Source};
+use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
 use super::table::{Config, DataProtection, Listen, Mode, Plaintext, User};
 use super::value::beside;
+use super::warnings::Warning;
+use super::{homes, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -22,16 +24,6 @@ pub struct Checked {
     pub identity: Option<Identity>,
     /// What is allowed but should be known.
     pub warnings: Vec<Warning>,
-}
-
-/// Something that is allowed but should be known.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning(pub String);
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// Something that is wrong, still without its place in a file.
@@ -61,15 +53,21 @@ impl Fault {
             }
             shown
         });
-        source.problem(places.of(&self.place), false, shown, self.message, self.mend)
+        source.problem(places.of(&self.place), Excerpt::Line, shown, self.message, self.mend)
     }
 }
 
 #[derive(Default)]
-struct Faults(Vec<Fault>);
+pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
-    fn add(&mut self, place: impl Into<String>, message: impl Into<String>, mend: impl Into<String>) {
+    /// Adds one.
+    pub(super) fn add(
+        &mut self,
+        place: impl Into<String>,
+        message: impl Into<String>,
+        mend: impl Into<String>,
+    ) {
         self.0.push(Fault { place: place.into(), message: message.into(), mend: mend.into() });
     }
 }
@@ -97,12 +95,12 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     let roots = roots(&mut config, base, &mut faults);
     users(&mut config, base, &roots, &mut faults);
     if let Some(state) = &state {
-        homes_outside(&config, state, &mut faults);
+        homes::outside(&config, state, &mut faults);
     }
     let identity = identity(&mut config, base, &mut faults);
     match state {
         Some(state) if faults.0.is_empty() => {
-            let warnings = warnings(&config, &state);
+            let warnings = warnings::warnings(&config, &state);
             Ok(Checked { config, state, identity, warnings })
         }
         _ => Err(faults.0),
@@ -201,26 +199,12 @@ fn roots(config: &mut Config, base: &Path, faults: &mut Faults) -> Vec<PathBuf> 
     let mut resolved = Vec::new();
     for root in &mut config.roots {
         *root = beside(base, root);
-        match folder(root) {
+        match homes::folder(root) {
             Ok(real) => resolved.push(real),
             Err(why) => faults.add("roots", why, "make the folder, or mend the path"),
         }
     }
     resolved
-}
-
-/// The real path of a folder that must be there.
-fn folder(path: &Path) -> Result<PathBuf, String> {
-    let shown = path.display();
-    match std::fs::canonicalize(path) {
-        Ok(real) if real.is_dir() => Ok(real),
-        Ok(_) => Err(format!("{shown} is not a folder")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(format!("{shown} is not there")),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            Err(format!("this user may not look into {shown}"))
-        }
-        Err(error) => Err(format!("{shown}: {error}")),
-    }
 }
 
 fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Faults) {
@@ -232,7 +216,6 @@ fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Fault
         );
     }
     let without_password = config.plaintext.as_ref().map(|grant| grant.user.clone());
-    let any_roots = !config.roots.is_empty();
     let mut seen = HashMap::new();
     for (index, user) in config.user.0.iter_mut().enumerate() {
         let place = |key: &str| format!("user.{index}.{key}");
@@ -252,38 +235,7 @@ fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Fault
         }
         folders(user, index, faults);
         user.home = beside(base, &user.home);
-        match folder(&user.home) {
-            Err(why) => {
-                let mend = match user.home.exists() {
-                    true => "name a folder that this user may look into".to_owned(),
-                    false => format!("make it with `mkdir -p '{}'`", user.home.display()),
-                };
-                faults.add(place("home"), why, mend);
-            }
-            Ok(home) if any_roots && !roots.iter().any(|root| home.starts_with(root)) => {
-                let roots: Vec<_> = config.roots.iter().map(|root| root.display().to_string()).collect();
-                faults.add(
-                    place("home"),
-                    format!("{} is beneath none of the roots, {}", home.display(), roots.join(", ")),
-                    "move the home, or add its folder to `roots`",
-                );
-            }
-            Ok(_) => {}
-        }
-    }
-}
-
-// SECURITY: keys and the journal lie in the state folder; whoever has it for a home has them.
-fn homes_outside(config: &Config, state: &Path, faults: &mut Faults) {
-    let Ok(state) = std::fs::canonicalize(state) else { return };
-    for (index, user) in config.user.iter().enumerate() {
-        if std::fs::canonicalize(&user.home).is_ok_and(|home| home.starts_with(&state)) {
-            faults.add(
-                format!("user.{index}.home"),
-                format!("{} lies in the state folder {}", user.home.display(), state.display()),
-                "serve another folder, or name another state folder (--state DIR, or `state` in the file)",
-            );
-        }
+        homes::check(user, index, (&config.roots, roots), faults);
     }
 }
 
@@ -330,27 +282,4 @@ fn identity(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Ide
             None
         }
     }
-}
-
-fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    let state = std::fs::canonicalize(state).unwrap_or_else(|_| state.to_owned());
-    for user in config.user.iter() {
-        let home = std::fs::canonicalize(&user.home).unwrap_or_else(|_| user.home.clone());
-        if state.starts_with(&home) {
-            warnings.push(Warning(format!(
-                "the state folder {} lies in the served folder {}; no path of a client reaches it, but a place outside \
-                 is better (--state DIR, or `state` in the file)",
-                state.display(),
-                home.display()
-            )));
-        }
-    }
-    for listen in config.listen.iter().filter(|listen| listen.plaintext == Plaintext::Allow) {
-        warnings.push(Warning(format!(
-            "{} takes logins without TLS: passwords and files travel in clear",
-            listen.address
-        )));
-    }
-    warnings
 }

@@ -10,6 +10,7 @@
 
 mod check;
 mod choice;
+mod homes;
 mod later;
 mod manual;
 mod problem;
@@ -19,10 +20,11 @@ mod section;
 mod show;
 mod table;
 mod value;
+mod warnings;
 
 use std::path::Path;
 
-pub use check::{Checked, Fault, Warning, check};
+pub use check::{Checked, Fault, check};
 pub use manual::manual;
 pub use problem::{Problem, Problems};
 pub use reader::Places;
@@ -35,6 +37,7 @@ pub use table::{
     User,
 };
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
+pub use warnings::Warning;
 
 use problem::Source;
 use reader::{Key, Reader};

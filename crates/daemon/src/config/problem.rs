@@ -3,6 +3,8 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::section::{Kind, Row, Section, Shape};
+
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -67,6 +69,17 @@ impl Problem {
     }
 }
 
+/// How much of its line a problem shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Excerpt {
+    /// The line, unless it may hold a secret.
+    Line,
+    /// The key, and not what is set to it.
+    Key,
+    /// Nothing.
+    Nothing,
+}
+
 /// The text of the file, to turn byte ranges into lines and columns.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Source<'s> {
@@ -79,11 +92,11 @@ impl<'s> Source<'s> {
         Self { text }
     }
 
-    /// A problem at this range of bytes. `secret` keeps the line itself out of the message.
+    /// A problem at this range of bytes.
     pub(super) fn problem(
         self,
         span: Option<Range<usize>>,
-        secret: bool,
+        excerpt: Excerpt,
         key: String,
         message: String,
         mend: String,
@@ -98,11 +111,16 @@ impl<'s> Source<'s> {
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
         let end = self.boundary(span.end).min(line_start + line_text.len());
         let width = self.text.get(start..end).unwrap_or_default().chars().count().max(1);
+        // SECURITY: a password typed where its hash belongs, or under a misspelled key, must not be repeated on a terminal or in a log.
+        let shown = match excerpt {
+            Excerpt::Line if holds_no_secret(line_text) => line_text,
+            Excerpt::Line | Excerpt::Key => line_text.split('=').next().unwrap_or_default(),
+            Excerpt::Nothing => "",
+        };
+        let within = shown.len() == line_text.len() || start - line_start < shown.len();
         // A tab or an escape sequence would move the caret, or the terminal.
-        let shown: String = line_text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-        // SECURITY: a password typed where its hash belongs must not be repeated on a terminal or in a log.
-        let secret = secret || line_text.trim_start().starts_with("password");
-        let excerpt = (!secret && !shown.trim().is_empty()).then_some((shown, width));
+        let shown: String = shown.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let excerpt = (within && !shown.trim().is_empty()).then_some((shown, width));
         Problem { line: before.matches('\n').count() + 1, column, key, message, mend, excerpt }
     }
 
@@ -113,6 +131,31 @@ impl<'s> Source<'s> {
         }
         at
     }
+}
+
+/// Whether a line of a file sets one known key, and none that takes a password.
+fn holds_no_secret(line: &str) -> bool {
+    let mut parts = line.split('=');
+    let key = parts.next().unwrap_or_default();
+    let (Some(_), None) = (parts.next(), parts.next()) else {
+        // No key at all; or an inline table, in which any of the values may be misplaced.
+        return !line.contains('=');
+    };
+    let word = key.rsplit('.').next().unwrap_or_default().trim().trim_matches(['"', '\'']);
+    matches!(row(&<super::Config as Section>::SHAPE, word), Some(row) if !is_secret(&row.kind))
+}
+
+/// A row of this name, in whichever table.
+fn row(shape: &'static Shape, word: &str) -> Option<&'static Row> {
+    shape.rows.iter().find_map(|row| match row.kind {
+        _ if row.key == word => Some(row),
+        Kind::Table(inner) | Kind::Tables(inner) => self::row(inner, word),
+        _ => None,
+    })
+}
+
+fn is_secret(kind: &Kind) -> bool {
+    matches!(kind, Kind::Text { secret: true, .. })
 }
 
 /// How many single-character edits lead from one word to the other.
@@ -159,6 +202,16 @@ mod tests {
         assert_eq!(distance("adress", "address"), 1);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("kitten", "sitting"), 3);
+    }
+
+    #[test]
+    fn only_a_known_key_without_a_secret_shows_its_value() {
+        assert!(holds_no_secret("idle_s = \"30s\""));
+        assert!(holds_no_secret("timeouts.idle_s = 30s"));
+        assert!(holds_no_secret("[timeouts"));
+        for line in ["password = 1", "passwrd = hunter2", "user = [{ name = \"a\", pasword = \"b\" }]"] {
+            assert!(!holds_no_secret(line), "{line}");
+        }
     }
 
     #[test]

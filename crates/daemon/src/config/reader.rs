@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeValue};
 
 use super::later;
-use super::problem::{Problem, Source, nearest};
+use super::problem::{Excerpt, Problem, Source, nearest};
 use super::section::{Kind, Section, Setting, Shape};
 
 /// A table of the document.
@@ -86,17 +86,28 @@ impl<'s> Reader<'s> {
 
     /// Something is wrong with this value.
     pub fn problem(&mut self, key: &Key, span: Range<usize>, message: String, mend: String) {
-        self.problems.push(self.source.problem(Some(span), false, key.shown.clone(), message, mend));
+        self.problems.push(self.source.problem(Some(span), Excerpt::Line, key.shown.clone(), message, mend));
     }
 
     /// Something is wrong with this value, and its line may not be shown.
     pub fn secret_problem(&mut self, key: &Key, span: Range<usize>, message: String, mend: String) {
-        self.problems.push(self.source.problem(Some(span), true, key.shown.clone(), message, mend));
+        self.problems.push(self.source.problem(
+            Some(span),
+            Excerpt::Nothing,
+            key.shown.clone(),
+            message,
+            mend,
+        ));
+    }
+
+    /// This key should not be here. What it was set to is not shown: it may be a password under a misspelled key.
+    fn key_problem(&mut self, key: &Key, span: Range<usize>, message: String, mend: String) {
+        self.problems.push(self.source.problem(Some(span), Excerpt::Key, key.shown.clone(), message, mend));
     }
 
     /// The document does not parse here.
     pub fn syntax(&mut self, span: Option<Range<usize>>, message: String, mend: String) {
-        self.problems.push(self.source.problem(span, false, String::new(), message, mend));
+        self.problems.push(self.source.problem(span, Excerpt::Line, String::new(), message, mend));
     }
 
     /// A value of another type than the row's.
@@ -185,7 +196,7 @@ impl<'s> Reader<'s> {
             let child = key.child(word);
             if let Some(what) = later::key(&child.shown) {
                 let mend = format!("take `{word}` out; {what} come with a later version");
-                self.problem(&child, name.span(), format!("`{word}` is not in this version"), mend);
+                self.key_problem(&child, name.span(), format!("`{word}` is not in this version"), mend);
                 continue;
             }
             let here = nearest(word, shape.rows.iter().map(|row| row.key));
@@ -197,7 +208,7 @@ impl<'s> Reader<'s> {
                     format!("take it out; the keys here are {}", keys.join(", "))
                 }
             };
-            self.problem(&child, name.span(), format!("unknown key `{word}`"), mend);
+            self.key_problem(&child, name.span(), format!("unknown key `{word}`"), mend);
         }
     }
 }

@@ -126,13 +126,15 @@ section! {
 }
 
 section! {
-    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and has these folders and nothing else.
+    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and has these folders and nothing else. Where the user
+    /// has no password the same holds with TLS: TLS hides what travels, it does not tell who comes.
     pub struct PlaintextGrant {
-        /// The user. There must be a `[[user]]` of this name; it may go without a password, and then any is taken, with TLS as well.
+        /// The user. There must be a `[[user]]` of this name; it may go without a password. Then any is taken, with TLS as well, and this
+        /// grant narrows the user's own permissions whether the client asks for TLS or not.
         Restart user: UserName = [UserName::anonymous()];
         /// The folders granted, as this user sees them.
         Restart folders: Vec<FolderPath> = [required];
-        /// Whether this user may change anything without TLS, as far as its own permissions go.
+        /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
         Restart write: bool = [false];
     }
 }
@@ -142,7 +144,8 @@ section! {
     pub struct User {
         /// The name given to `USER`.
         Restart name: UserName = [required];
-        /// The argon2id hash of the password, made by `carrack user hash`. Only the user of `[plaintext]` may go without.
+        /// The argon2id hash of the password, made by `carrack user hash`. Only the user of `[plaintext]` may go without, and has no more
+        /// than `[plaintext]` grants then, with TLS as well.
         Restart password: Option<HashedPassword> = [optional];
         /// The folder on disk that this user sees as `/`. It must be there.
         Restart home: PathBuf = [required];
@@ -156,7 +159,8 @@ section! {
 }
 
 section! {
-    /// A folder of the user above, with all beneath it, that has rules of its own.
+    /// A folder of the user above, with all beneath it, that has rules of its own. Rules go by the path: for a user who has any, symbolic
+    /// links are not followed, as one could lead into a folder past its rules.
     pub struct Folder {
         /// The folder as this user sees it, from `/`.
         Restart path: FolderPath = [required];

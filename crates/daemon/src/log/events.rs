@@ -7,6 +7,7 @@ use carrack_core::event::{
     Change, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
 };
 use carrack_core::login::LoginError;
+use carrack_core::path::VirtualPath;
 
 use super::flood::{Flood, Verdict};
 
@@ -15,8 +16,8 @@ const TARGET: &str = "carrack";
 
 /// Writes core's events to the log.
 ///
-/// What a client can cause without logging in is limited per source, with a count of what was left out. What a logged-in user
-/// does is always written.
+/// What a client can cause without logging in, and what fails, is limited per source, with a count of what was left out. What a
+/// logged-in user does is always written.
 #[derive(Debug, Default)]
 pub struct EventLog {
     flood: Flood,
@@ -59,6 +60,9 @@ impl Subscriber for EventLog {
             Event::ConnectionRefused { peer, why } => self.refused(*peer, why),
             Event::Login { origin, user, outcome } => self.login(origin, user, outcome),
             Event::TransferFinished(finished) => transfer(finished),
+            Event::OperationFailed { origin, user, what, path, error } => {
+                self.operation_failed(origin, user, what, path, error);
+            }
             Event::FileChanged { origin, user, change } => changed(origin, user, change),
             Event::SessionEnded { origin, user, lasted } => {
                 tracing::info!(
@@ -88,6 +92,15 @@ impl EventLog {
         if self.admits(*peer) {
             let seconds = lasted.as_secs_f64();
             tracing::info!(target: TARGET, session = id.0, %peer, why, seconds, "disconnected");
+        }
+    }
+
+    /// What a user can repeat at will is limited like what a stranger can.
+    fn operation_failed(&self, origin: &Origin, user: &str, what: &str, path: &VirtualPath, error: &str) {
+        let Origin { id, peer, .. } = origin;
+        if self.admits(*peer) {
+            let path = path.display();
+            tracing::warn!(target: TARGET, session = id.0, %peer, user, what, %path, error, "operation_failed");
         }
     }
 
@@ -156,4 +169,56 @@ fn changed(origin: &Origin, user: &str, change: &Change) {
     };
     let session = origin.id.0;
     tracing::info!(target: TARGET, session, peer = %origin.peer, user, what, path = %path.display(), to, "changed");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
+
+    use carrack_core::event::SessionId;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use crate::log::line::Line;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_failed_operation_is_a_line_and_a_flood_of_them_is_not() {
+        let written = Written::default();
+        let writer = written.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .event_format(Line::Text { colour: false })
+            .with_writer(move || writer.clone());
+        let origin = Origin { id: SessionId(7), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" };
+        let event = Event::OperationFailed {
+            origin,
+            user: "alice".to_owned(),
+            what: "publish",
+            path: VirtualPath::parse(b"/a b").unwrap(),
+            error: "No space left on device".to_owned(),
+        };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let log = EventLog::default();
+            for _ in 0..10_000 {
+                log.event(&event);
+            }
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let line = "WARN  operation_failed session=7 peer=192.0.2.1:4711 user=alice what=publish path=\"/a b\" \
+                    error=\"No space left on device\"";
+        assert!(text.lines().next().unwrap().ends_with(line), "{text}");
+        assert!(text.lines().count() < 1000);
+    }
 }

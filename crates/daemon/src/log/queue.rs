@@ -34,19 +34,21 @@ pub(super) fn queue(out: impl Write + Send + 'static, line: Line) -> (QueueWrite
 
 fn write_lines(mut out: impl Write, items: &Receiver<Item>, lost: &AtomicU64, line: Line) {
     for item in items {
-        match item {
+        let flushed = match item {
             Item::Line(bytes) => {
                 // Nobody can be told that the log itself cannot be written.
                 let _ = out.write_all(&bytes);
+                None
             }
-            Item::Flush(done) => {
-                let _ = out.flush();
-                let _ = done.send(());
-            }
-        }
+            Item::Flush(done) => Some(done),
+        };
         let dropped = lost.swap(0, Ordering::Relaxed);
         if dropped > 0 {
             let _ = out.write_all(line.lost(dropped).as_bytes());
+        }
+        if let Some(done) = flushed {
+            let _ = out.flush();
+            let _ = done.send(());
         }
     }
 }
@@ -85,7 +87,7 @@ impl<'w> MakeWriter<'w> for QueueWriter {
     }
 }
 
-/// Held until the end of the process; its drop writes what still waits.
+/// Held until the end of the process; its drop writes what still waits, and waits for that no longer than [`FLUSH_DEADLINE`].
 #[derive(Debug)]
 pub struct Guard {
     sender: SyncSender<Item>,
@@ -94,9 +96,16 @@ pub struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let (done, written) = sync_channel(1);
-        if self.sender.try_send(Item::Flush(done)).is_ok() {
-            let _ = written.recv_timeout(FLUSH_DEADLINE);
+        match self.sender.try_send(Item::Flush(done)) {
+            Ok(()) | Err(TrySendError::Disconnected(_)) => {}
+            // A full queue takes the flush once its reader has moved; another thread waits for that, as this one has a deadline.
+            Err(TrySendError::Full(flush)) => {
+                let sender = self.sender.clone();
+                let thread = std::thread::Builder::new().name("log flush".to_owned());
+                let _ = thread.spawn(move || sender.send(flush));
+            }
         }
+        let _ = written.recv_timeout(FLUSH_DEADLINE);
     }
 }
 
@@ -132,13 +141,24 @@ mod tests {
             writer.write_all(b"line\n").unwrap();
         }
         drop(go);
-        // The queue may still be full; the flush has to get in.
-        while guard.sender.try_send(Item::Line(Vec::new())).is_err() {
-            std::thread::yield_now();
-        }
+        // The queue is still full; the flush gets in all the same.
         drop(guard);
         let text = String::from_utf8(slow.text.lock().unwrap().clone()).unwrap();
         assert!(text.contains("log_lost"), "no line about lost lines");
         assert!(text.matches("line\n").count() >= QUEUE_LINES);
+    }
+
+    #[test]
+    fn a_reader_that_never_comes_back_does_not_hold_up_the_end() {
+        let (go, begin) = channel();
+        let slow = Slow { begin: Arc::new(Mutex::new(begin)), text: Arc::default() };
+        let (mut writer, guard) = queue(slow, Line::Json);
+        for _ in 0..QUEUE_LINES + 100 {
+            writer.write_all(b"line\n").unwrap();
+        }
+        let start = std::time::Instant::now();
+        drop(guard);
+        assert!(start.elapsed() < 10 * FLUSH_DEADLINE);
+        drop(go);
     }
 }

@@ -5,7 +5,14 @@ use carrack_core::ErrorKind;
 
 fn record(file: &[u8], since_s: u64) -> PartialRecord {
     let since = UNIX_EPOCH + Duration::from_secs(since_s);
-    PartialRecord { file: file.to_vec(), owner: "alice".into(), name: b"n%\xff\n".to_vec(), since }
+    PartialRecord {
+        file: file.to_vec(),
+        owner: "alice".into(),
+        name: b"n%\xff\n".to_vec(),
+        since,
+        boot: "b".into(),
+        settled: 7,
+    }
 }
 
 #[test]
@@ -78,6 +85,70 @@ fn only_what_is_old_and_free_expires() {
     // A clock that was set back makes nothing old.
     let expired = journal.expire(UNIX_EPOCH, Duration::ZERO, |_| Ok(())).unwrap();
     assert_eq!(expired, Expired::default());
+}
+
+#[test]
+fn extensions_survive_and_end() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = PartialJournal::open(state.path()).unwrap();
+    let [one, two] = [b"/srv/a/log".as_slice(), b"/srv/b/log"].map(|file| Extension {
+        file: file.to_vec(),
+        inode: 7,
+        length: 1 << 40,
+    });
+    journal.extending(&one).unwrap();
+    journal.extending(&two).unwrap();
+    journal.extended(&one.file).unwrap();
+    journal.extended(b"/never/noted").unwrap();
+    journal.renamed(b"/srv/b", b"/srv/c").unwrap();
+    for journal in [journal, PartialJournal::open(state.path()).unwrap()] {
+        assert_eq!(journal.extensions(), [Extension { file: b"/srv/c/log".to_vec(), ..two.clone() }]);
+    }
+}
+
+#[test]
+fn an_older_journal_is_understood() {
+    let state = tempfile::tempdir().unwrap();
+    let line = r#"{"remember":{"file":"/srv/.carrack-1","owner":"alice","name":"f","since_s":3}}"#;
+    std::fs::write(state.path().join(JOURNAL), line).unwrap();
+    let record = PartialJournal::open(state.path()).unwrap().find(b"/srv/.carrack-1").unwrap();
+    assert_eq!((record.boot.as_str(), record.trusted(9, "now")), ("", 9));
+}
+
+#[test]
+fn nobody_else_reads_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let state = tempfile::tempdir().unwrap();
+    std::fs::write(state.path().join(JOURNAL), b"").unwrap();
+    drop(PartialJournal::open(state.path()).unwrap());
+    let mode = std::fs::metadata(state.path().join(JOURNAL)).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_rewrite_that_fails_fails_no_change() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = PartialJournal::open(state.path()).unwrap();
+    // A folder in the way of the new file.
+    std::fs::create_dir(state.path().join("partials.new")).unwrap();
+    let one = record(b"/.carrack-1", 1);
+    for _ in 0..=REWRITE_LINES + 1 {
+        journal.remember(&one).unwrap();
+    }
+    assert_eq!(journal.find(&one.file), Some(one));
+}
+
+#[test]
+fn what_began_while_the_old_was_removed_is_not_forgotten() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = PartialJournal::open(state.path()).unwrap();
+    let (old, new) = (record(b"/.carrack-1", 1), record(b"/.carrack-1", 9));
+    journal.remember(&old).unwrap();
+    let expired = journal.expire(UNIX_EPOCH + Duration::from_secs(10), Duration::from_secs(5), |_| {
+        journal.remember(&new).map_err(|_| ErrorKind::Io.into())
+    });
+    assert_eq!(expired.unwrap().removed, 1);
+    assert_eq!(journal.find(&new.file), Some(new));
 }
 
 #[test]

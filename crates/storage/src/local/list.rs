@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use carrack_core::backend::{Entry, Kind, Metadata};
+use carrack_core::backend::{Entry, Kind, Metadata, Partial, PartialRecord};
 use carrack_core::error::Result;
 use carrack_core::path::{Name, RESERVED_PREFIX, VirtualPath};
 use rustix::fs::Dir;
@@ -26,11 +26,15 @@ pub(super) struct LocalListing {
 }
 
 impl LocalListing {
-    pub(super) fn open(shared: &Arc<Shared>, path: &VirtualPath, owner: &str) -> Result<LocalListing> {
+    pub(super) fn open(
+        shared: &Arc<Shared>,
+        path: &VirtualPath,
+        owner: Option<&str>,
+    ) -> Result<LocalListing> {
         let dir = shared.root.directory(path)?;
-        let shown = match shared.settings.partials {
-            Partials::Hidden => None,
-            Partials::Owner => Some((location(&dir).map_err(failed)?, owner.to_owned())),
+        let shown = match (shared.settings.partials, owner) {
+            (Partials::Hidden, _) | (_, None) => None,
+            (Partials::Owner, Some(owner)) => Some((location(&dir).map_err(failed)?, owner.to_owned())),
         };
         let hidden = shared.root.hidden_in(&dir)?;
         let dir = Dir::new(dir).map_err(failed)?;
@@ -47,16 +51,15 @@ impl LocalListing {
         }
         // Leaves out `.`, `..` and names that no client could say, such as those with a line break.
         let Ok(name) = Name::parse(raw) else { return Ok(None) };
-        if let Some(metadata) = self.partial_over(&name)? {
+        let Some(found) = self.lstat(raw)? else { return Ok(None) };
+        if found.kind != Kind::Directory
+            && let Some(metadata) = self.partial_over(&name)?
+        {
             return Ok(Some(Entry { name, metadata }));
         }
-        let found = match self.lstat(raw)? {
-            Some(found) => found,
-            None => return Ok(None),
-        };
         let Ok(path) = self.path.child(&name) else { return Ok(None) };
         let metadata = match found.kind {
-            // What a link leads to, or the link itself where that is nowhere or out.
+            // What a link leads to, or the link itself where that is nowhere, out, or not followed.
             Kind::Link => match self.shared.stat(&path) {
                 Ok(target) => target,
                 Err(_) => return Ok(None),
@@ -70,10 +73,8 @@ impl LocalListing {
     fn partial_over(&self, name: &Name) -> Result<Option<Metadata>> {
         let Some((folder, owner)) = &self.shown else { return Ok(None) };
         let partial = partial_name(owner, name);
-        if self.shared.settings.index.find(&join(folder, &partial)).is_none() {
-            return Ok(None);
-        }
-        Ok(self.lstat(&partial)?.filter(|found| found.kind == Kind::File))
+        let Some(record) = self.shared.settings.index.find(&join(folder, &partial)) else { return Ok(None) };
+        self.unfinished(&partial, &record)
     }
 
     /// An unfinished upload of a name that nothing else has, under that name, for its owner.
@@ -86,8 +87,15 @@ impl LocalListing {
             // Shown when the turn comes to the complete file.
             return Ok(None);
         }
-        let found = self.lstat(raw)?.filter(|found| found.kind == Kind::File);
-        Ok(found.map(|metadata| Entry { name, metadata }))
+        Ok(self.unfinished(raw, &record)?.map(|metadata| Entry { name, metadata }))
+    }
+
+    fn unfinished(&self, partial: &[u8], record: &PartialRecord) -> Result<Option<Metadata>> {
+        let found = self.lstat(partial)?.filter(|found| found.kind == Kind::File);
+        Ok(found.map(|found| {
+            let length = record.trusted(found.size, &self.shared.boot);
+            Partial { length, found }.facts()
+        }))
     }
 
     /// `None` for what went away since the folder was read.

@@ -5,6 +5,7 @@ mod expire;
 mod list;
 mod partial;
 mod read;
+mod recover;
 mod resolve;
 mod stat;
 mod sys;
@@ -17,8 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carrack_core::backend::{
-    Backend, Capabilities, Capability, Delete, List, Listing, Located, Metadata, Mkdir, PartialIndex, Read,
-    ReadFile, Rename, RenameTo, Resume, Start, Stat, Write, WriteFile,
+    Backend, Capabilities, Capability, Delete, List, Listing, Located, Metadata, Mkdir, Partial,
+    PartialIndex, Read, ReadFile, Rename, RenameTo, Resume, Start, Stat, Write, WriteFile,
 };
 use carrack_core::error::Result;
 
@@ -26,9 +27,12 @@ pub use self::expire::remove_expired;
 use self::list::LocalListing;
 use self::resolve::Root;
 
+/// What tells one run of the operating system from the next.
+const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
+
 /// A folder of the local disk (Linux 5.6 or newer, with `/proc`).
 ///
-/// Symbolic links beneath the root are followed as long as they stay beneath it. FIFOs, devices and sockets are
+/// Symbolic links beneath the root are followed as long as they stay beneath it (or not at all, see [`Links`]). FIFOs, devices and sockets are
 /// listed but never opened. The folders must be readable by the server.
 pub struct LocalStore {
     shared: Arc<Shared>,
@@ -80,17 +84,40 @@ pub enum Partials {
     Owner,
 }
 
+/// What symbolic links beneath the root are good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// They are followed as long as they stay beneath the root.
+    Follow,
+    /// They are listed and can be removed, and lead nowhere. For homes where rules hold for folders: a rule is about
+    /// the text of a path, and a link gives a folder a second one.
+    Refuse,
+}
+
 /// What open files and listings share with their store.
 struct Shared {
     root: Root,
     settings: LocalSettings,
+    /// Which run of the operating system this is.
+    boot: String,
 }
 
 impl LocalStore {
     /// Opens the folder that everything lies beneath. It stays this folder even if another takes its name.
+    ///
+    /// What a crash left behind complete files there, unacknowledged, is cut off.
     pub fn open(root: &Path, settings: LocalSettings) -> io::Result<LocalStore> {
-        let root = Root::open(root, &settings.excluded)?;
-        Ok(LocalStore { shared: Arc::new(Shared { root, settings }) })
+        LocalStore::open_with_links(root, settings, Links::Follow)
+    }
+
+    /// The same, with a word on symbolic links.
+    pub fn open_with_links(root: &Path, settings: LocalSettings, links: Links) -> io::Result<LocalStore> {
+        let root = Root::open(root, links, &settings.excluded)?;
+        // Where the kernel does not say, every partial is trusted as if there had been no restart.
+        let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
+        let shared = Arc::new(Shared { root, settings, boot });
+        shared.undo_extensions()?;
+        Ok(LocalStore { shared })
     }
 }
 
@@ -103,7 +130,7 @@ impl Backend for LocalStore {
         self.shared.stat(at.path())
     }
 
-    fn list(&self, at: &Located<List>, owner: &str) -> Result<Listing> {
+    fn list(&self, at: &Located<List>, owner: Option<&str>) -> Result<Listing> {
         Ok(Box::new(LocalListing::open(&self.shared, at.path(), owner)?))
     }
 
@@ -115,7 +142,7 @@ impl Backend for LocalStore {
         self.shared.create(at.path(), owner, start, at.action().replacing())
     }
 
-    fn partial(&self, at: &Located<Resume>, owner: &str) -> Result<Option<Metadata>> {
+    fn partial(&self, at: &Located<Resume>, owner: &str) -> Result<Option<Partial>> {
         self.shared.partial(at.path(), owner)
     }
 

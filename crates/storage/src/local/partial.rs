@@ -10,7 +10,7 @@ use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
 use aws_lc_rs::digest;
-use carrack_core::backend::{Kind, Metadata, PartialRecord};
+use carrack_core::backend::{Kind, Partial, PartialRecord};
 use carrack_core::error::{Error, ErrorKind, Result};
 use carrack_core::path::{Name, RESERVED_PREFIX, VirtualPath};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags, Statx};
@@ -52,14 +52,18 @@ pub(super) fn partial_name(owner: &str, name: &Name) -> Vec<u8> {
 }
 
 impl Shared {
-    pub(super) fn partial(&self, path: &VirtualPath, owner: &str) -> Result<Option<Metadata>> {
+    pub(super) fn partial(&self, path: &VirtualPath, owner: &str) -> Result<Option<Partial>> {
         let slot = match self.root.slot_of_target(path) {
             Ok(slot) => slot,
             Err(error) if is_nowhere(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
-        match lstat(&slot.dir, &partial_name(owner, &slot.name)) {
-            Ok(found) if is_ours(&found) => Ok(Some(metadata(&found))),
+        let partial = partial_name(owner, &slot.name);
+        match lstat(&slot.dir, &partial) {
+            Ok(found) if is_ours(&found) => {
+                let length = self.trusted(&slot.dir, &partial, found.stx_size);
+                Ok(Some(Partial { length, found: metadata(&found) }))
+            }
             Ok(_) | Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(failed(errno)),
         }
@@ -85,11 +89,22 @@ impl Shared {
         Ok(removed)
     }
 
-    /// Tells the index before a partial is made or continued.
-    pub(super) fn remember(&self, slot: &Slot, partial: &[u8], owner: &str) -> Result<()> {
+    /// What the index knows of a partial.
+    pub(super) fn record_of(&self, dir: &OwnedFd, partial: &[u8]) -> Option<PartialRecord> {
+        self.settings.index.find(&join(&location(dir).ok()?, partial))
+    }
+
+    /// How many of a partial's bytes can be trusted: after a power cut, those that were synced.
+    pub(super) fn trusted(&self, dir: &OwnedFd, partial: &[u8], length: u64) -> u64 {
+        self.record_of(dir, partial).map_or(length, |record| record.trusted(length, &self.boot))
+    }
+
+    /// Tells the index before a partial is made or continued, of which `settled` bytes are on the disk for certain.
+    pub(super) fn remember(&self, slot: &Slot, partial: &[u8], owner: &str, settled: u64) -> Result<()> {
         let file = join(&location(&slot.dir).map_err(failed)?, partial);
         let (owner, name) = (owner.to_owned(), slot.name.as_bytes().to_vec());
-        let record = PartialRecord { file, owner, name, since: SystemTime::now() };
+        let boot = self.boot.clone();
+        let record = PartialRecord { file, owner, name, since: SystemTime::now(), boot, settled };
         self.settings.index.remember(&record).map_err(io)
     }
 

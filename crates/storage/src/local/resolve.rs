@@ -8,10 +8,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use carrack_core::error::{ErrorKind, Result};
-use carrack_core::path::{Name, VirtualPath};
+use carrack_core::path::{Name, RESERVED_PREFIX, VirtualPath};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 
+use super::Links;
 use super::errno::{failed, unresolved};
 use super::stat::same_file;
 
@@ -21,8 +22,11 @@ const RESOLVE_ATTEMPTS: u32 = 32;
 /// The folder that everything lies beneath.
 pub(super) struct Root {
     dir: OwnedFd,
+    links: Links,
     /// Folders that no path reaches, relative to the root, without slashes at the ends.
     excluded: Vec<Vec<u8>>,
+    /// What those folders, and the excluded ones elsewhere, are: a bind mount gives them other paths.
+    forbidden: Vec<Statx>,
 }
 
 /// A name in a folder that is held open. What is done to it cannot be led elsewhere any more.
@@ -34,14 +38,15 @@ pub(super) struct Slot {
 }
 
 impl Root {
-    pub(super) fn open(path: &Path, excluded: &[impl AsRef<Path>]) -> std::io::Result<Root> {
+    pub(super) fn open(path: &Path, links: Links, excluded: &[impl AsRef<Path>]) -> std::io::Result<Root> {
         let dir = rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
         // Fails at once, and clearly, where the kernel is too old or /proc is not there.
-        beneath(dir.as_fd(), b".", OFlags::PATH, Mode::empty())?;
+        beneath(dir.as_fd(), b".", OFlags::PATH, links)?;
         let location = location(&dir)?;
-        let mut root = Root { dir, excluded: Vec::new() };
+        let mut root = Root { dir, links, excluded: Vec::new(), forbidden: Vec::new() };
         for folder in excluded {
             let handle = rustix::fs::open(folder.as_ref(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
+            root.forbidden.push(fstat(&handle)?);
             let folder = self::location(&handle)?;
             match relative(&location, &folder) {
                 Some(inside) if !inside.is_empty() => root.excluded.push(inside.to_vec()),
@@ -100,19 +105,26 @@ impl Root {
     }
 
     /// An absolute path relative to the root, which may itself have been moved.
-    fn inside(&self, location: &[u8]) -> Result<Vec<u8>> {
+    pub(super) fn inside(&self, location: &[u8]) -> Result<Vec<u8>> {
         let root = self::location(&self.dir).map_err(failed)?;
         relative(&root, location).map(<[u8]>::to_vec).ok_or_else(|| ErrorKind::Forbidden.into())
     }
 
     fn resolve(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd> {
         let relative = path.as_bytes().strip_prefix(b"/").filter(|rest| !rest.is_empty()).unwrap_or(b".");
-        beneath(self.dir.as_fd(), relative, flags, Mode::empty()).map_err(unresolved)
+        beneath(self.dir.as_fd(), relative, flags, self.links).map_err(unresolved)
     }
 
-    /// Refuses what lies in an excluded folder, by whichever links it was reached.
+    /// Refuses unfinished uploads and what lies in an excluded folder, by whichever links it was reached.
     fn check_reachable(&self, handle: &OwnedFd) -> Result<()> {
-        self.check_location(|| location(handle).map_err(failed))
+        let location = location(handle).map_err(failed)?;
+        // SECURITY: no path names a partial, but a link may lead to one.
+        if location.rsplit(|&byte| byte == b'/').next().is_some_and(|name| name.starts_with(RESERVED_PREFIX))
+            && location != self::location(&self.dir).map_err(failed)?
+        {
+            return Err(ErrorKind::NotFound.into());
+        }
+        self.check_location(&location)
     }
 
     /// The names in this folder that are excluded folders.
@@ -130,19 +142,33 @@ impl Root {
 
     /// Refuses a name that is, or lies in, an excluded folder.
     fn check_slot(&self, slot: &Slot) -> Result<()> {
-        self.check_location(|| slot.location())
+        if self.forbidden.is_empty() { Ok(()) } else { self.check_location(&slot.location()?) }
     }
 
     /// Refuses an absolute path that is, or lies in, an excluded folder.
     //
     // SECURITY: the kernel is asked where the handle is; the text of the path proves nothing.
-    fn check_location(&self, location: impl FnOnce() -> Result<Vec<u8>>) -> Result<()> {
-        if self.excluded.is_empty() {
+    fn check_location(&self, location: &[u8]) -> Result<()> {
+        if self.forbidden.is_empty() {
             return Ok(());
         }
-        let inside = self.inside(&location()?)?;
+        let inside = self.inside(location)?;
         if self.excluded.iter().any(|folder| relative(folder, &inside).is_some()) {
             return Err(ErrorKind::NotFound.into());
+        }
+        self.check_mounts(&inside)
+    }
+
+    /// Refuses an excluded folder that was mounted at another place beneath the root, and what lies beneath that.
+    /// (A folder inside of an excluded one that is mounted elsewhere is its mounter's to answer for.)
+    fn check_mounts(&self, inside: &[u8]) -> Result<()> {
+        let ends = inside.iter().enumerate().filter(|&(_, &byte)| byte == b'/').map(|(end, _)| end);
+        for end in ends.chain([inside.len()]) {
+            let Some(folder) = inside.get(..end).filter(|folder| !folder.is_empty()) else { continue };
+            let found = lstat(&self.dir, folder);
+            if found.is_ok_and(|found| self.forbidden.iter().any(|one| same_file(one, &found))) {
+                return Err(ErrorKind::NotFound.into());
+            }
         }
         Ok(())
     }
@@ -176,12 +202,15 @@ impl Slot {
     }
 }
 
-/// Opens `path` beneath `dir`, following links that stay beneath it.
-fn beneath(dir: BorrowedFd<'_>, path: &[u8], flags: OFlags, mode: Mode) -> rustix::io::Result<OwnedFd> {
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+/// Opens `path` beneath `dir`, following links that stay beneath it, or none.
+fn beneath(dir: BorrowedFd<'_>, path: &[u8], flags: OFlags, links: Links) -> rustix::io::Result<OwnedFd> {
+    let resolve = match links {
+        Links::Follow => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS,
+        Links::Refuse => ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_SYMLINKS,
+    };
     let mut outcome = Err(Errno::AGAIN);
     for _ in 0..RESOLVE_ATTEMPTS {
-        outcome = rustix::fs::openat2(dir, path, flags | OFlags::CLOEXEC, mode, resolve);
+        outcome = rustix::fs::openat2(dir, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
         if !matches!(outcome, Err(Errno::AGAIN | Errno::INTR)) {
             break;
         }
@@ -232,10 +261,22 @@ pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     [folder, b"/", name].concat()
 }
 
-/// The folder that an absolute path from the index names, resolved without any link.
-pub(super) fn indexed_folder(path: &[u8]) -> Result<OwnedFd> {
+/// Folder and name of an absolute path from the index.
+pub(super) fn split_indexed(path: &[u8]) -> Result<(&[u8], &[u8])> {
+    let slash = path.iter().rposition(|&byte| byte == b'/').ok_or(ErrorKind::InvalidName)?;
+    let (folder, name) = path.split_at_checked(slash).ok_or(ErrorKind::InvalidName)?;
+    let name = name.strip_prefix(b"/").ok_or(ErrorKind::InvalidName)?;
+    Ok((if folder.is_empty() { b"/" } else { folder }, name))
+}
+
+/// A folder that the index names, resolved without any link; `None` where it is gone.
+pub(super) fn indexed_folder(path: &[u8]) -> Result<Option<OwnedFd>> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS).map_err(unresolved)
+    match rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS) {
+        Ok(dir) => Ok(Some(dir)),
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(errno) => Err(unresolved(errno)),
+    }
 }
 
 #[cfg(test)]

@@ -36,6 +36,7 @@ pub(super) fn metadata(found: &Statx) -> Metadata {
         mode: Some(u32::from(found.stx_mode) & 0o7777),
         links: found.stx_nlink.into(),
         unique: Some((device(found), found.stx_ino)),
+        unfinished: false,
     }
 }
 

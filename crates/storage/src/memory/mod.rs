@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use carrack_core::backend::{
-    Backend, Capabilities, Capability, Delete, Entry, Kind, List, Listing, Located, Metadata, Mkdir, Read,
-    ReadFile, Rename, RenameTo, Replacing, Resume, Start, Stat, Write, WriteFile,
+    Backend, Capabilities, Capability, Delete, Entry, Kind, List, Listing, Located, Metadata, Mkdir,
+    Partial as Worth, Read, ReadFile, Rename, RenameTo, Replacing, Resume, Start, Stat, Write, WriteFile,
 };
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
@@ -144,7 +144,7 @@ impl Node {
 }
 
 fn metadata(kind: Kind, size: u64, modified: (i64, u32)) -> Metadata {
-    Metadata { kind, size, modified, mode: None, links: 1, unique: None }
+    Metadata { kind, size, modified, mode: None, links: 1, unique: None, unfinished: false }
 }
 
 fn now() -> (i64, u32) {
@@ -163,7 +163,7 @@ impl Backend for MemoryStore {
         Ok(node.metadata())
     }
 
-    fn list(&self, at: &Located<List>, _owner: &str) -> Result<Listing> {
+    fn list(&self, at: &Located<List>, _owner: Option<&str>) -> Result<Listing> {
         let tree = self.operate()?;
         match tree.nodes.get(at.path()).map(|node| &node.contents) {
             Some(Contents::Directory) => {}
@@ -186,10 +186,13 @@ impl Backend for MemoryStore {
         Ok(Box::new(MemoryWrite::open(self, at.path(), owner, start, at.action().replacing())?))
     }
 
-    fn partial(&self, at: &Located<Resume>, owner: &str) -> Result<Option<Metadata>> {
+    fn partial(&self, at: &Located<Resume>, owner: &str) -> Result<Option<Worth>> {
         let tree = self.operate()?;
         let partial = tree.partials.get(&(at.path().clone(), owner.to_owned()));
-        Ok(partial.map(|partial| metadata(Kind::File, partial.bytes.len() as u64, partial.modified)))
+        Ok(partial.map(|partial| {
+            let length = partial.bytes.len() as u64;
+            Worth { length, found: metadata(Kind::File, length, partial.modified) }
+        }))
     }
 
     fn drop_partial(&self, at: &Located<Resume>, owner: &str) -> Result<bool> {

@@ -2,7 +2,7 @@
 
 use std::sync::MutexGuard;
 
-use carrack_core::backend::{Metadata, Replacing, Start, WriteFile};
+use carrack_core::backend::{Kept, Metadata, Partial as Worth, Replacing, Start, WriteFile};
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
 
@@ -11,19 +11,24 @@ use super::{Contents, MemoryStore, Partial, PartialKey, Tree, now};
 /// An upload under way.
 pub(super) struct MemoryWrite {
     store: MemoryStore,
-    path: VirtualPath,
-    owner: String,
+    key: PartialKey,
     replacing: Replacing,
     into: Into,
+    /// Whether the owner's partial is locked by this upload.
+    locked: bool,
     broken: Option<ErrorKind>,
 }
 
 /// Where the bytes go until the upload ends.
 enum Into {
-    /// Into the owner's partial, locked; it is emptied first if that is still due.
-    Partial { empty_first: bool, is_new: bool },
+    /// Everything is as it was. With the first byte the partial is made, or cut, to begin with these.
+    Due { begins_with: Vec<u8>, resumes: bool },
+    /// Into the owner's partial.
+    Partial,
     /// Behind a complete file of this length, when it is published.
     Tail { length: u64, bytes: Vec<u8> },
+    /// Nowhere any more.
+    Published,
 }
 
 impl MemoryWrite {
@@ -42,33 +47,27 @@ impl MemoryWrite {
             Some(Contents::File(_)) => return Err(ErrorKind::Exists.into()),
             Some(Contents::Directory) => return Err(ErrorKind::IsADirectory.into()),
         }
+        let key = (path.clone(), owner.to_owned());
         let into = match start {
             Start::InPlace => Into::Tail { length: tree.file(path)?.len() as u64, bytes: Vec::new() },
             Start::CopyOf { first } => {
                 let first = usize::try_from(first).unwrap_or(usize::MAX);
-                let bytes = tree.file(path)?.iter().take(first).copied().collect();
-                let is_new = lock_partial(&mut tree, (path.clone(), owner.to_owned()), Some(bytes))?;
-                Into::Partial { empty_first: false, is_new }
+                let begins_with = tree.file(path)?.iter().take(first).copied().collect();
+                Into::Due { begins_with, resumes: false }
             }
-            Start::Anew => {
-                let is_new = lock_partial(&mut tree, (path.clone(), owner.to_owned()), None)?;
-                Into::Partial { empty_first: true, is_new }
-            }
+            Start::Anew => Into::Due { begins_with: Vec::new(), resumes: false },
             Start::Continue => {
-                let key = (path.clone(), owner.to_owned());
-                if !tree.partials.contains_key(&key) {
+                let Some(partial) = tree.partials.get(&key) else {
                     return Err(ErrorKind::OffsetMismatch { length: 0 }.into());
-                }
-                let is_new = lock_partial(&mut tree, key, None)?;
-                Into::Partial { empty_first: false, is_new }
+                };
+                let offer = Worth::offer_of(partial.bytes.len() as u64);
+                let offer = usize::try_from(offer).unwrap_or(usize::MAX);
+                Into::Due { begins_with: partial.bytes.iter().take(offer).copied().collect(), resumes: true }
             }
         };
-        let (store, path, owner) = (store.clone(), path.clone(), owner.to_owned());
-        Ok(MemoryWrite { store, path, owner, replacing, into, broken: None })
-    }
-
-    fn key(&self) -> PartialKey {
-        (self.path.clone(), self.owner.clone())
+        let locked = matches!(into, Into::Due { .. }) && lock_existing(&mut tree, &key)?;
+        drop(tree);
+        Ok(MemoryWrite { store: store.clone(), key, replacing, into, locked, broken: None })
     }
 
     /// One operation more; its failure breaks the upload.
@@ -82,60 +81,36 @@ impl MemoryWrite {
         })
     }
 
-    fn try_publish(&mut self) -> Result<Metadata> {
-        self.operate()?;
-        self.settle();
-        let key = self.key();
-        let mut tree = self.store.lock();
-        let replacing = match tree.nodes.get(&self.path).map(|node| &node.contents) {
-            Some(Contents::Directory) => return Err(ErrorKind::IsADirectory.into()),
-            Some(Contents::File(_)) => true,
-            None => false,
-        };
-        if replacing && self.replacing == Replacing::Refused {
-            return Err(ErrorKind::Exists.into());
-        }
-        tree.check_parent(&self.path)?;
-        let contents = match &self.into {
-            Into::Partial { .. } => tree.partials.remove(&key).ok_or(ErrorKind::NotFound)?.bytes,
-            Into::Tail { length, bytes } => {
-                let file = tree.file(&self.path).map_err(|_| ErrorKind::Interrupted)?;
-                if file.len() as u64 != *length {
-                    return Err(ErrorKind::Interrupted.into());
-                }
-                [file.as_slice(), bytes.as_slice()].concat()
-            }
-        };
-        Ok(tree.put_file(&self.path, contents))
-    }
-
-    /// Does the emptying that is still due.
-    fn settle(&mut self) {
-        if let Into::Partial { empty_first, .. } = &mut self.into
-            && std::mem::take(empty_first)
-            && let Some(partial) =
-                self.store.lock().partials.get_mut(&(self.path.clone(), self.owner.clone()))
-        {
-            partial.bytes.clear();
+    /// Does what the first byte brings about.
+    fn begin(&mut self) {
+        if let Into::Due { begins_with, .. } = &mut self.into {
+            let bytes = std::mem::take(begins_with);
+            self.make_partial(bytes);
+            self.into = Into::Partial;
         }
     }
 
-    /// Leaves what can be trusted, as the disk does it.
-    fn put_by(&mut self) {
-        if matches!(self.into, Into::Tail { .. }) {
+    fn make_partial(&mut self, bytes: Vec<u8>) {
+        let partial = Partial { bytes, modified: now(), locked: true };
+        self.store.lock().partials.insert(self.key.clone(), partial);
+        self.locked = true;
+    }
+
+    fn remove(&mut self) {
+        if self.locked {
+            self.store.lock().partials.remove(&self.key);
+            self.locked = false;
+        }
+    }
+
+    fn leave_nothing(&mut self) {
+        if matches!(self.into, Into::Tail { .. } | Into::Published) {
             return;
         }
-        self.settle();
-        let key = self.key();
-        let mut tree = self.store.lock();
-        let over_complete_file = tree.nodes.contains_key(&self.path);
-        let Some(partial) = tree.partials.get_mut(&key) else { return };
-        if self.broken.is_some() {
-            partial.bytes.clear();
-        }
-        partial.modified = now();
-        if partial.bytes.is_empty() && !over_complete_file {
-            tree.partials.remove(&key);
+        if self.store.lock().file(&self.key.0).is_ok() {
+            self.make_partial(Vec::new());
+        } else {
+            self.remove();
         }
     }
 }
@@ -143,13 +118,12 @@ impl MemoryWrite {
 impl WriteFile for MemoryWrite {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.operate()?;
-        self.settle();
-        let key = self.key();
+        self.begin();
         match &mut self.into {
             Into::Tail { bytes: tail, .. } => tail.extend_from_slice(bytes),
-            Into::Partial { .. } => {
+            Into::Due { .. } | Into::Partial | Into::Published => {
                 let mut tree = self.store.lock();
-                let partial = tree.partials.get_mut(&key).ok_or(ErrorKind::NotFound)?;
+                let partial = tree.partials.get_mut(&self.key).ok_or(ErrorKind::NotFound)?;
                 partial.bytes.extend_from_slice(bytes);
             }
         }
@@ -159,32 +133,75 @@ impl WriteFile for MemoryWrite {
     fn position(&self) -> u64 {
         match &self.into {
             Into::Tail { length, bytes } => length + bytes.len() as u64,
-            Into::Partial { empty_first: true, .. } => 0,
-            Into::Partial { empty_first: false, .. } => {
+            Into::Due { begins_with, .. } => begins_with.len() as u64,
+            Into::Published => 0,
+            Into::Partial => {
                 let tree = self.store.lock();
-                tree.partials.get(&self.key()).map_or(0, |partial| partial.bytes.len() as u64)
+                tree.partials.get(&self.key).map_or(0, |partial| partial.bytes.len() as u64)
             }
         }
     }
 
-    fn publish(mut self: Box<Self>) -> Result<Metadata> {
-        let outcome = self.try_publish();
-        if outcome.is_err() {
-            self.put_by();
+    fn publish(&mut self) -> Result<Metadata> {
+        self.operate()?;
+        self.begin();
+        let path = &self.key.0;
+        let mut tree = self.store.lock();
+        match tree.nodes.get(path).map(|node| &node.contents) {
+            Some(Contents::Directory) => return Err(ErrorKind::IsADirectory.into()),
+            Some(Contents::File(_)) if self.replacing == Replacing::Refused => {
+                return Err(ErrorKind::Exists.into());
+            }
+            Some(Contents::File(_)) | None => {}
         }
-        outcome
+        tree.check_parent(path)?;
+        let contents = match &self.into {
+            Into::Due { .. } | Into::Partial | Into::Published => {
+                tree.partials.remove(&self.key).ok_or(ErrorKind::NotFound)?.bytes
+            }
+            Into::Tail { length, bytes } => {
+                let file = tree.file(path).map_err(|_| ErrorKind::Interrupted)?;
+                if file.len() as u64 != *length {
+                    return Err(ErrorKind::Interrupted.into());
+                }
+                [file.as_slice(), bytes.as_slice()].concat()
+            }
+        };
+        let metadata = tree.put_file(path, contents);
+        drop(tree);
+        (self.into, self.locked) = (Into::Published, false);
+        Ok(metadata)
     }
 
-    fn keep(mut self: Box<Self>) -> Result<()> {
+    fn keep(mut self: Box<Self>) -> Result<Kept> {
         let outcome = if self.broken.is_some() { Ok(()) } else { self.operate() };
-        self.put_by();
+        let offer = match &self.into {
+            Into::Tail { .. } | Into::Published => 0,
+            // A resume that brought nothing changes nothing.
+            Into::Due { begins_with, resumes: true } => return Ok(Kept::Bytes(begins_with.len() as u64)),
+            Into::Due { .. } => 0,
+            Into::Partial => Worth::offer_of(self.position()),
+        };
+        if self.broken.is_some() || offer == 0 {
+            self.leave_nothing();
+            return outcome.map(|()| Kept::Nothing);
+        }
+        if let Some(partial) = self.store.lock().partials.get_mut(&self.key) {
+            partial.modified = now();
+        }
+        Ok(Kept::Bytes(offer))
+    }
+
+    fn give_up(mut self: Box<Self>) -> Result<()> {
+        let outcome = self.operate();
+        self.leave_nothing();
         outcome
     }
 
     fn discard(mut self: Box<Self>) -> Result<()> {
         let outcome = self.operate();
-        if matches!(self.into, Into::Partial { is_new: true, .. }) {
-            self.store.lock().partials.remove(&self.key());
+        if matches!(self.into, Into::Partial) {
+            self.remove();
         }
         outcome
     }
@@ -193,26 +210,22 @@ impl WriteFile for MemoryWrite {
 impl Drop for MemoryWrite {
     /// The lock goes with the writer, however it ends.
     fn drop(&mut self) {
-        if matches!(self.into, Into::Partial { .. }) {
-            let key = self.key();
-            if let Some(partial) = self.store.lock().partials.get_mut(&key) {
-                partial.locked = false;
-            }
+        if self.locked
+            && let Some(partial) = self.store.lock().partials.get_mut(&self.key)
+        {
+            partial.locked = false;
         }
     }
 }
 
-/// Locks a partial, which is made if need be, and says whether it was; `bytes` replace what it has.
-fn lock_partial(tree: &mut MutexGuard<'_, Tree>, key: PartialKey, bytes: Option<Vec<u8>>) -> Result<bool> {
-    let is_new = !tree.partials.contains_key(&key);
-    let new = Partial { bytes: Vec::new(), modified: now(), locked: false };
-    let partial = tree.partials.entry(key).or_insert(new);
-    if partial.locked {
-        return Err(ErrorKind::Busy.into());
+/// Locks the partial if there is one; whether there is.
+fn lock_existing(tree: &mut MutexGuard<'_, Tree>, key: &PartialKey) -> Result<bool> {
+    match tree.partials.get_mut(key) {
+        None => Ok(false),
+        Some(partial) if partial.locked => Err(ErrorKind::Busy.into()),
+        Some(partial) => {
+            partial.locked = true;
+            Ok(true)
+        }
     }
-    partial.locked = true;
-    if let Some(bytes) = bytes {
-        partial.bytes = bytes;
-    }
-    Ok(is_new)
 }

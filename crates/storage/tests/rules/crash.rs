@@ -1,11 +1,14 @@
 //! What does `kill -9` in the middle of an upload leave? A process of its own is killed to find out.
 
 use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use carrack_core::ErrorKind::Busy;
-use carrack_core::session::WriteMode::{Append, Replace};
+use carrack_core::backend::Extension;
+use carrack_core::session::WriteMode::{Append, From, Replace};
 use carrack_storage::local::{LocalSettings, LocalStore};
 
 use crate::world::{Index, Say, World, path};
@@ -29,16 +32,25 @@ fn nothing_acknowledged_is_lost_and_nothing_unfinished_is_seen() {
 
     // The writer lives, and holds what it writes.
     assert_eq!(alice.take("/acknowledged").unwrap(), b"whole");
-    assert_eq!(alice.refused("/f", Append), Busy);
+    assert_eq!(alice.refused("/f", From(3)), Busy);
+    assert_eq!(std::fs::read(world.root.join("log")).unwrap(), b"acknowledged and not");
     assert_eq!(alice.delete(&path("/f")).unwrap_err().kind(), Busy);
 
     victim.kill().unwrap();
     victim.wait().unwrap();
     assert_eq!(alice.take("/acknowledged").unwrap(), b"whole");
     assert_eq!(alice.take("/f").unwrap(), b"old contents");
-    assert_eq!(alice.names("/"), ["acknowledged", "f"]);
-    assert_eq!(alice.size_of(&path("/f")).unwrap(), 4);
-    alice.put("/f", Append, b" and half").unwrap();
+    assert_eq!(alice.names("/"), ["acknowledged", "f", "log"]);
+    // What the index of the killed process knew cuts the tail off at the next start.
+    let log = world.root.join("log");
+    let file = log.as_os_str().as_bytes().to_vec();
+    let inode = std::fs::metadata(&log).unwrap().ino();
+    let extension = Extension { file: file.clone(), inode, length: b"acknowledged".len() as u64 };
+    world.index.extensions.lock().unwrap().insert(file, extension);
+    LocalStore::open(&world.root, LocalSettings::new(world.index.clone())).unwrap();
+    assert_eq!(alice.take("/log").unwrap(), b"acknowledged");
+    assert_eq!(alice.size_of(&path("/f")).unwrap(), 3);
+    alice.resume("/f", b"half and half").unwrap();
     assert_eq!(alice.take("/f").unwrap(), b"half and half");
 }
 
@@ -52,8 +64,11 @@ fn victim() {
     let alice = world.session("alice");
     alice.put("/acknowledged", Replace, b"whole").unwrap();
     alice.put("/f", Replace, b"old contents").unwrap();
+    alice.put("/log", Append, b"acknowledged").unwrap();
     let mut upload = alice.open_write(&path("/f"), Replace).unwrap();
     upload.write(b"half").unwrap();
+    let mut tail = alice.open_write(&path("/log"), Append).unwrap();
+    tail.write(b" and not").unwrap();
     println!("half is written");
     // Waits until the process that started this one kills it, or is itself gone.
     let _ = std::io::stdin().read(&mut [0]);

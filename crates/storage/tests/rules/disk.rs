@@ -202,12 +202,22 @@ fn modes_names_and_durable_folders() {
         assert_eq!((metadata.uid(), metadata.gid(), metadata.mode() & 0o7777), (1234, 2345, 0o640));
     }
     // While it comes in, a partial is no more readable than what it replaces.
-    let upload = alice.open_write(&path("/f"), Replace).unwrap();
-    assert_eq!(partials(&world)[0].metadata().unwrap().mode() & 0o077, 0o040);
+    let mut upload = alice.open_write(&path("/f"), Replace).unwrap();
+    upload.write(b"secret").unwrap();
+    assert_eq!(partials(&world)[0].metadata().unwrap().mode() & 0o777, 0o640);
     drop(upload);
+    // Also one that was begun when that was more open.
+    for mode in [Replace, From(5)] {
+        std::fs::set_permissions(partials(&world)[0].path(), PermissionsExt::from_mode(0o644)).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        let mut upload = alice.open_write(&path("/f"), mode).unwrap();
+        upload.write(b"secret").unwrap();
+        assert_eq!(partials(&world)[0].metadata().unwrap().mode() & 0o777, 0o600);
+        drop(upload);
+    }
     let long = "n".repeat(255);
     alice.cut(&format!("/{long}"), Replace, b"half");
-    alice.put(&format!("/{long}"), Append, b" and half").unwrap();
+    alice.resume(&format!("/{long}"), b"half and half").unwrap();
     assert_eq!(alice.take(&format!("/{long}")).unwrap(), b"half and half");
     assert_eq!(alice.facts(&path("/f")).unwrap().links, 1);
 }
@@ -255,8 +265,18 @@ fn owners_see_what_they_have_unfinished() {
         sizes.sort();
         sizes
     };
-    assert_eq!(sizes(&alice), [(b"alone".to_vec(), 3), (b"over".to_vec(), 2)]);
+    assert_eq!(sizes(&alice), [(b"alone".to_vec(), 2), (b"over".to_vec(), 1)]);
     assert_eq!(sizes(&bob), [(b"over".to_vec(), 8)]);
+    // What a listing told counts as told.
+    alice.put("/over", Append, b"alf").unwrap();
+    assert_eq!(alice.take("/over").unwrap(), b"half");
+    // A folder of the name wins, and strangers see nothing of each other.
+    std::fs::create_dir(world.root.join("alone")).unwrap();
+    assert_eq!(kind(&world, "alone"), Some(Kind::Directory));
+    alice.cut("/over", Replace, b"once more");
+    let mut shared = world.account("alice");
+    shared.shared = true;
+    assert!(sizes(&world.session_of(shared)).contains(&(b"over".to_vec(), 4)));
 }
 
 #[test]
@@ -266,7 +286,7 @@ fn expired_uploads_are_removed_unless_they_are_written() {
     alice.cut("/f", Replace, b"half");
     let record = world.index.records.lock().unwrap().values().next().cloned().unwrap();
     assert_eq!((record.owner.as_str(), record.name.as_slice()), ("alice", b"f".as_slice()));
-    let upload = alice.open_write(&path("/f"), Append).unwrap();
+    let upload = alice.open_write(&path("/f"), From(3)).unwrap();
     assert_eq!(remove_expired(&record).unwrap_err().kind(), Busy);
     drop(upload);
     remove_expired(&record).unwrap();

@@ -4,6 +4,8 @@
 mod crash;
 mod disk;
 mod faults;
+mod machine;
 mod permissions;
+mod resuming;
 mod uploads;
 mod world;

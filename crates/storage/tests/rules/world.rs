@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use carrack_core::account::{Account, Accounts};
-use carrack_core::backend::{Backend, PartialIndex, PartialRecord};
+use carrack_core::backend::{Backend, Extension, Kept, PartialIndex, PartialRecord};
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::event::{Event, Events, Incomplete, Origin, Outcome, Protection, SessionId, Subscriber};
 use carrack_core::login::Authenticator;
@@ -14,7 +15,7 @@ use carrack_core::password::Credential;
 use carrack_core::path::VirtualPath;
 use carrack_core::session::WriteMode;
 use carrack_core::{Core, Session};
-use carrack_storage::local::{LocalSettings, LocalStore};
+use carrack_storage::local::{Links, LocalSettings, LocalStore};
 use carrack_storage::memory::{Faults, MemoryStore};
 use tempfile::TempDir;
 
@@ -39,6 +40,10 @@ impl World {
     }
 
     pub(crate) fn local_with(change: impl FnOnce(&mut LocalSettings)) -> World {
+        World::local_with_links(Links::Follow, change)
+    }
+
+    pub(crate) fn local_with_links(links: Links, change: impl FnOnce(&mut LocalSettings)) -> World {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         std::fs::create_dir_all(root.join("state/secret")).unwrap();
@@ -46,7 +51,7 @@ impl World {
         let mut settings = LocalSettings::new(index.clone());
         settings.excluded.push(root.join("state"));
         change(&mut settings);
-        let store = LocalStore::open(&root, settings).unwrap();
+        let store = LocalStore::open_with_links(&root, settings, links).unwrap();
         World::over(Arc::new(store), index, root, Some(folder))
     }
 
@@ -88,7 +93,8 @@ pub(crate) fn path(text: impl AsRef<[u8]>) -> VirtualPath {
 /// What tests say to a session.
 pub(crate) trait Say {
     fn put(&self, name: &str, mode: WriteMode, bytes: &[u8]) -> Result<()>;
-    fn cut(&self, name: &str, mode: WriteMode, bytes: &[u8]);
+    fn cut(&self, name: &str, mode: WriteMode, bytes: &[u8]) -> Kept;
+    fn resume(&self, name: &str, whole: &[u8]) -> Result<()>;
     fn take(&self, name: &str) -> Result<Vec<u8>>;
     fn names(&self, name: &str) -> Vec<String>;
     fn refused(&self, name: &str, mode: WriteMode) -> ErrorKind;
@@ -103,11 +109,17 @@ impl Say for Session {
     }
 
     /// An upload whose connection breaks after these bytes.
-    fn cut(&self, name: &str, mode: WriteMode, bytes: &[u8]) {
+    fn cut(&self, name: &str, mode: WriteMode, bytes: &[u8]) -> Kept {
         let mut upload = self.open_write(&path(name), mode).unwrap();
         upload.protected_by(Protection::Clear);
         upload.write(bytes).unwrap();
-        upload.abort(Incomplete::ConnectionLost);
+        upload.abort_and_keep(Incomplete::ConnectionLost)
+    }
+
+    /// As curl does it: `SIZE`, then `APPE` of the rest.
+    fn resume(&self, name: &str, whole: &[u8]) -> Result<()> {
+        let length = self.size_of(&path(name))?;
+        self.put(name, WriteMode::Append, &whole[usize::try_from(length).unwrap()..])
     }
 
     fn take(&self, name: &str) -> Result<Vec<u8>> {
@@ -139,6 +151,8 @@ impl Say for Session {
 #[derive(Default)]
 pub(crate) struct Recorder {
     pub(crate) outcomes: Mutex<Vec<Outcome>>,
+    /// What was tried when the store failed.
+    pub(crate) failures: Mutex<Vec<(&'static str, String)>>,
 }
 
 impl Recorder {
@@ -149,8 +163,12 @@ impl Recorder {
 
 impl Subscriber for Recorder {
     fn event(&self, event: &Event) {
-        if let Event::TransferFinished(transfer) = event {
-            self.outcomes.lock().unwrap().push(transfer.outcome);
+        match event {
+            Event::TransferFinished(transfer) => self.outcomes.lock().unwrap().push(transfer.outcome),
+            Event::OperationFailed { what, error, .. } => {
+                self.failures.lock().unwrap().push((what, error.clone()));
+            }
+            _ => {}
         }
     }
 }
@@ -159,11 +177,22 @@ impl Subscriber for Recorder {
 #[derive(Default)]
 pub(crate) struct Index {
     pub(crate) records: Mutex<HashMap<Vec<u8>, PartialRecord>>,
+    pub(crate) extensions: Mutex<HashMap<Vec<u8>, Extension>>,
+    /// Whether nothing can be written down any more.
+    pub(crate) full: AtomicBool,
+}
+
+impl Index {
+    fn write(&self) -> std::io::Result<()> {
+        let full = self.full.load(Ordering::Relaxed);
+        if full { Err(std::io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
 }
 
 impl PartialIndex for Index {
     fn remember(&self, partial: &PartialRecord) -> std::io::Result<()> {
         assert!(partial.since <= SystemTime::now());
+        self.write()?;
         self.records.lock().unwrap().insert(partial.file.clone(), partial.clone());
         Ok(())
     }
@@ -179,6 +208,22 @@ impl PartialIndex for Index {
 
     fn find(&self, file: &[u8]) -> Option<PartialRecord> {
         self.records.lock().unwrap().get(file).cloned()
+    }
+
+    fn extending(&self, extension: &Extension) -> std::io::Result<()> {
+        self.write()?;
+        self.extensions.lock().unwrap().insert(extension.file.clone(), extension.clone());
+        Ok(())
+    }
+
+    fn extended(&self, file: &[u8]) -> std::io::Result<()> {
+        self.write()?;
+        self.extensions.lock().unwrap().remove(file);
+        Ok(())
+    }
+
+    fn extensions(&self) -> Vec<Extension> {
+        self.extensions.lock().unwrap().values().cloned().collect()
     }
 }
 

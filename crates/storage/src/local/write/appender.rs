@@ -1,7 +1,7 @@
 //! How do bytes get to the end of a file? In order, written back while more arrive, and never after an error.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::os::unix::fs::FileExt as _;
 
 use carrack_core::error::{Error, ErrorKind, Result};
 
@@ -15,10 +15,8 @@ const WRITE_BACK_STEP: u64 = 32 * 1024 * 1024;
 /// A file that grows at its end.
 pub(super) struct Appender {
     file: File,
-    /// Where the next byte goes.
+    /// Where the next byte goes, whatever the file's own offset is.
     position: u64,
-    /// What is behind this is cut off before the first byte is written; so nothing is lost until then.
-    cut_at: Option<u64>,
     /// Up to where write-back was started; `None` where durability is not asked for.
     written_back: Option<u64>,
     /// Whether a byte came in.
@@ -28,20 +26,10 @@ pub(super) struct Appender {
 }
 
 impl Appender {
-    /// Appends at `position`, where the file's own offset stands, too (or the file is in append mode).
+    /// Appends at `position`, which is the file's end.
     pub(super) fn at(file: File, position: u64, sync: bool) -> Appender {
         let written_back = sync.then_some(position);
-        Appender { file, position, cut_at: None, written_back, received: false, broken: None }
-    }
-
-    /// Cuts the file off at `position` before anything is appended.
-    pub(super) fn cutting(self) -> Appender {
-        Appender { cut_at: Some(self.position), ..self }
-    }
-
-    /// Goes on behind bytes that were put into the file by other means.
-    pub(super) fn resume_at(&mut self, position: u64) {
-        self.position = position;
+        Appender { file, position, written_back, received: false, broken: None }
     }
 
     pub(super) fn file(&self) -> &File {
@@ -56,11 +44,17 @@ impl Appender {
         self.received
     }
 
+    /// Cuts the file off at [`position`](Appender::position).
+    pub(super) fn cut(&mut self) -> Result<()> {
+        self.check()?;
+        self.file.set_len(self.position).map_err(|error| self.break_with(error))
+    }
+
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.settle()?;
+        self.check()?;
         let mut rest = bytes;
         while !rest.is_empty() {
-            match self.file.write(rest) {
+            match self.file.write_at(rest, self.position) {
                 Ok(0) => return Err(self.break_with(std::io::ErrorKind::WriteZero.into())),
                 Ok(count) => {
                     self.received = true;
@@ -75,20 +69,15 @@ impl Appender {
         Ok(())
     }
 
-    /// Makes the file as long as [`position`](Appender::position) says, also when no byte came.
-    pub(super) fn settle(&mut self) -> Result<()> {
-        if let Some(kind) = self.broken {
-            return Err(kind.into());
-        }
-        if let Some(length) = self.cut_at.take() {
-            self.file.set_len(length).map_err(|error| self.break_with(error))?;
-        }
-        Ok(())
+    /// Whether the bytes are those that were written: an error is never forgotten.
+    pub(super) fn check(&self) -> Result<()> {
+        self.broken.map_or(Ok(()), |kind| Err(kind.into()))
     }
 
     /// Waits until data and attributes are on the disk, where durability is asked for. A failure is final: the kernel
     /// may have dropped the bytes and marked them clean, so a second sync would succeed and mean nothing.
     pub(super) fn sync(&mut self) -> Result<()> {
+        self.check()?;
         if self.written_back.is_none() {
             return Ok(());
         }

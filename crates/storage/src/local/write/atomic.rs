@@ -1,19 +1,21 @@
 //! How does a file appear whole or not at all? Written beside its target and renamed over it.
+//!
+//! Nothing is made, cut or copied before the first byte, or the end of an upload that had a data connection: a
+//! client that never comes back after its `150` leaves no trace.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::sync::Arc;
 
-use carrack_core::backend::{Kind, Metadata, Replacing, WriteFile};
-use carrack_core::error::{ErrorKind, Result};
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, Statx, Uid};
+use carrack_core::backend::{Kept, Kind, Metadata, Partial, Replacing, WriteFile};
+use carrack_core::error::{Error, ErrorKind, Result};
+use rustix::fs::{Access, AtFlags, Gid, Mode, Statx, Uid};
 use rustix::io::Errno;
 
 use super::appender::Appender;
+use super::copying::Copying;
 use crate::local::Shared;
 use crate::local::errno::{failed, io};
 use crate::local::partial::{Found, lock_existing, lock_new, partial_name};
-use crate::local::read::open_regular;
 use crate::local::resolve::{Slot, fstat};
 use crate::local::stat::{kind, metadata};
 
@@ -25,10 +27,35 @@ pub(super) struct AtomicWrite {
     owner: String,
     /// The partial's name in the target's folder.
     partial: Vec<u8>,
-    bytes: Appender,
     replacing: Replacing,
-    /// Whether the partial was made by this upload.
-    is_new: bool,
+    stage: Stage,
+    /// The failure after which the partial's bytes are not known.
+    broken: Option<ErrorKind>,
+    /// That the index failed: no reason to refuse an upload.
+    trouble: Option<Error>,
+}
+
+enum Stage {
+    /// Everything is as it was.
+    Due(Due),
+    /// The partial gets its first bytes from the target.
+    Copying(File, Copying),
+    /// The client's bytes follow.
+    Open(Appender),
+    /// The partial has the target's name.
+    Published,
+}
+
+/// What the first byte brings about.
+struct Due {
+    /// The partial that was there; one is made else.
+    held: Option<File>,
+    /// How many of its bytes stay, and how many of them are on the disk for certain.
+    keeps: u64,
+    settled: u64,
+    /// Whether the upload goes on with it.
+    resumes: bool,
+    copying: Option<Copying>,
 }
 
 impl AtomicWrite {
@@ -38,40 +65,11 @@ impl AtomicWrite {
         slot: Slot,
         owner: &str,
         replacing: Replacing,
-        target: Option<&Statx>,
     ) -> Result<AtomicWrite> {
-        let partial = partial_name(owner, &slot.name);
-        let held = lock_existing(&slot.dir, &partial)?;
-        shared.remember(&slot, &partial, owner)?;
-        let sync = shared.settings.sync;
-        let (bytes, is_new) = match held {
-            Found::Ours(file) => (Appender::at(file, 0, sync).cutting(), false),
-            Found::Nothing | Found::Foreign => {
-                let file = make_partial(&shared, &slot, &partial, target)?;
-                (Appender::at(file, 0, sync), true)
-            }
-        };
-        Ok(AtomicWrite { shared, slot, owner: owner.to_owned(), partial, bytes, replacing, is_new })
+        AtomicWrite::new(shared, slot, owner, replacing, None)
     }
 
-    /// Where the partial stopped.
-    pub(super) fn resume(
-        shared: Arc<Shared>,
-        slot: Slot,
-        owner: &str,
-        replacing: Replacing,
-    ) -> Result<AtomicWrite> {
-        let partial = partial_name(owner, &slot.name);
-        let Found::Ours(mut file) = lock_existing(&slot.dir, &partial)? else {
-            return Err(ErrorKind::OffsetMismatch { length: 0 }.into());
-        };
-        let position = file.seek(SeekFrom::End(0)).map_err(io)?;
-        shared.remember(&slot, &partial, owner)?;
-        let bytes = Appender::at(file, position, shared.settings.sync);
-        Ok(AtomicWrite { shared, slot, owner: owner.to_owned(), partial, bytes, replacing, is_new: false })
-    }
-
-    /// With the first bytes of the target, copied (or shared, where the file system can) by the kernel.
+    /// With the first bytes of the target.
     pub(super) fn copy(
         shared: Arc<Shared>,
         slot: Slot,
@@ -79,57 +77,143 @@ impl AtomicWrite {
         replacing: Replacing,
         first: u64,
     ) -> Result<AtomicWrite> {
-        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let source = rustix::fs::openat(&slot.dir, slot.name.as_bytes(), flags, Mode::empty());
-        let (source, target) = open_regular(&source.map_err(failed)?, OFlags::RDONLY)?;
-        let mut upload = AtomicWrite::begin(shared, slot, owner, replacing, Some(&target))?;
-        upload.bytes.settle()?;
-        match std::io::copy(&mut source.take(first), &mut upload.bytes.file()) {
-            Ok(copied) => {
-                // Durable with the rest: write-back starts from the beginning of the copy.
-                upload.bytes.resume_at(copied);
-                Ok(upload)
+        let copying = Copying::of(&slot, first)?;
+        AtomicWrite::new(shared, slot, owner, replacing, Some(copying))
+    }
+
+    fn new(
+        shared: Arc<Shared>,
+        slot: Slot,
+        owner: &str,
+        replacing: Replacing,
+        copying: Option<Copying>,
+    ) -> Result<AtomicWrite> {
+        let partial = partial_name(owner, &slot.name);
+        let held = match lock_existing(&slot.dir, &partial)? {
+            Found::Ours(file) => Some(file),
+            Found::Nothing | Found::Foreign => {
+                check_writable(&slot)?;
+                None
             }
-            Err(error) => {
-                upload.remove()?;
-                Err(io(error))
+        };
+        narrow(held.as_ref(), &slot)?;
+        let stage = Stage::Due(Due { held, keeps: 0, settled: 0, resumes: false, copying });
+        let owner = owner.to_owned();
+        Ok(AtomicWrite { shared, slot, owner, partial, replacing, stage, broken: None, trouble: None })
+    }
+
+    /// Where the partial is offered to go on.
+    pub(super) fn resume(
+        shared: Arc<Shared>,
+        slot: Slot,
+        owner: &str,
+        replacing: Replacing,
+    ) -> Result<AtomicWrite> {
+        let partial = partial_name(owner, &slot.name);
+        let Found::Ours(file) = lock_existing(&slot.dir, &partial)? else {
+            return Err(ErrorKind::OffsetMismatch { length: 0 }.into());
+        };
+        let length = fstat(&file).map_err(failed)?.stx_size;
+        let keeps = Partial::offer_of(shared.trusted(&slot.dir, &partial, length));
+        let settled = shared.record_of(&slot.dir, &partial).map_or(0, |record| record.settled).min(keeps);
+        narrow(Some(&file), &slot)?;
+        let stage = Stage::Due(Due { held: Some(file), keeps, settled, resumes: true, copying: None });
+        let owner = owner.to_owned();
+        Ok(AtomicWrite { shared, slot, owner, partial, replacing, stage, broken: None, trouble: None })
+    }
+
+    /// One piece of what is due; whether it was the last.
+    fn proceed(&mut self) -> Result<bool> {
+        if matches!(self.stage, Stage::Due(_)) {
+            return self.begin_file();
+        }
+        let Stage::Copying(file, copying) = &mut self.stage else { return Ok(true) };
+        if !copying.step(file)? {
+            return Ok(false);
+        }
+        if let Stage::Copying(file, copying) = std::mem::replace(&mut self.stage, Stage::Published) {
+            self.stage = Stage::Open(Appender::at(file, copying.done, self.shared.settings.sync));
+        }
+        Ok(true)
+    }
+
+    /// Makes the partial, or cuts the one that is there.
+    fn begin_file(&mut self) -> Result<bool> {
+        let settled = if let Stage::Due(due) = &self.stage { due.settled } else { 0 };
+        self.note(settled);
+        let Stage::Due(due) = &mut self.stage else { return Ok(true) };
+        let file = match &due.held {
+            Some(file) => {
+                file.set_len(due.keeps).map_err(io)?;
+                file.try_clone().map_err(io)?
             }
+            None => make_partial(&self.shared, &self.slot, &self.partial)?,
+        };
+        let (keeps, copying) = (due.keeps, due.copying.take());
+        self.stage = match copying {
+            Some(copying) => Stage::Copying(file, copying),
+            None => Stage::Open(Appender::at(file, keeps, self.shared.settings.sync)),
+        };
+        Ok(matches!(self.stage, Stage::Open(_)))
+    }
+
+    /// Tells the index; it expires from now on. An index that fails is told of, and costs no more than that.
+    fn note(&mut self, settled: u64) {
+        if let Err(error) = self.shared.remember(&self.slot, &self.partial, &self.owner, settled) {
+            self.trouble.get_or_insert(error);
         }
     }
 
-    /// Puts everything on the disk but the name.
-    fn settle(&mut self) -> Result<()> {
-        self.bytes.settle()?;
-        match self.slot.lstat()? {
-            None => {}
-            Some(target) if kind(&target) == Kind::File => keep_attributes(self.bytes.file(), &target)?,
-            Some(target) if kind(&target) == Kind::Directory => return Err(ErrorKind::IsADirectory.into()),
-            Some(_) => return Err(ErrorKind::NotAFile.into()),
+    fn appender(&mut self) -> Result<&mut Appender> {
+        match &mut self.stage {
+            Stage::Open(bytes) => Ok(bytes),
+            Stage::Due(_) | Stage::Copying(..) | Stage::Published => Err(ErrorKind::Interrupted.into()),
         }
-        self.bytes.sync()
     }
 
     /// Leaves the partial to be resumed, with as many bytes as can be trusted.
-    fn put_by(&mut self) -> Result<()> {
-        if self.bytes.settle().is_err() || self.bytes.position() == 0 {
-            return self.give_up();
+    fn put_by(&mut self) -> Result<Kept> {
+        let sync = self.shared.settings.sync;
+        let (length, whole) = match &mut self.stage {
+            Stage::Published => return Ok(Kept::Nothing),
+            // A resume that brought nothing changes nothing.
+            Stage::Due(Due { resumes: true, keeps, .. }) => return Ok(Kept::Bytes(*keeps)),
+            Stage::Due(_) => (0, Ok(())),
+            Stage::Copying(file, copying) => {
+                (copying.done, if sync { file.sync_all().map_err(io) } else { Ok(()) })
+            }
+            // Told when it broke.
+            Stage::Open(bytes) if bytes.check().is_err() => (0, Ok(())),
+            // A resume trusts the length, after a power cut, too.
+            Stage::Open(bytes) => (bytes.position(), bytes.sync()),
+        };
+        let offer = Partial::offer_of(length);
+        if let (Ok(()), None, 1..) = (&whole, self.broken, offer) {
+            self.note(if sync { length } else { 0 });
+            return Ok(Kept::Bytes(offer));
         }
-        // A resume trusts the length, after a power cut, too.
-        if let Err(error) = self.bytes.sync() {
-            self.give_up()?;
-            return Err(error);
-        }
-        // It expires from now on.
-        self.shared.remember(&self.slot, &self.partial, &self.owner)
+        self.leave_nothing()?;
+        whole.map(|()| Kept::Nothing)
     }
 
     /// Gives back the space of bytes that nobody knows to be good: after an error of the disk, or when it is full.
     ///
     /// Where a complete file stands under the name an empty partial is left, so that the client's next question
-    /// for the size is answered with 0 and not with the length of a file that it was about to replace.
-    fn give_up(&mut self) -> Result<()> {
-        let over_complete_file = self.slot.lstat()?.is_some();
-        if over_complete_file && self.bytes.file().set_len(0).is_ok() { Ok(()) } else { self.remove() }
+    /// for the size is answered with 0 and not with the length of a file that it was about to replace: it would
+    /// append its own end to that, and be told that all is well.
+    fn leave_nothing(&mut self) -> Result<()> {
+        let over_complete_file = self.slot.lstat()?.is_some_and(|found| kind(&found) == Kind::File);
+        let file = match &self.stage {
+            Stage::Published => return Ok(()),
+            Stage::Due(Due { held: None, .. }) if !over_complete_file => return Ok(()),
+            Stage::Due(Due { held: None, .. }) => {
+                self.note(0);
+                return make_partial(&self.shared, &self.slot, &self.partial).map(drop);
+            }
+            Stage::Due(Due { held: Some(file), .. }) | Stage::Copying(file, _) => file,
+            Stage::Open(bytes) => bytes.file(),
+        };
+        if over_complete_file && file.set_len(0).is_ok() { Ok(()) } else { self.remove() }
     }
 
     /// Removes the partial. The lock is still held: it is this one and nobody else has it.
@@ -144,46 +228,96 @@ impl AtomicWrite {
 }
 
 impl WriteFile for AtomicWrite {
+    fn prepare(&mut self) -> Result<bool> {
+        if let Some(kind) = self.broken {
+            return Err(kind.into());
+        }
+        self.proceed().inspect_err(|error| self.broken = Some(error.kind()))
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.bytes.write(bytes)
+        while !self.prepare()? {}
+        self.appender()?.write(bytes)
     }
 
     fn position(&self) -> u64 {
-        self.bytes.position()
+        match &self.stage {
+            Stage::Due(Due { copying: Some(copying), .. }) | Stage::Copying(_, copying) => copying.first,
+            Stage::Due(due) => due.keeps,
+            Stage::Open(bytes) => bytes.position(),
+            Stage::Published => 0,
+        }
     }
 
-    fn publish(mut self: Box<Self>) -> Result<Metadata> {
-        let renamed = self.settle().and_then(|()| {
-            let (dir, partial) = (&self.slot.dir, self.partial.as_slice());
-            crate::local::tree::rename_slot(dir, partial, &self.slot, self.replacing)
-        });
-        if let Err(error) = renamed {
-            // The client hears of this error; what becomes of the partial it learns when it comes back.
-            let _ = self.put_by();
-            return Err(error);
+    fn publish(&mut self) -> Result<Metadata> {
+        while !self.prepare()? {}
+        let target = self.slot.lstat()?;
+        let bytes = self.appender()?;
+        match target {
+            None => {}
+            Some(target) if kind(&target) == Kind::File => keep_attributes(bytes.file(), &target)?,
+            Some(target) if kind(&target) == Kind::Directory => return Err(ErrorKind::IsADirectory.into()),
+            Some(_) => return Err(ErrorKind::NotAFile.into()),
         }
+        bytes.sync()?;
+        let found = fstat(bytes.file()).map_err(failed)?;
+        crate::local::tree::rename_slot(&self.slot.dir, &self.partial, &self.slot, self.replacing)?;
+        // From here on the name is the file's: whatever fails now must not touch it any more.
+        let _published = std::mem::replace(&mut self.stage, Stage::Published);
         self.shared.forget(&self.slot.dir, &self.partial);
         self.shared.sync_directory(&self.slot.dir)?;
-        fstat(self.bytes.file()).map(|found| metadata(&found)).map_err(failed)
+        Ok(metadata(&found))
     }
 
-    fn keep(mut self: Box<Self>) -> Result<()> {
+    fn keep(mut self: Box<Self>) -> Result<Kept> {
         self.put_by()
     }
 
+    fn give_up(mut self: Box<Self>) -> Result<()> {
+        self.leave_nothing()
+    }
+
     fn discard(self: Box<Self>) -> Result<()> {
-        if self.is_new { self.remove() } else { Ok(()) }
+        match self.stage {
+            Stage::Due(_) | Stage::Published => Ok(()),
+            Stage::Copying(..) | Stage::Open(_) => self.remove(),
+        }
+    }
+
+    fn trouble(&mut self) -> Option<Error> {
+        self.trouble.take()
     }
 }
 
 /// Makes a partial that is never more readable than what it is to replace.
-fn make_partial(shared: &Shared, slot: &Slot, partial: &[u8], target: Option<&Statx>) -> Result<File> {
-    let mode = target.map_or(0o666, |target| u32::from(target.stx_mode) & 0o777 | 0o600);
+fn make_partial(shared: &Shared, slot: &Slot, partial: &[u8]) -> Result<File> {
+    let mode = slot.lstat()?.map_or(0o666, |target| u32::from(target.stx_mode) & 0o777 | 0o600);
     let file = lock_new(&slot.dir, partial, Mode::from_raw_mode(mode));
     if file.is_err() {
         shared.forget(&slot.dir, partial);
     }
     file
+}
+
+/// Takes from a partial that is there what its target does not allow: it may have been begun over another one.
+fn narrow(held: Option<&File>, slot: &Slot) -> Result<()> {
+    let (Some(file), Some(target)) = (held, slot.lstat()?) else { return Ok(()) };
+    let mode = u32::from(fstat(file).map_err(failed)?.stx_mode) & 0o777;
+    let narrowed = mode & u32::from(target.stx_mode) | 0o600;
+    if mode == narrowed {
+        return Ok(());
+    }
+    rustix::fs::fchmod(file, Mode::from_raw_mode(narrowed)).map_err(failed)
+}
+
+/// Refuses at once where no partial can be made, instead of at the first byte.
+fn check_writable(slot: &Slot) -> Result<()> {
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    match rustix::fs::accessat(&slot.dir, c".", access, AtFlags::EACCESS) {
+        Err(errno @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => Err(failed(errno)),
+        // A kernel that cannot say it refuses later.
+        Ok(()) | Err(_) => Ok(()),
+    }
 }
 
 /// Gives the new file the owner and mode of the one it replaces.

@@ -2,7 +2,9 @@
 
 mod appender;
 mod atomic;
-mod in_place;
+mod copying;
+mod extend;
+mod rewrite;
 
 use std::sync::Arc;
 
@@ -11,7 +13,8 @@ use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
 
 use self::atomic::AtomicWrite;
-use self::in_place::InPlaceWrite;
+use self::extend::ExtendWrite;
+use self::rewrite::RewriteWrite;
 use super::stat::kind;
 use super::{Publish, Shared};
 
@@ -36,16 +39,15 @@ impl Shared {
         let shared = Arc::clone(self);
         Ok(match (self.settings.publish, start) {
             (_, Start::Continue) => Box::new(AtomicWrite::resume(shared, slot, owner, replacing)?),
-            (_, Start::InPlace) => Box::new(InPlaceWrite::extend(shared, slot)?),
-            (Publish::Atomic, Start::Anew) => {
-                Box::new(AtomicWrite::begin(shared, slot, owner, replacing, target.as_ref())?)
-            }
+            (Publish::Atomic, Start::InPlace) => Box::new(ExtendWrite::open(shared, slot)?),
+            (Publish::Atomic, Start::Anew) => Box::new(AtomicWrite::begin(shared, slot, owner, replacing)?),
             (Publish::Atomic, Start::CopyOf { first }) => {
                 Box::new(AtomicWrite::copy(shared, slot, owner, replacing, first)?)
             }
-            (Publish::InPlace, Start::Anew) => Box::new(InPlaceWrite::rewrite(shared, slot, owner, 0)?),
+            (Publish::InPlace, Start::InPlace) => Box::new(RewriteWrite::extend(shared, slot)?),
+            (Publish::InPlace, Start::Anew) => Box::new(RewriteWrite::from(shared, slot, owner, 0)?),
             (Publish::InPlace, Start::CopyOf { first }) => {
-                Box::new(InPlaceWrite::rewrite(shared, slot, owner, first)?)
+                Box::new(RewriteWrite::from(shared, slot, owner, first)?)
             }
         })
     }

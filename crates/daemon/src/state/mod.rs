@@ -1,8 +1,9 @@
 //! What does the server keep for itself, and where: identity, generated password, and the lock that makes the folder its own?
 
-use std::fs::{self, File, OpenOptions};
+mod folder;
+
+use std::fs::File;
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -11,12 +12,25 @@ use carrack_tls::Identity;
 use rustix::fs::FlockOperation;
 use zeroize::Zeroizing;
 
+use folder::{LOCK, PrivateFolder};
+
 /// A self-signed certificate is renewed when it has less than this left.
 const RENEW_BEFORE_END: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// Names of a self-signed certificate. Those that are no longer needed stay in it, the latest first, and a machine that moves from
+/// network to network would collect them for ever.
+const NAMES_MOST: usize = 32;
 
 /// Letters and digits of a generated password: none that are mistaken for one another, none that a shell or a URL minds. 32, so
 /// that each is exactly five bits of a random byte.
 const ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
+
+/// The certificate of the identity made here.
+const CERTIFICATE: &str = "cert.pem";
+/// Its private key.
+const KEY: &str = "key.pem";
+/// The generated password.
+const PASSWORD: &str = "password";
 
 /// Groups of four in a generated password: 5 × 4 × 5 bits = 100 bits.
 const PASSWORD_GROUPS: usize = 5;
@@ -34,6 +48,25 @@ pub enum StateError {
         folder: String,
         /// Its process id, where it is known.
         process: Option<u32>,
+    },
+    /// It belongs to another user.
+    #[error(
+        "the state folder {folder} belongs to another user (uid {owner})\n  mend: run as that user, or name a folder of your own with --state DIR (`state` in the file)"
+    )]
+    NotOwned {
+        /// The folder.
+        folder: String,
+        /// Whose it is.
+        owner: u32,
+    },
+    /// It holds things that are not a server's state.
+    #[error(
+        "the folder {} holds other things, so it is not taken for a state folder\n  mend: name one below it, as in --state {} (`state` in the file)",
+        folder.display(), folder.join("carrack").display()
+    )]
+    Foreign {
+        /// The folder.
+        folder: PathBuf,
     },
     /// The system said no.
     #[error(
@@ -75,7 +108,7 @@ pub fn standard_folder() -> Option<PathBuf> {
 /// The state folder, held by this process for as long as the value lives.
 #[derive(Debug)]
 pub struct StateFolder {
-    path: PathBuf,
+    folder: PrivateFolder,
     // The lock is the open file: the system takes it back however the process ends.
     _lock: File,
 }
@@ -84,26 +117,11 @@ impl StateFolder {
     /// Makes the folder if it is not there (0700) and takes it for this process.
     ///
     /// # Errors
-    /// Another server has it, or the system says no.
+    /// Another server has it, it belongs to another user, it holds other things, or the system says no.
     pub fn open(path: &Path) -> Result<Self, StateError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(failed("cannot make", path))?;
-        let path = fs::canonicalize(path).map_err(failed("cannot open", path))?;
-        // SECURITY: keys and a password lie here; a folder that somebody made with wider rights is narrowed, not trusted.
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
-            .map_err(failed("cannot protect", &path))?;
-        let lock_path = path.join("lock");
-        let mut lock = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .write(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&lock_path)
-            .map_err(failed("cannot open", &lock_path))?;
+        let folder = PrivateFolder::open(path)?;
+        let lock_path = folder.path().join(LOCK);
+        let mut lock = folder.lock_file()?;
         if let Err(error) = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
             if error != rustix::io::Errno::WOULDBLOCK {
                 return Err(failed("cannot lock", &lock_path)(error.into()));
@@ -111,7 +129,7 @@ impl StateFolder {
             let mut holder = String::new();
             let _ = lock.read_to_string(&mut holder);
             return Err(StateError::InUse {
-                folder: path.display().to_string(),
+                folder: folder.path().display().to_string(),
                 process: holder.trim().parse().ok(),
             });
         }
@@ -121,50 +139,50 @@ impl StateFolder {
             writeln!(lock, "{}", std::process::id())
         };
         write_holder(&mut lock).map_err(failed("cannot write", &lock_path))?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { folder, _lock: lock })
     }
 
     /// The folder, without links.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
     }
 
     /// The certificate shown to clients where the configuration names none.
     pub fn certificate(&self) -> PathBuf {
-        self.path.join("cert.pem")
-    }
-
-    fn key(&self) -> PathBuf {
-        self.path.join("key.pem")
+        self.path().join(CERTIFICATE)
     }
 
     /// The self-signed identity for these names: made at the first start and kept. The key stays the same for good; the
-    /// certificate is made anew for it when it ends soon or a name is missing.
+    /// certificate is made anew for it when it ends soon or a name is missing, and then has the names of the one before as well.
     ///
     /// # Errors
-    /// What is there does not parse or cannot be written.
+    /// What is there cannot be read, does not parse or cannot be written.
     pub fn identity(&self, names: &[String]) -> Result<Identity, StateError> {
-        let (certificate, key) = (self.certificate(), self.key());
-        let damaged = |why: String| StateError::Identity { folder: self.path.display().to_string(), why };
-        if !key.exists() {
+        let damaged = |why: String| StateError::Identity { folder: self.path().display().to_string(), why };
+        let parsed = |certificate: &[u8], key: &[u8]| {
+            Identity::from_pem(certificate, key).map_err(|error| damaged(error.to_string()))
+        };
+        let Some(key) = self.folder.read(KEY)? else {
             let made = Identity::self_signed(names).map_err(|error| damaged(error.to_string()))?;
             // The key goes first: a certificate without its key could never be used or renewed.
-            self.write_private("key.pem", made.key_pem.as_bytes())?;
-            self.write_private("cert.pem", made.certificate_pem.as_bytes())?;
-        } else if !certificate.exists() || !self.certificate_serves(names).map_err(&damaged)? {
-            let key_pem = Zeroizing::new(fs::read_to_string(&key).map_err(failed("cannot read", &key))?);
-            let renewed =
-                Identity::renew_self_signed(names, &key_pem).map_err(|error| damaged(error.to_string()))?;
-            self.write_private("cert.pem", renewed.as_bytes())?;
+            self.folder.write(KEY, made.key_pem.as_bytes())?;
+            self.folder.write(CERTIFICATE, made.certificate_pem.as_bytes())?;
+            return parsed(made.certificate_pem.as_bytes(), made.key_pem.as_bytes());
+        };
+        let kept = match self.folder.read(CERTIFICATE)? {
+            Some(certificate) => Some(parsed(&certificate, &key)?),
+            None => None,
+        };
+        let old_names = kept.as_ref().map(Identity::names).unwrap_or_default();
+        let all_names = merged(names, old_names);
+        if let Some(kept) = kept.filter(|kept| serves(kept, names)) {
+            return Ok(kept);
         }
-        Identity::load(&certificate, &key).map_err(|error| damaged(error.to_string()))
-    }
-
-    /// Whether the certificate that is there has all names and time left.
-    fn certificate_serves(&self, names: &[String]) -> Result<bool, String> {
-        let identity = Identity::load(&self.certificate(), &self.key()).map_err(|error| error.to_string())?;
-        let lasts = identity.not_after() > SystemTime::now() + RENEW_BEFORE_END;
-        Ok(lasts && names.iter().all(|name| identity.names().contains(name)))
+        let key_pem = std::str::from_utf8(&key).map_err(|_| damaged("the key is not text".to_owned()))?;
+        let renewed =
+            Identity::renew_self_signed(&all_names, key_pem).map_err(|error| damaged(error.to_string()))?;
+        self.folder.write(CERTIFICATE, renewed.as_bytes())?;
+        parsed(renewed.as_bytes(), &key)
     }
 
     /// The password of a server that was given none: generated at the first start and kept, so that commands that were pasted into scripts
@@ -173,33 +191,35 @@ impl StateFolder {
     /// # Errors
     /// It cannot be read or written.
     pub fn password(&self) -> Result<Zeroizing<String>, StateError> {
-        let path = self.path.join("password");
-        match fs::read_to_string(&path) {
-            Ok(text) if !text.trim().is_empty() => return Ok(Zeroizing::new(text.trim().to_owned())),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed("cannot read", &path)(error));
+        let path = self.path().join(PASSWORD);
+        if let Some(bytes) = self.folder.read(PASSWORD)? {
+            let text = std::str::from_utf8(&bytes)
+                .map_err(|_| failed("cannot read", &path)(io::Error::other("it is not UTF-8")))?;
+            if !text.trim().is_empty() {
+                return Ok(Zeroizing::new(text.trim().to_owned()));
             }
-            _ => {}
         }
         let password = generate_password().map_err(failed("cannot generate", &path))?;
-        self.write_private("password", format!("{}\n", *password).as_bytes())?;
+        self.folder.write(PASSWORD, Zeroizing::new(format!("{}\n", *password)).as_bytes())?;
         Ok(password)
     }
+}
 
-    /// Writes a file that only this user may read (0600), whole or not at all.
-    fn write_private(&self, name: &str, bytes: &[u8]) -> Result<(), StateError> {
-        let path = self.path.join(name);
-        let unfinished = self.path.join(format!("{name}.new"));
-        let write = || {
-            let _ = fs::remove_file(&unfinished);
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&unfinished, &path)?;
-            File::open(&self.path)?.sync_all()
-        };
-        write().map_err(failed("cannot write", &path))
+/// Whether a certificate has all names and time left.
+fn serves(identity: &Identity, names: &[String]) -> bool {
+    let lasts = identity.not_after() > SystemTime::now() + RENEW_BEFORE_END;
+    lasts && names.iter().all(|name| identity.names().contains(name))
+}
+
+/// The names that are needed, and then those of the certificate before, as far as there is room.
+fn merged(needed: &[String], old: &[String]) -> Vec<String> {
+    let mut names = needed.to_vec();
+    for name in old {
+        if names.len() < NAMES_MOST && !names.contains(name) {
+            names.push(name.clone());
+        }
     }
+    names
 }
 
 fn generate_password() -> io::Result<Zeroizing<String>> {
@@ -218,6 +238,8 @@ fn generate_password() -> io::Result<Zeroizing<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
 
     fn names() -> Vec<String> {
         vec!["localhost".to_owned(), "127.0.0.1".to_owned()]
@@ -252,7 +274,7 @@ mod tests {
         let state = StateFolder::open(dir.path()).unwrap();
         let first = state.identity(&names()).unwrap();
         assert_eq!(state.identity(&names()).unwrap().fingerprint(), first.fingerprint());
-        assert_eq!(fs::metadata(state.key()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(state.path().join(KEY)).unwrap().permissions().mode() & 0o777, 0o600);
 
         let mut more = names();
         more.push("192.0.2.7".to_owned());
@@ -263,11 +285,44 @@ mod tests {
     }
 
     #[test]
+    fn names_stay_in_the_certificate_when_others_come() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateFolder::open(dir.path()).unwrap();
+        let at = |ip: &str| [names(), vec![ip.to_owned()]].concat();
+        state.identity(&at("192.0.2.7")).unwrap();
+        let both = state.identity(&at("192.0.2.8")).unwrap();
+        assert_eq!(both.names(), ["localhost", "127.0.0.1", "192.0.2.8", "192.0.2.7"]);
+        // Back at the first address, or with none, nobody has to copy the certificate again.
+        for names in [at("192.0.2.7"), at("192.0.2.8"), names()] {
+            assert_eq!(state.identity(&names).unwrap().fingerprint(), both.fingerprint());
+        }
+    }
+
+    #[test]
+    fn a_certificate_does_not_collect_names_for_ever() {
+        let old: Vec<_> = (0..NAMES_MOST).map(|n| format!("192.0.2.{n}")).collect();
+        let all = merged(&names(), &old);
+        assert_eq!((all.len(), &all[..2]), (NAMES_MOST, &names()[..]));
+        assert!(all.contains(&old[0]) && !all.contains(&old[NAMES_MOST - 1]));
+    }
+
+    #[test]
+    fn a_key_that_cannot_be_read_is_not_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = StateFolder::open(dir.path()).unwrap();
+        // A link that leads nowhere looks like no file to whoever follows it, and so does a folder that may not be entered.
+        symlink("/nowhere/key.pem", state.path().join(KEY)).unwrap();
+        assert!(matches!(state.identity(&names()), Err(StateError::Io { .. })));
+        assert!(fs::symlink_metadata(state.path().join(KEY)).unwrap().is_symlink());
+        assert!(!state.certificate().exists());
+    }
+
+    #[test]
     fn a_damaged_identity_is_not_replaced_silently() {
         let dir = tempfile::tempdir().unwrap();
         let state = StateFolder::open(dir.path()).unwrap();
         state.identity(&names()).unwrap();
-        fs::write(state.key(), "nonsense").unwrap();
+        fs::write(state.path().join(KEY), "nonsense").unwrap();
         assert!(matches!(state.identity(&names()), Err(StateError::Identity { .. })));
     }
 }

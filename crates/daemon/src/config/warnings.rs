@@ -1,0 +1,83 @@
+//! What does a configuration allow that should be known?
+
+use std::fmt;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::homes::{real, uid, writable};
+use super::table::{Config, Permission, Plaintext, User};
+
+/// The bits of a file's mode that let its group or everybody read it.
+const READ_BY_OTHERS: u32 = 0o044;
+
+/// Something that is allowed but should be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning(pub String);
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What should be known of a configuration that may be run.
+pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    homes(config, state, &mut warnings);
+    for listen in config.listen.iter().filter(|listen| listen.plaintext == Plaintext::Allow) {
+        warnings.push(Warning(format!(
+            "{} takes logins without TLS: passwords and files travel in clear",
+            listen.address
+        )));
+    }
+    if let Some(tls) = &config.tls {
+        key(&tls.key, &mut warnings);
+    }
+    warnings
+}
+
+fn homes(config: &Config, state: &Path, warnings: &mut Vec<Warning>) {
+    let state = real(state);
+    for user in config.user.iter() {
+        let home = real(&user.home);
+        if state.starts_with(&home) {
+            warnings.push(Warning(format!(
+                "the state folder {} lies in the served folder {}; no path of a client reaches it, but a place outside \
+                 is better (--state DIR, or `state` in the file)",
+                state.display(),
+                home.display()
+            )));
+        }
+        if changes(user) && !writable(&home) {
+            warnings.push(Warning(format!(
+                "{:?} may write, but this process (uid {}) cannot write to the home {}: uploads into it will fail \
+                 (give the process the right to it, or take the permission away)",
+                user.name.as_str(),
+                uid(),
+                home.display()
+            )));
+        }
+    }
+}
+
+/// Whether a user may change anything anywhere.
+fn changes(user: &User) -> bool {
+    let of_folders = user.folder.iter().filter_map(|folder| folder.permissions.as_ref()).flatten();
+    user.permissions
+        .iter()
+        .chain(of_folders)
+        .any(|permission| !matches!(permission, Permission::List | Permission::Read))
+}
+
+/// SECURITY: whoever reads the key can pass for this server.
+fn key(path: &Path, warnings: &mut Vec<Warning>) {
+    let Ok(metadata) = std::fs::metadata(path) else { return };
+    let mode = metadata.mode() & 0o7777;
+    if mode & READ_BY_OTHERS != 0 {
+        let who = if mode & 0o004 != 0 { "everybody on this machine" } else { "its group" };
+        let shown = path.display();
+        warnings.push(Warning(format!(
+            "the private key {shown} can be read by {who} (mode {mode:04o}); `chmod 600 '{shown}'` keeps it to its owner"
+        )));
+    }
+}

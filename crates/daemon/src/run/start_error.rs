@@ -1,0 +1,66 @@
+//! Why does a server not come up, and what is the mend?
+
+use std::io;
+use std::net::SocketAddr;
+
+use crate::config::Mode;
+use crate::state::StateError;
+use crate::wiring::WiringError;
+
+/// Why a server did not come up.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The state folder.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Accounts and homes.
+    #[error(transparent)]
+    Wiring(#[from] WiringError),
+    /// The journal of unfinished uploads.
+    #[error(
+        "the journal of unfinished uploads in {folder} cannot be read: {source}\n  mend: make it readable for this user, or move it away"
+    )]
+    Journal {
+        /// The state folder.
+        folder: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {}\n  mend: {}", listen_failure(source), listen_mend(*mode, source))]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// What for.
+        mode: Mode,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The identity cannot be used for TLS.
+    #[error("the certificate cannot be used: {0}")]
+    Tls(String),
+    /// Signals or threads.
+    #[error("the system refuses what every server needs: {0}")]
+    System(io::Error),
+}
+
+fn listen_failure(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "something else listens there already".to_owned(),
+        io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+        io::ErrorKind::PermissionDenied => "ports below 1024 are for root".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn listen_mend(mode: Mode, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrNotAvailable => "0.0.0.0 stands for all addresses of this machine".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            format!("choose a higher port with --{mode} ADDR:PORT, or grant the program CAP_NET_BIND_SERVICE")
+        }
+        _ => format!(
+            "stop the other program, or choose another port with --{mode} ADDR:PORT (`address` in the file)"
+        ),
+    }
+}
