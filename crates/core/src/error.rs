@@ -47,6 +47,8 @@ pub enum ErrorKind {
     },
     /// Somebody is writing this file now. Retry later.
     Busy,
+    /// The user has an unfinished upload of this name, and was told its length; the complete file has another.
+    Unfinished,
     /// A newer upload of the same user took the file over.
     TakenOver,
     /// What was read or extended changed underneath. Retry.
@@ -136,6 +138,7 @@ impl fmt::Display for ErrorKind {
                 return write!(f, "the upload goes on at byte {length}");
             }
             ErrorKind::Busy => "being written by somebody",
+            ErrorKind::Unfinished => "the client was told the length of an unfinished upload",
             ErrorKind::TakenOver => "taken over by a newer upload",
             ErrorKind::Interrupted => "changed underneath",
             ErrorKind::Unsupported => "not supported here",

@@ -210,13 +210,9 @@ impl Upload {
         if self.claim.is_taken_over() { Err(ErrorKind::TakenOver.into()) } else { Ok(()) }
     }
 
-    /// Ends an upload that is not whole. What arrived is kept to be resumed, invisible under the file's name.
-    pub fn abort(self, why: Incomplete) {
-        self.abort_and_keep(why);
-    }
-
-    /// The same, for whoever wants to say what was kept.
-    pub fn abort_and_keep(mut self, why: Incomplete) -> Kept {
+    /// Ends an upload that is not whole. What arrived is kept to be resumed, invisible under the file's name; says how
+    /// much of it.
+    pub fn abort(mut self, why: Incomplete) -> Kept {
         self.end(why)
     }
 

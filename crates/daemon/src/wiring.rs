@@ -54,11 +54,11 @@ pub(crate) fn accounts(
     excluded: &[PathBuf],
     index: &Arc<dyn PartialIndex>,
 ) -> Result<ConfiguredAccounts, WiringError> {
-    let mut stores: HashMap<(PathBuf, bool), Arc<dyn Backend>> = HashMap::new();
+    let mut stores: HashMap<(PathBuf, Links), Arc<dyn Backend>> = HashMap::new();
     let mut accounts = Vec::new();
     for user in config.user.iter() {
-        let links = links(user);
-        let key = (user.home.clone(), links == Links::Follow);
+        let links = links(config, user);
+        let key = (user.home.clone(), links);
         let store = match stores.get(&key) {
             Some(store) => Arc::clone(store),
             None => {
@@ -72,12 +72,14 @@ pub(crate) fn accounts(
                         Partials::Hidden => local::Partials::Hidden,
                         Partials::Owner => local::Partials::Owner,
                     },
+                    links,
                     excluded: excluded.to_vec(),
                     index: Arc::clone(index),
                 };
                 let store: Arc<dyn Backend> =
-                    Arc::new(LocalStore::open_with_links(&user.home, settings, links).map_err(|source| {
-                        WiringError::Home { home: user.home.display().to_string(), source }
+                    Arc::new(LocalStore::open(&user.home, settings).map_err(|source| WiringError::Home {
+                        home: user.home.display().to_string(),
+                        source,
                     })?);
                 stores.insert(key, Arc::clone(&store));
                 store
@@ -88,9 +90,14 @@ pub(crate) fn accounts(
     Ok(ConfiguredAccounts::new(accounts)?)
 }
 
-/// SECURITY: rules of folders go by the path; a symbolic link would lead into a folder past its rules.
-fn links(user: &User) -> Links {
-    if user.folder.is_empty() { Links::Follow } else { Links::Refuse }
+/// SECURITY: rules of folders go by the path; a symbolic link would lead into a folder past its rules, or out of those
+/// that `[plaintext]` grants.
+fn links(config: &Config, user: &User) -> Links {
+    let confined = config
+        .plaintext
+        .as_ref()
+        .is_some_and(|grant| !grant.folders.is_empty() && grant.user.as_str() == user.name.as_str());
+    if confined || !user.folder.is_empty() { Links::Refuse } else { Links::Follow }
 }
 
 fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> {
@@ -215,7 +222,7 @@ mod tests {
             user("bob", "[[user.folder]]\npath = \"/archive\"\npermissions = [\"list\"]\n")
         );
         let checked = crate::config::parse(&text, dir.path()).unwrap();
-        let found: Vec<_> = checked.config.user.iter().map(links).collect();
+        let found: Vec<_> = checked.config.user.iter().map(|user| links(&checked.config, user)).collect();
         assert_eq!(found, [Links::Follow, Links::Refuse]);
     }
 }

@@ -4,6 +4,7 @@
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::Incomplete;
 use carrack_core::path::PathError;
+use carrack_core::upload::Kept;
 use carrack_ftp_proto::reply::{Code, Reply};
 
 /// The reply for an operation that failed. Says what the client may know: never a real path, never
@@ -31,6 +32,11 @@ pub(crate) fn kind(kind: ErrorKind) -> Reply {
             format!("The file here has {length} bytes: restart there with REST {length}, or store it anew."),
         ),
         ErrorKind::Busy => (Code::FILE_BUSY, "Another transfer of this file is ending, try again.".into()),
+        ErrorKind::Unfinished => (
+            Code::FILE_UNAVAILABLE,
+            "You have an unfinished upload of this name, and SIZE spoke of it: finish it or delete it first."
+                .into(),
+        ),
         ErrorKind::TakenOver => (Code::TRANSFER_ABORTED, "A newer upload of this file took over.".into()),
         ErrorKind::Interrupted => (Code::LOCAL_ERROR, "Interrupted, try again.".into()),
         ErrorKind::Unsupported => (Code::ARGUMENT_NOT_IMPLEMENTED, "The storage here cannot do that.".into()),
@@ -63,8 +69,8 @@ pub(crate) fn clear_data() -> Reply {
 }
 
 /// The final reply of a transfer that did not end well (RFC 959 §5.4: 426 for the connection, 451
-/// and 452 for us).
-pub(crate) fn incomplete(why: &Incomplete) -> Reply {
+/// and 452 for us), with what is left of an upload.
+pub(crate) fn incomplete(why: &Incomplete, kept: Kept) -> Reply {
     let (code, text) = match why {
         Incomplete::ConnectionLost => {
             (Code::TRANSFER_ABORTED, "The data connection broke: the transfer is not complete.")
@@ -87,5 +93,10 @@ pub(crate) fn incomplete(why: &Incomplete) -> Reply {
         Incomplete::Refused(_) => (Code::CANNOT_OPEN_DATA_CONNECTION, "There was no data connection."),
         Incomplete::Storage(failure) => return kind(*failure),
     };
-    Reply::new(code, text)
+    match kept {
+        Kept::Bytes(length) if length > 0 => {
+            Reply::new(code, format!("{text} It can go on at byte {length}."))
+        }
+        Kept::Bytes(_) | Kept::Nothing => Reply::new(code, text),
+    }
 }

@@ -8,11 +8,17 @@ use super::Session;
 
 impl Session {
     /// Opens a complete file to be read from `offset`. An offset beyond its end is
-    /// [`ErrorKind::OffsetMismatch`]; one at its end gives no bytes.
+    /// [`ErrorKind::OffsetMismatch`]; one at its end gives no bytes. [`ErrorKind::Unfinished`] where this session was told
+    /// the length of an unfinished upload of this name: its client would take a piece of this file for the whole, or
+    /// wait for bytes that never come.
     pub fn open_read(&self, path: &VirtualPath, offset: u64) -> Result<Download> {
         let place = self.mounts.locate(self.policy.read(path)?);
         let file = self.outcome("open", path, place.store.open(&place.at))?;
         let length = file.length();
+        let told_another = self.told.length(path).is_some_and(|told| told != length);
+        if told_another && self.partial(path)?.is_some() {
+            return Err(Error::new(ErrorKind::Unfinished).at(path));
+        }
         if offset > length {
             return Err(Error::new(ErrorKind::OffsetMismatch { length }).at(path));
         }

@@ -5,10 +5,11 @@ use carrack_ftp_proto::reply::{Code, Reply};
 
 use crate::visitor::Visitor;
 
-/// Says early whether there is something to rename; whether it may be is decided with both names.
+/// Says early whether there is something to rename that may be; whether it may get its new name is
+/// decided with that.
 pub(super) async fn from(at: &Visitor, path: &PathArgument) -> Result<Reply, Reply> {
     let path = at.resolve(path)?;
-    at.on_disk(move |session| session.stat(&path)).await?;
+    at.on_disk(move |session| session.may_rename(&path)).await?;
     Ok(Reply::new(Code::PENDING_FURTHER_INFORMATION, "Ready for the new name."))
 }
 

@@ -57,7 +57,11 @@ async fn receive(
 ) -> Result<(Job, VirtualPath), Reply> {
     let ascii = representation == Representation::Ascii;
     at.on_disk(move |session| {
-        let upload = Box::new(session.open_write(&path, mode)?);
+        let mut upload = Box::new(session.open_write(&path, mode)?);
+        if ascii {
+            // What a cut leaves counts converted bytes, which no restart marker can name.
+            upload.discard_if_cut();
+        }
         let stored = upload.path().clone();
         Ok((Job::Receive { upload, ascii }, stored))
     })

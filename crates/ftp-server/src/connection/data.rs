@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use carrack_core::upload::Kept;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
     Action, Active, Family, Passive, PassiveStyle, Pending, Protection, Transfer, TransferKind,
@@ -122,7 +123,7 @@ impl Connection {
                 (Ok(opened), None) => Ok(Box::new(Prepared { opened, port, request, interrupt })),
                 (Ok(opened), Some(why)) => {
                     opened.job.give_up(why).await;
-                    Err(reply_for::incomplete(&why))
+                    Err(reply_for::incomplete(&why, Kept::Nothing))
                 }
                 (Err(reply), _) => Err(reply),
             };

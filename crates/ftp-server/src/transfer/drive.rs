@@ -79,7 +79,7 @@ pub(super) async fn drive<P: Pump>(
         } else {
             pump.step()
         };
-        interrupt.note_moved(pump.progress());
+        interrupt.note_moved(pump.moved());
         // The reason counts before what the cut socket looked like from inside.
         if let Some(why) = interrupt.reason() {
             return (Some(pump), Err(why));

@@ -44,7 +44,10 @@ pub(crate) trait Pump: Send + 'static {
     /// The data connection, to wait on.
     fn stream(&self) -> &DataStream;
 
-    /// What grows with every byte that moves: whoever waits compares it to see a stall.
+    /// Bytes of the transfer that have moved.
+    fn moved(&self) -> u64;
+
+    /// What grows whenever anything is got done: whoever waits compares it to see a stall.
     fn progress(&self) -> u64;
 
     /// How long it may stand still now, where `stall` is the ordinary time.

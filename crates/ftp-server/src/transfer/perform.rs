@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use carrack_core::error::ErrorKind;
 use carrack_core::event::{Incomplete, Protection};
-use carrack_core::upload::Upload;
+use carrack_core::upload::{Kept, Upload};
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_tls::DataStream;
 
@@ -56,7 +56,7 @@ pub(crate) async fn perform(
     }
     let opened = tokio::select! {
         opened = data::open(port, &request) => opened.map_err(|failure| (failure.reply(), failure.incomplete())),
-        why = interrupt.stopped() => Err((reply_for::incomplete(&why), why)),
+        why = interrupt.stopped() => Err((reply_for::incomplete(&why, Kept::Nothing), why)),
     };
     let stream = match opened {
         Ok(stream) => stream,
@@ -77,7 +77,7 @@ impl Job {
     pub(crate) async fn give_up(self, why: Incomplete) {
         on_disk(move || match self {
             Job::Send { source, .. } => source.settle(Err(why)),
-            Job::Receive { upload, .. } => upload.abort(why),
+            Job::Receive { upload, .. } => drop(upload.abort(why)),
         })
         .await;
     }
@@ -105,7 +105,7 @@ async fn send(
         Err(why) => {
             // SECURITY: a reset, so that a client on a clear channel cannot take what it has for whole.
             stream.reset();
-            reply_for::incomplete(why)
+            reply_for::incomplete(why, Kept::Nothing)
         }
     };
     on_disk(move || source.settle(outcome)).await;
@@ -136,8 +136,8 @@ async fn receive(
             Err(error) => reply_for::error(&error),
         },
         Err(why) => {
-            upload.abort(why);
-            reply_for::incomplete(&why)
+            let kept = upload.abort(why);
+            reply_for::incomplete(&why, kept)
         }
     });
     settled.await.unwrap_or_else(|| reply_for::kind(ErrorKind::Io))

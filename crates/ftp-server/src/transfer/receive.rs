@@ -23,13 +23,16 @@ pub(crate) struct ReceivePump {
     /// The conversion of `TYPE A`, and where its bytes go before the file takes them.
     ascii: Option<(FromWire, Vec<u8>)>,
     close: DataClose,
+    /// Whether the file is ready for the first byte, and the pieces of work that took so far.
+    prepared: bool,
+    pieces: u64,
     moved: u64,
 }
 
 impl ReceivePump {
     pub(crate) fn new(upload: Box<Upload>, ascii: bool, close: DataClose, stream: DataStream) -> Self {
         let ascii = ascii.then(|| (FromWire::default(), Vec::new()));
-        Self { upload, stream, buffer: Vec::new(), ascii, close, moved: 0 }
+        Self { upload, stream, buffer: Vec::new(), ascii, close, prepared: false, pieces: 0, moved: 0 }
     }
 
     /// The parts, to settle the file and the connection with.
@@ -64,6 +67,13 @@ impl ReceivePump {
 
 impl Pump for ReceivePump {
     fn step(&mut self) -> Result<Progress, Incomplete> {
+        // Piece by piece, so that it can be stopped: a restart in a complete file copies what stands
+        // before the marker.
+        if !self.prepared {
+            self.prepared = self.upload.prepare().map_err(|error| Incomplete::Storage(error.kind()))?;
+            self.pieces += 1;
+            return Ok(Progress::More);
+        }
         self.buffer.resize(RECEIVE_STEP, 0);
         match self.stream.read(&mut self.buffer) {
             Ok(Received::Bytes(count)) => {
@@ -94,8 +104,12 @@ impl Pump for ReceivePump {
         &self.stream
     }
 
-    fn progress(&self) -> u64 {
+    fn moved(&self) -> u64 {
         self.moved
+    }
+
+    fn progress(&self) -> u64 {
+        self.moved + self.pieces
     }
 
     fn patience(&self, stall: Duration) -> Duration {

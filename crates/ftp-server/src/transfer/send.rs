@@ -62,6 +62,8 @@ pub(crate) struct SendPump {
     /// Bytes of `buffer` that the stream has taken.
     taken: usize,
     moved: u64,
+    /// Bytes that were acknowledged after the end was sent.
+    acknowledged: u64,
     /// Bytes on their way that the client's system has not acknowledged, when last looked.
     unacknowledged: usize,
     /// Whether the kernel may send from the file by itself.
@@ -102,7 +104,17 @@ impl SendPump {
     pub(crate) fn new(source: Box<dyn Source>, head: Head, stream: DataStream) -> Self {
         let by_kernel = stream.info().is_none();
         let stage = if head.whole { Stage::Last } else { Stage::Filling };
-        Self { source, stream, buffer: head.bytes, taken: 0, moved: 0, unacknowledged: 0, by_kernel, stage }
+        Self {
+            source,
+            stream,
+            buffer: head.bytes,
+            taken: 0,
+            moved: 0,
+            acknowledged: 0,
+            unacknowledged: 0,
+            by_kernel,
+            stage,
+        }
     }
 
     /// The parts, to settle the file and the connection with.
@@ -147,7 +159,7 @@ impl SendPump {
         let before = self.unacknowledged;
         self.unacknowledged = self.stream.unacknowledged();
         // Acknowledged bytes are progress: a slow line empties our buffer for longer than any patience.
-        self.moved += before.saturating_sub(self.unacknowledged) as u64;
+        self.acknowledged += before.saturating_sub(self.unacknowledged) as u64;
         match self.stream.drain().map_err(Stop::on(Interest::Readable))? {
             Drained::Ended => Ok(Progress::Done),
             Drained::More => Ok(Progress::More),
@@ -227,8 +239,12 @@ impl Pump for SendPump {
         &self.stream
     }
 
-    fn progress(&self) -> u64 {
+    fn moved(&self) -> u64 {
         self.moved
+    }
+
+    fn progress(&self) -> u64 {
+        self.moved + self.acknowledged
     }
 
     fn patience(&self, stall: Duration) -> Duration {

@@ -47,6 +47,8 @@ pub struct LocalSettings {
     pub sync: bool,
     /// Who sees unfinished uploads.
     pub partials: Partials,
+    /// What symbolic links are good for.
+    pub links: Links,
     /// Folders that no path reaches and no listing shows. They must exist, and none may contain the root.
     pub excluded: Vec<PathBuf>,
     /// Where unfinished uploads are noted.
@@ -54,12 +56,13 @@ pub struct LocalSettings {
 }
 
 impl LocalSettings {
-    /// The safe settings: atomic, synced, hidden, nothing excluded.
+    /// The safe settings: atomic, synced, hidden, links followed beneath the root, nothing excluded.
     pub fn new(index: Arc<dyn PartialIndex>) -> LocalSettings {
         LocalSettings {
             publish: Publish::Atomic,
             sync: true,
             partials: Partials::Hidden,
+            links: Links::Follow,
             excluded: Vec::new(),
             index,
         }
@@ -85,7 +88,7 @@ pub enum Partials {
 }
 
 /// What symbolic links beneath the root are good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Links {
     /// They are followed as long as they stay beneath the root.
     Follow,
@@ -107,12 +110,7 @@ impl LocalStore {
     ///
     /// What a crash left behind complete files there, unacknowledged, is cut off.
     pub fn open(root: &Path, settings: LocalSettings) -> io::Result<LocalStore> {
-        LocalStore::open_with_links(root, settings, Links::Follow)
-    }
-
-    /// The same, with a word on symbolic links.
-    pub fn open_with_links(root: &Path, settings: LocalSettings, links: Links) -> io::Result<LocalStore> {
-        let root = Root::open(root, links, &settings.excluded)?;
+        let root = Root::open(root, settings.links, &settings.excluded)?;
         // Where the kernel does not say, every partial is trusted as if there had been no restart.
         let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
         let shared = Arc::new(Shared { root, settings, boot });

@@ -157,7 +157,7 @@ fn a_copy_is_made_after_the_opening_and_can_be_stopped() {
     // Stopped between two pieces, what was copied is kept.
     let mut upload = alice.open_write(&path("/f"), From(19 << 20)).unwrap();
     assert!(!upload.prepare().unwrap() && !upload.prepare().unwrap());
-    assert_eq!(upload.abort_and_keep(Incomplete::Aborted), Kept::Bytes((8 << 20) - 1));
+    assert_eq!(upload.abort(Incomplete::Aborted), Kept::Bytes((8 << 20) - 1));
     alice.delete(&path("/f")).unwrap();
     // A newer upload stops it, too.
     alice.put("/f", Replace, &whole).unwrap();
@@ -175,7 +175,7 @@ fn a_copy_is_made_after_the_opening_and_can_be_stopped() {
 
 #[test]
 fn links_that_are_refused_lead_nowhere_and_can_be_removed() {
-    let world = World::local_with_links(Links::Refuse, |_| {});
+    let world = World::local_with(|settings| settings.links = Links::Refuse);
     std::fs::create_dir_all(world.root.join("in/private")).unwrap();
     std::fs::write(world.root.join("in/private/f"), b"secret").unwrap();
     for (target, name) in [("in", "alias"), ("in/private/f", "file")] {

@@ -1,6 +1,6 @@
 //! Where do an upload's bytes go when it goes on? Where the client was told that the file ends, or nowhere.
 
-use carrack_core::ErrorKind::{Denied, Exists, IsADirectory, NotFound, OffsetMismatch};
+use carrack_core::ErrorKind::{Denied, Exists, IsADirectory, NotFound, OffsetMismatch, Unfinished};
 use carrack_core::backend::{Kept, Kind};
 use carrack_core::event::{Incomplete, Protection};
 use carrack_core::permission::{Permission, Permissions};
@@ -83,7 +83,7 @@ on_every_store! {
         for _ in 0..3 {
             let mut upload = alice.open_write(&path("/f"), From(3)).unwrap();
             upload.protected_by(Protection::Clear);
-            assert_eq!(upload.abort_and_keep(Incomplete::Aborted), Kept::Bytes(3));
+            assert_eq!(upload.abort(Incomplete::Aborted), Kept::Bytes(3));
         }
         alice.put("/f", From(3), b"f").unwrap();
         assert_eq!(alice.take("/f").unwrap(), b"half");
@@ -98,17 +98,28 @@ on_every_store! {
             upload.discard_if_cut();
             upload.protected_by(Protection::Clear);
             upload.write(b"one\ntwo\n").unwrap();
-            assert_eq!(upload.abort_and_keep(Incomplete::Truncated), Kept::Nothing);
+            assert_eq!(upload.abort(Incomplete::Truncated), Kept::Nothing);
         }
         assert_eq!(alice.size_of(&path("/alone")).unwrap_err().kind(), NotFound);
         // Not 8: the client would append its own rest to the old file, and all lengths would agree.
         assert_eq!(alice.size_of(&path("/over")).unwrap(), 0);
-        assert_eq!(alice.take("/over").unwrap(), b"complete");
+        assert_eq!(world.session("alice").take("/over").unwrap(), b"complete");
         let mut upload = alice.open_write(&path("/alone"), Replace).unwrap();
         upload.discard_if_cut();
         upload.write(b"whole").unwrap();
         upload.commit().unwrap();
         assert_eq!(alice.take("/alone").unwrap(), b"whole");
+    };
+
+    a_client_that_was_told_of_a_partial_gets_no_other_file_for_it, |world| {
+        let alice = world.session("alice");
+        alice.put("/f", Replace, b"complete").unwrap();
+        assert_eq!(alice.cut("/f", Replace, b"half"), Kept::Bytes(3));
+        assert_eq!(alice.take("/f").unwrap(), b"complete"); // It asked for no length and reads to the end.
+        assert_eq!(alice.size_of(&path("/f")).unwrap(), 3);
+        assert_eq!(alice.take("/f").unwrap_err().kind(), Unfinished);
+        alice.put("/f", From(3), b"f a loaf").unwrap();
+        assert_eq!(alice.take("/f").unwrap(), b"half a loaf");
     };
 
     an_upload_without_data_connection_hides_nothing, |world| {
@@ -119,7 +130,7 @@ on_every_store! {
             assert_eq!(other.size_of(&path("/f")).unwrap(), 8);
             // With one, and cut before the first byte, it does.
             upload.protected_by(Protection::Clear);
-            assert_eq!(upload.abort_and_keep(Incomplete::ConnectionLost), Kept::Nothing);
+            assert_eq!(upload.abort(Incomplete::ConnectionLost), Kept::Nothing);
             assert_eq!(other.size_of(&path("/f")).unwrap(), 0);
             other.put("/f", Replace, b"complete").unwrap();
         }

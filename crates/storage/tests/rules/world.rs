@@ -15,7 +15,7 @@ use carrack_core::password::Credential;
 use carrack_core::path::VirtualPath;
 use carrack_core::session::WriteMode;
 use carrack_core::{Core, Session};
-use carrack_storage::local::{Links, LocalSettings, LocalStore};
+use carrack_storage::local::{LocalSettings, LocalStore};
 use carrack_storage::memory::{Faults, MemoryStore};
 use tempfile::TempDir;
 
@@ -40,10 +40,6 @@ impl World {
     }
 
     pub(crate) fn local_with(change: impl FnOnce(&mut LocalSettings)) -> World {
-        World::local_with_links(Links::Follow, change)
-    }
-
-    pub(crate) fn local_with_links(links: Links, change: impl FnOnce(&mut LocalSettings)) -> World {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path().join("root");
         std::fs::create_dir_all(root.join("state/secret")).unwrap();
@@ -51,7 +47,7 @@ impl World {
         let mut settings = LocalSettings::new(index.clone());
         settings.excluded.push(root.join("state"));
         change(&mut settings);
-        let store = LocalStore::open_with_links(&root, settings, links).unwrap();
+        let store = LocalStore::open(&root, settings).unwrap();
         World::over(Arc::new(store), index, root, Some(folder))
     }
 
@@ -113,7 +109,7 @@ impl Say for Session {
         let mut upload = self.open_write(&path(name), mode).unwrap();
         upload.protected_by(Protection::Clear);
         upload.write(bytes).unwrap();
-        upload.abort_and_keep(Incomplete::ConnectionLost)
+        upload.abort(Incomplete::ConnectionLost)
     }
 
     /// As curl does it: `SIZE`, then `APPE` of the rest.
