@@ -1,11 +1,12 @@
 //! Transcripts, real clients, simulation and the rules of the architecture.
 //!
 //! The modules here are the testkit: [`setup`] and [`server`] start the built program `carrack`, [`control`] and
-//! [`wire`] talk to it byte by byte, [`programs`] runs other people's clients against it, and [`proxy`] cuts their
-//! connections. The tests themselves stand in `tests/`, one file per subject.
+//! [`wire`] talk to it byte by byte, [`programs`] runs other people's clients against it, [`proxy`] cuts their
+//! connections, and [`pages`] reads the manual. The tests themselves stand in `tests/`, one file per subject.
 
 pub mod control;
 pub mod logs;
+pub mod pages;
 pub mod programs;
 pub mod proxy;
 pub mod server;

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command};
 
 use carrack_tests::logs::Logs;
+use carrack_tests::pages::{blocks, pages, quoted, read, split, top, written_pages};
 use carrack_tests::programs::{Program, needs};
 use carrack_tests::server::{program, spawn};
 use carrack_tests::setup::password_hash;
@@ -30,70 +31,6 @@ password = "$argon2id$…"
 home = "/srv/somebody"
 
 "#;
-
-fn top() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(top().join(path)).unwrap_or_else(|why| panic!("{path}: {why}"))
-}
-
-/// README and the pages of the manual, relative to the top.
-fn pages() -> Vec<String> {
-    let mut pages = vec![String::from("README.md")];
-    for entry in fs::read_dir(top().join("docs")).unwrap().map(Result::unwrap) {
-        let name = entry.file_name().into_string().unwrap();
-        if name.ends_with(".md") {
-            pages.push(format!("docs/{name}"));
-        }
-    }
-    pages.sort();
-    pages
-}
-
-/// The pages that people wrote; the others are made from tables.
-fn written_pages() -> Vec<String> {
-    pages()
-        .into_iter()
-        .filter(|page| !page.ends_with("/configuration.md") && !page.ends_with("/conformance.md"))
-        .collect()
-}
-
-/// A fenced block.
-#[derive(Debug)]
-struct Block {
-    word: String,
-    line: usize,
-    text: String,
-}
-
-/// The fenced blocks of a page, and the rest of it.
-fn split(page: &str) -> (Vec<Block>, String) {
-    let (mut blocks, mut prose) = (Vec::new(), String::new());
-    let mut open: Option<Block> = None;
-    for (number, line) in read(page).lines().enumerate() {
-        match (&mut open, line.strip_prefix("```")) {
-            (None, Some(word)) => {
-                open = Some(Block { word: word.to_owned(), line: number + 1, text: String::new() });
-            }
-            (Some(_), Some("")) => blocks.extend(open.take()),
-            (Some(block), _) => block.text += &format!("{line}\n"),
-            (None, None) => prose += &format!("{line}\n"),
-        }
-    }
-    assert!(open.is_none(), "{page}: a fence is left open: {open:?}");
-    (blocks, prose)
-}
-
-fn blocks(page: &str, word: &str) -> Vec<Block> {
-    split(page).0.into_iter().filter(|block| block.word == word).collect()
-}
-
-/// What stands in backticks in the prose of a page.
-fn quoted(page: &str) -> BTreeSet<String> {
-    split(page).1.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-}
 
 /// `carrack serve DIR` with a home of its own, so that it keeps its state where the pages say; ended when dropped.
 struct Tour {

@@ -148,7 +148,9 @@ fn cut_downloads_are_resumed_by_curl_and_lftp() {
             };
             proxy.cut_next(cut);
             get(&[]).fails();
-            assert!(fs::metadata(&by_curl).unwrap().len() <= CUT);
+            // A reset may take along what the program had not read yet, even all of it.
+            let length_of = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+            assert!(length_of(&by_curl) <= CUT);
             get(&["-C", "-"]).ok();
             assert_eq!(tree::sha256_of(&by_curl), tree::sha256_of(&local), "{mode:?} {tls:?} {how:?} curl");
             fs::remove_file(&by_curl).unwrap();
@@ -163,7 +165,8 @@ fn cut_downloads_are_resumed_by_curl_and_lftp() {
             let running = get("get").spawn();
             server.wait_for_transfer_after(before);
             running.kill();
-            assert!(fs::metadata(&by_lftp).unwrap().len() <= CUT);
+            // It may have been stopped before it wrote anything down.
+            assert!(fs::metadata(&by_lftp).map_or(0, |file| file.len()) <= CUT);
             get("get -c").run().ok();
             assert_eq!(tree::sha256_of(&by_lftp), tree::sha256_of(&local), "{mode:?} {tls:?} {how:?} lftp");
             fs::remove_file(&by_lftp).unwrap();

@@ -59,21 +59,6 @@ pub enum Refusal {
     SharedPort,
 }
 
-impl Refusal {
-    /// The FTP reply code that fits: 522 where the client's TLS session is at fault (RFC 4217 §10.2), 425 where trying
-    /// again may help (RFC 959 §4.2).
-    pub fn code(self) -> u16 {
-        match self {
-            Refusal::Contested => 425,
-            Refusal::Stranger
-            | Refusal::NotOwn
-            | Refusal::NotResumed
-            | Refusal::FullHandshake
-            | Refusal::SharedPort => 522,
-        }
-    }
-}
-
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

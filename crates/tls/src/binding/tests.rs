@@ -55,7 +55,6 @@ fn every_policy_judges_every_proof() {
     for refusal in [Stranger, NotOwn, NotResumed, FullHandshake, Contested, SharedPort] {
         let text = refusal.to_string();
         assert!(text.ends_with('.') && text.is_ascii() && text.len() < 200, "{text}");
-        assert!(matches!(refusal.code(), 425 | 522));
     }
 }
 
