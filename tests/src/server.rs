@@ -128,14 +128,15 @@ impl Server {
         self.logs.wait_for_line(event, |line| line.is(event) && is_it(line))
     }
 
-    /// How many transfers have ended so far, well or not.
-    pub fn transfers_ended(&self) -> usize {
-        count_transfers(&self.logs.lines())
+    /// How many transfers have been logged as incomplete so far.
+    pub fn cut_transfers(&self) -> usize {
+        count_cut(&self.logs.lines())
     }
 
-    /// Waits until more transfers have ended than `before`: the server has then let go of what a cut one held.
-    pub fn wait_for_transfer_after(&self, before: usize) {
-        self.logs.wait_for("the end of a transfer", |lines| (count_transfers(lines) > before).then_some(()));
+    /// Waits until one more transfer than `before` has been logged as incomplete: the server has then noticed the cut
+    /// and let go of the file.
+    pub fn wait_for_cut_after(&self, before: usize) {
+        self.logs.wait_for("a cut transfer", |lines| (count_cut(lines) > before).then_some(()));
     }
 
     fn end(&mut self) {
@@ -154,8 +155,8 @@ impl Drop for Server {
     }
 }
 
-fn count_transfers(lines: &[Line]) -> usize {
-    lines.iter().filter(|line| line.is("transfer")).count()
+fn count_cut(lines: &[Line]) -> usize {
+    lines.iter().filter(|line| line.is("transfer") && line.text("complete") == "false").count()
 }
 
 /// Starts a program that logs on stderr, with nothing on stdin and stdout kept for the caller.
