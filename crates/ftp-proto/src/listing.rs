@@ -2,7 +2,8 @@
 //!
 //! One entry at a time: a listing of a million entries needs no more memory than one of ten.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
+use std::io::Write as _;
 
 /// What a listing says about one entry.
 #[derive(Clone, Copy, Debug)]
@@ -69,22 +70,22 @@ macro_rules! perms {
         /// The ten letters.
         impl Perm {
             $(#[doc = $doc] pub const $name: Perm = Perm(1 << $bit);)*
-            const LETTERS: &'static [(Perm, char)] = &[$((Perm::$name, $letter)),*];
+            const LETTERS: &'static [(Perm, u8)] = &[$((Perm::$name, $letter)),*];
         }
     };
 }
 
 perms! {
-    APPEND = 0 'a', "`a`: APPE may be used on the file.";
-    CREATE = 1 'c', "`c`: files may be created in the directory.";
-    DELETE = 2 'd', "`d`: it may be deleted.";
-    ENTER = 3 'e', "`e`: the directory may be entered.";
-    RENAME = 4 'f', "`f`: it may be renamed.";
-    LIST = 5 'l', "`l`: the directory may be listed.";
-    MAKE_DIRECTORY = 6 'm', "`m`: directories may be created in the directory.";
-    PURGE = 7 'p', "`p`: entries of the directory may be deleted.";
-    READ = 8 'r', "`r`: RETR may be used on the file.";
-    WRITE = 9 'w', "`w`: STOR may be used on the file.";
+    APPEND = 0 b'a', "`a`: APPE may be used on the file.";
+    CREATE = 1 b'c', "`c`: files may be created in the directory.";
+    DELETE = 2 b'd', "`d`: it may be deleted.";
+    ENTER = 3 b'e', "`e`: the directory may be entered.";
+    RENAME = 4 b'f', "`f`: it may be renamed.";
+    LIST = 5 b'l', "`l`: the directory may be listed.";
+    MAKE_DIRECTORY = 6 b'm', "`m`: directories may be created in the directory.";
+    PURGE = 7 b'p', "`p`: entries of the directory may be deleted.";
+    READ = 8 b'r', "`r`: RETR may be used on the file.";
+    WRITE = 9 b'w', "`w`: STOR may be used on the file.";
 }
 
 impl Perm {
@@ -219,37 +220,31 @@ pub fn facts(line: &mut Vec<u8>, entry: &EntryView<'_>, set: FactSet) {
 pub fn long_entry(line: &mut Vec<u8>, entry: &EntryView<'_>, now_s: i64) {
     let time = Civil::from_unix(entry.modified_s);
     let month = MONTHS.get(usize::from(time.month.saturating_sub(1))).copied().unwrap_or("Jan");
-    let mut text = String::with_capacity(64);
-    // Writing to a String cannot fail.
-    let _ = write!(
-        text,
-        "{}{} {:>4} ftp      ftp      {:>12} {month} {:>2} ",
-        type_letter(entry.kind),
-        mode_letters(entry),
-        entry.links,
-        entry.size,
-        time.day,
-    );
+    line.push(type_letter(entry.kind));
+    line.extend_from_slice(&mode_letters(entry));
+    // Writing to a Vec cannot fail.
+    _ = write!(line, " {:>4} ftp      ftp      {:>12} {month} {:>2} ", entry.links, entry.size, time.day);
     let recent = entry.modified_s <= now_s && now_s.saturating_sub(entry.modified_s) < HALF_A_YEAR_S;
-    let _ = if recent {
-        write!(text, "{:02}:{:02} ", time.hour, time.minute)
+    _ = if recent {
+        write!(line, "{:02}:{:02} ", time.hour, time.minute)
     } else {
-        write!(text, "{:>5} ", time.year)
+        write!(line, "{:>5} ", time.year)
     };
-    line.extend_from_slice(text.as_bytes());
     line.extend_from_slice(entry.name);
 }
 
 /// As [`facts`] without the line end: the body line of the answer to MLST.
 pub fn facts_entry(line: &mut Vec<u8>, entry: &EntryView<'_>, set: FactSet) {
-    let mut text = String::with_capacity(96);
     for (fact, label) in FactSet::LABELS.iter().filter(|(fact, _)| set.contains(*fact)) {
-        if let Some(value) = fact_value(*fact, entry) {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{label}={value};");
+        let start = line.len();
+        line.extend_from_slice(label.as_bytes());
+        line.push(b'=');
+        if push_fact(line, *fact, entry) {
+            line.push(b';');
+        } else {
+            line.truncate(start);
         }
     }
-    line.extend_from_slice(text.as_bytes());
     line.push(b' ');
     line.extend_from_slice(entry.name);
 }
@@ -258,31 +253,54 @@ pub fn facts_entry(line: &mut Vec<u8>, entry: &EntryView<'_>, set: FactSet) {
 /// (RFC 3659 §2.3).
 #[must_use]
 pub fn time_val(seconds: i64, nanoseconds: u32) -> String {
+    let mut digits = Vec::with_capacity(18);
+    push_time_val(&mut digits, seconds, nanoseconds);
+    digits.into_iter().map(char::from).collect()
+}
+
+fn push_time_val(line: &mut Vec<u8>, seconds: i64, nanoseconds: u32) {
     let time = Civil::from_unix(seconds);
-    let whole = format!(
-        "{:04}{:02}{:02}{:02}{:02}{:02}",
-        time.year, time.month, time.day, time.hour, time.minute, time.second
-    );
-    match nanoseconds / 1_000_000 {
-        0 => whole,
-        milliseconds => format!("{whole}.{milliseconds:03}"),
+    push_digits(line, u32::try_from(time.year).unwrap_or(0), 4);
+    for two in [time.month, time.day, time.hour, time.minute, time.second] {
+        push_digits(line, u32::from(two), 2);
+    }
+    if let milliseconds @ 1.. = nanoseconds / 1_000_000 {
+        line.push(b'.');
+        push_digits(line, milliseconds, 3);
     }
 }
 
-/// What a fact says of an entry, where it says anything (RFC 3659 §7.5).
-fn fact_value(fact: FactSet, entry: &EntryView<'_>) -> Option<String> {
+/// The last `count` decimal digits of `number`. A folder of a million entries is made of them, so no formatter is asked.
+fn push_digits(line: &mut Vec<u8>, number: u32, count: u32) {
+    for place in (0..count).rev() {
+        let digit = number / 10u32.pow(place) % 10;
+        line.push(b'0' + u8::try_from(digit).unwrap_or(0));
+    }
+}
+
+/// Appends what a fact says of an entry; false where it says nothing (RFC 3659 §7.5).
+fn push_fact(line: &mut Vec<u8>, fact: FactSet, entry: &EntryView<'_>) -> bool {
+    // Writing to a Vec cannot fail.
     match fact {
-        FactSet::TYPE => Some(type_val(entry.kind).to_owned()),
-        FactSet::SIZE => (!entry.kind.is_directory()).then(|| entry.size.to_string()),
-        FactSet::MODIFY => Some(time_val(entry.modified_s, entry.modified_ns)),
+        FactSet::TYPE => line.extend_from_slice(type_val(entry.kind).as_bytes()),
+        FactSet::SIZE if entry.kind.is_directory() => return false,
+        FactSet::SIZE => _ = write!(line, "{}", entry.size),
+        FactSet::MODIFY => push_time_val(line, entry.modified_s, entry.modified_ns),
         FactSet::PERM => {
             let letters = Perm::LETTERS.iter().filter(|(perm, _)| entry.perm.contains(*perm));
-            Some(letters.map(|(_, letter)| *letter).collect())
+            line.extend(letters.map(|(_, letter)| letter));
         }
-        FactSet::UNIQUE => entry.unique.map(|(space, file)| format!("{space:x}g{file:x}")),
-        FactSet::UNIX_MODE => entry.mode.map(|mode| format!("{:04o}", mode & 0o7777)),
-        _ => None,
+        FactSet::UNIQUE => match entry.unique {
+            Some((space, file)) => _ = write!(line, "{space:x}g{file:x}"),
+            None => return false,
+        },
+        FactSet::UNIX_MODE => match entry.mode {
+            Some(mode) => _ = write!(line, "{:04o}", mode & 0o7777),
+            None => return false,
+        },
+        _ => return false,
     }
+    true
 }
 
 const fn type_val(kind: EntryKind) -> &'static str {
@@ -296,32 +314,32 @@ const fn type_val(kind: EntryKind) -> &'static str {
     }
 }
 
-const fn type_letter(kind: EntryKind) -> char {
+const fn type_letter(kind: EntryKind) -> u8 {
     match kind {
-        EntryKind::File => '-',
-        EntryKind::Directory | EntryKind::CurrentDirectory | EntryKind::ParentDirectory => 'd',
-        EntryKind::Link => 'l',
-        EntryKind::Other => 's',
+        EntryKind::File => b'-',
+        EntryKind::Directory | EntryKind::CurrentDirectory | EntryKind::ParentDirectory => b'd',
+        EntryKind::Link => b'l',
+        EntryKind::Other => b's',
     }
 }
 
 /// The nine letters of `ls -l`, set-id and sticky bits among them.
-fn mode_letters(entry: &EntryView<'_>) -> String {
+fn mode_letters(entry: &EntryView<'_>) -> [u8; 9] {
     let mode = entry.mode.unwrap_or(if entry.kind.is_directory() { 0o755 } else { 0o644 });
     let has = |bit: u32| mode & bit != 0;
-    let triple = |shift: u32, special: u32, with_execute: char, without: char| {
+    let triple = |shift: u32, special: u32, with_execute: u8, without: u8| {
         let execute = match (has(special), has(0o1 << shift)) {
             (true, true) => with_execute,
             (true, false) => without,
-            (false, true) => 'x',
-            (false, false) => '-',
+            (false, true) => b'x',
+            (false, false) => b'-',
         };
-        [if has(0o4 << shift) { 'r' } else { '-' }, if has(0o2 << shift) { 'w' } else { '-' }, execute]
+        [if has(0o4 << shift) { b'r' } else { b'-' }, if has(0o2 << shift) { b'w' } else { b'-' }, execute]
     };
-    [triple(6, 0o4000, 's', 'S'), triple(3, 0o2000, 's', 'S'), triple(0, 0o1000, 't', 'T')]
-        .into_iter()
-        .flatten()
-        .collect()
+    let [a, b, c] = triple(6, 0o4000, b's', b'S');
+    let [d, e, f] = triple(3, 0o2000, b's', b'S');
+    let [g, h, i] = triple(0, 0o1000, b't', b'T');
+    [a, b, c, d, e, f, g, h, i]
 }
 
 const MONTHS: [&str; 12] =

@@ -36,7 +36,8 @@ fn a_long_line_shows_the_time_for_half_a_year_and_then_the_year() {
 
 #[test]
 fn modes_as_ls_has_them() {
-    let letters = |kind, mode| mode_letters(&EntryView { kind, mode, ..ENTRY });
+    let letters =
+        |kind, mode| String::from_utf8(mode_letters(&EntryView { kind, mode, ..ENTRY }).to_vec()).unwrap();
     assert_eq!(letters(EntryKind::File, Some(0o6755)), "rwsr-sr-x");
     assert_eq!(letters(EntryKind::File, Some(0o7000)), "--S--S--T");
     assert_eq!(letters(EntryKind::Directory, Some(0o1777)), "rwxrwxrwt");

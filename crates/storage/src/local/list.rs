@@ -57,12 +57,11 @@ impl LocalListing {
         {
             return Ok(Some(Entry { name, metadata }));
         }
-        let Ok(path) = self.path.child(&name) else { return Ok(None) };
         let metadata = match found.kind {
             // What a link leads to, or the link itself where that is nowhere, out, or not followed.
-            Kind::Link => match self.shared.stat(&path) {
-                Ok(target) => target,
-                Err(_) => return Ok(None),
+            Kind::Link => match self.path.child(&name).ok().and_then(|path| self.shared.stat(&path).ok()) {
+                Some(target) => target,
+                None => return Ok(None),
             },
             Kind::File | Kind::Directory | Kind::Special => found,
         };
