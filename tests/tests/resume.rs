@@ -10,6 +10,7 @@ use carrack_tests::proxy::{Cut, How, Proxy, Way};
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{EVERYTHING, Setup, USER};
 use carrack_tests::tls_client::TlsClient;
+use carrack_tests::wire::Wire;
 use carrack_tests::{tree, wait};
 
 /// The whole new file.
@@ -380,6 +381,39 @@ fn an_append_goes_on_from_the_length_that_was_told() {
         "{reply}, {} bytes",
         at_rest.unwrap().len()
     );
+}
+
+/// A reset takes along what lay unread in the server's buffers, all of it where the upload was short. The client then asks
+/// for the size and appends the rest of its new file: behind the old one, if that is what it was told of.
+#[test]
+fn an_upload_cut_before_its_first_byte_is_not_mixed_with_the_old_file() {
+    let server = Setup::new().start();
+    let (old, new) = (tree::bytes(56, 100_000), tree::bytes(57, 150_000));
+    for stage in ["nobody connected", "no handshake", "no byte"] {
+        fs::write(server.home().join("file"), &old).unwrap();
+        let mut control = Control::open(&server);
+        let port = control.passive();
+        let before = server.cut_transfers();
+        let data = (stage != "nobody connected").then(|| Wire::connect(port));
+        control.expect("STOR file", 150);
+        if let Some(mut data) = data {
+            if stage == "no byte" {
+                data.secure(&control.tls.clone()).unwrap();
+            }
+            data.reset();
+        }
+        // A program that was ended takes its control connection along.
+        drop(control);
+        server.wait_for_cut_after(before);
+        let mut again = Control::open(&server);
+        let size = again.cmd("SIZE file").to_string();
+        let length: usize = size.strip_prefix("213 ").map_or(0, |length| length.parse().unwrap());
+        let reply = again.try_store("APPE file", &new[length..]);
+        let at_rest = fs::read(server.home().join("file")).unwrap();
+        assert!(at_rest == new || at_rest == old && reply.code != 226, "{stage}: {size}, then {reply}");
+        again.cmd("DELE file");
+        again.cmd("DELE file");
+    }
 }
 
 /// `SIZE` names the partial's length, `RETR` sends the complete file: a client that believes both must not end up

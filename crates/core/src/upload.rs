@@ -162,10 +162,16 @@ impl Upload {
         &self.path
     }
 
-    /// Says that the data connection stands, and what protects it. An upload that ends before that, and without a
-    /// byte, was refused: it leaves everything as it was.
-    pub fn protected_by(&mut self, protection: Protection) {
+    /// Says that the client was told to send. An upload that ends before that, and without a byte, was refused: it leaves
+    /// everything as it was. One that ends later was cut, even before its first byte: where there is a complete file, the
+    /// client must not be told of that when it asks how far it got, or it would append its rest to it.
+    pub fn announced(&mut self) {
         self.began = true;
+    }
+
+    /// Says that the data connection stands, and what protects it.
+    pub fn protected_by(&mut self, protection: Protection) {
+        self.announced();
         self.protection = protection;
     }
 

@@ -44,13 +44,14 @@ pub(crate) struct Terms {
 
 /// Opens the data connection, moves the bytes and settles the file. The reply is the truth about it.
 pub(crate) async fn perform(
-    job: Job,
+    mut job: Job,
     port: DataPort,
     request: DataRequest,
     terms: Terms,
     interrupt: Interrupt,
 ) -> Reply {
-    if let Job::Receive { upload, .. } = &job {
+    if let Job::Receive { upload, .. } = &mut job {
+        upload.announced();
         let taken_over = interrupt.clone();
         upload.on_takeover(Box::new(move || taken_over.stop(Incomplete::TakenOver)));
     }
