@@ -35,17 +35,13 @@ pub use settings::{
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use carrack_core::Core;
-use carrack_core::event::{Event, SessionId};
+use carrack_core::event::Event;
 use carrack_net::{Accepted, Admission, Drain, Listener, Phase, PortPool, Refused};
 use carrack_tls::ServerTls;
 
 use transfer::{PumpPool, Terms};
-
-/// Sessions are numbered through the whole process, whichever listener they came to.
-static SESSIONS: AtomicU64 = AtomicU64::new(1);
 
 /// The FTP server of one listener.
 pub struct FtpServer {
@@ -105,10 +101,6 @@ impl FtpServer {
         }
         let peer: SocketAddr = accepted.peer;
         self.core.events.emit(&Event::ConnectionRefused { peer, why: refused.to_string() });
-    }
-
-    fn next_session(&self) -> SessionId {
-        SessionId(SESSIONS.fetch_add(1, Ordering::Relaxed))
     }
 
     /// What logs call the protocol spoken here.

@@ -11,11 +11,12 @@ mod write;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::account::Account;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Change, Event, Events, Origin};
+use crate::event::{Change, Event, Events, Origin, SessionId};
 use crate::login::{Authenticator, LoginError};
 use crate::mounts::Mounts;
 use crate::path::VirtualPath;
@@ -34,12 +35,19 @@ pub struct Core {
     /// Who is told what happens.
     pub events: Events,
     uploads: Arc<LiveUploads>,
+    /// How many sessions there were.
+    sessions: AtomicU64,
 }
 
 impl Core {
     /// One per process.
     pub fn new(authenticator: Authenticator, events: Events) -> Arc<Core> {
-        Arc::new(Core { authenticator, events, uploads: Arc::default() })
+        Arc::new(Core { authenticator, events, uploads: Arc::default(), sessions: AtomicU64::new(0) })
+    }
+
+    /// The number of a new session, whichever protocol and listener it came to.
+    pub fn next_session(&self) -> SessionId {
+        SessionId(self.sessions.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
     /// Checks a login and tells the subscribers how it went. The account is the proof that

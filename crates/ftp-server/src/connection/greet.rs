@@ -27,7 +27,7 @@ const PARTING: Duration = Duration::from_secs(1);
 /// Serves one accepted connection to its end.
 pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     let Accepted { stream, peer, local } = accepted;
-    let id = server.next_session();
+    let id = server.core.next_session();
     let machine = Server::new(policy(&server), Instant::now());
     let mut connection = Connection {
         server,
