@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// For each crate of ours, the crates of ours that it may know. Everything else is an arrow that points up.
-const ARROWS: [(&str, &[&str]); 10] = [
+const ARROWS: [(&str, &[&str]); 11] = [
     ("core", &[]),
     ("ftp-proto", &[]),
     ("tls", &[]),
@@ -16,8 +16,9 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("storage", &["core"]),
     ("records", &["core"]),
     ("ftp-server", &["ftp-proto", "tls", "net", "core"]),
+    ("ftp-client", &["ftp-proto", "tls"]),
     ("daemon", &["ftp-server", "storage", "records", "core", "net", "tls"]),
-    ("cli", &["daemon", "ftp-proto", "tls", "core"]),
+    ("cli", &["daemon", "ftp-client", "ftp-proto", "tls", "core"]),
     ("tests", &["core", "ftp-proto", "storage", "tls"]),
 ];
 
