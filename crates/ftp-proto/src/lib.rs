@@ -19,7 +19,7 @@
 //! - everything a peer can make grow has a limit with a name ([`limits`]);
 //! - no text, whatever its bytes, can forge a reply.
 //!
-//! What it does not do: TLS, files, rights, addresses it would rather not connect to, and the client's side.
+//! What it does not do: TLS, files, rights, and addresses it would rather not connect to. The client's side is [`client`].
 //!
 //! ```
 //! use std::time::{Duration, Instant};
@@ -52,6 +52,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ascii;
+pub mod client;
 pub mod command;
 pub mod glob;
 pub mod limits;

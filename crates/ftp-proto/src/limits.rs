@@ -23,3 +23,36 @@ pub const REFUSED_BEFORE_LOGIN: u32 = 10;
 
 /// Arguments of OPTS MLST that are looked at: there are six facts, and a client may ask for more than we know.
 pub const FACT_NAMES: usize = 64;
+
+/// Longest name in a listing, in bytes. Linux has names of 255 bytes, NTFS and APFS of 255 UTF-16 units (765 bytes of
+/// UTF-8), object stores keys of 1,024 bytes.
+pub const NAME: usize = 1024;
+
+/// Longest line of a listing, without its LF: a name, a link's target of `PATH_MAX` (4,096 bytes) and every fact there is
+/// fill less than half of it. A longer one is skipped without being kept.
+pub const LISTING_LINE: usize = 16 * 1024;
+
+/// Bytes that are kept of a listing's line that is skipped: enough for an error message.
+pub const SKIPPED_SHOWN: usize = 512;
+
+/// Facts of one MLSx line that are looked at: RFC 3659 §7.5 has nine, ProFTPD tells eleven.
+pub const FACTS: usize = 64;
+
+/// Longest owner, group, `perm` or `unique` of an entry, in bytes. Names of domains fit; a longer value is left out, so that
+/// a remembered entry stays small.
+pub const FACT_VALUE: usize = 256;
+
+/// Longest line of a server's reply in bytes: a path of `PATH_MAX` with every byte doubled, and words around it.
+pub const REPLY_LINE: usize = 16 * 1024;
+
+/// Lines of one reply of a server. FEAT has some dozens; the longest messages of the day have hundreds.
+pub const REPLY_LINES: usize = 1000;
+
+/// Bytes of one reply of a server.
+pub const REPLY_BYTES: usize = 256 * 1024;
+
+/// Bytes of a reply that are shown in an error: two lines of a terminal or three.
+pub const REPLY_SHOWN: usize = 300;
+
+/// Preliminary replies (1xx) to one command. RFC 959 §5.4 knows one; some servers send two, none sends more than a few.
+pub const PRELIMINARY_REPLIES: usize = 16;

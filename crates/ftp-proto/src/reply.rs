@@ -66,16 +66,46 @@ codes! {
 }
 
 impl Code {
+    /// Reads three digits from 100 to 599. What lies beyond is no reply of RFC 959, and no protected one (RFC 2228 §4) was
+    /// asked for.
+    pub(crate) fn read(digits: &[u8]) -> Option<Code> {
+        match digits {
+            [hundreds @ b'1'..=b'5', tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
+                let digit = |byte: &u8| u16::from(byte - b'0');
+                Some(Code(digit(hundreds) * 100 + digit(tens) * 10 + digit(ones)))
+            }
+            _ => None,
+        }
+    }
+
     /// The three digits as a number.
     #[must_use]
     pub const fn number(self) -> u16 {
         self.0
     }
 
+    /// First digit 1: the command was begun, and another reply follows (RFC 959 §4.2.1).
+    #[must_use]
+    pub const fn is_preliminary(self) -> bool {
+        matches!(self.0, 100..=199)
+    }
+
+    /// First digit 3: the command was taken, and another command is awaited (RFC 959 §4.2.1).
+    #[must_use]
+    pub const fn is_intermediate(self) -> bool {
+        matches!(self.0, 300..=399)
+    }
+
     /// First digit 2: the command was carried out (RFC 959 §4.2.1).
     #[must_use]
     pub const fn is_completion(self) -> bool {
         matches!(self.0, 200..=299)
+    }
+
+    /// First digit 4: the command was not carried out, and may be sent again later (RFC 959 §4.2.1).
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(self.0, 400..=499)
     }
 
     /// First digit 4 or 5: the command was not carried out (RFC 959 §4.2.1).

@@ -63,11 +63,12 @@ pub(crate) fn answer<'a>(ours: &[&str], offered: Option<impl Iterator<Item = &'a
         all_foreign &= FOREIGN.contains(&name);
     }
     // SECURITY: a client of only foreign protocols is sent away before it can speak (ALPACA, CVE-2021-3618).
-    if any_ours || (any && all_foreign) {
-        ours.iter().map(|name| name.as_bytes().to_vec()).collect()
-    } else {
-        Vec::new()
-    }
+    if any_ours || (any && all_foreign) { offer(ours) } else { Vec::new() }
+}
+
+/// The names that a client offers.
+pub(crate) fn offer(ours: &[&str]) -> Vec<Vec<u8>> {
+    ours.iter().map(|name| name.as_bytes().to_vec()).collect()
 }
 
 /// The agreed name as it stands in our tables.

@@ -44,9 +44,48 @@ impl fmt::Display for Sha256Fingerprint {
     }
 }
 
+/// The text is no SHA-256 fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("a SHA-256 fingerprint has 64 hexadecimal digits, with colons between pairs of them or without")]
+pub struct NotAFingerprint;
+
+impl std::str::FromStr for Sha256Fingerprint {
+    type Err = NotAFingerprint;
+
+    /// Reads what people copy: digits of either case, with or without colons, with or without `SHA256:` before them.
+    fn from_str(text: &str) -> Result<Self, NotAFingerprint> {
+        const LABEL: &str = "SHA256:";
+        let digits = match text.split_at_checked(LABEL.len()) {
+            Some((label, digits)) if label.eq_ignore_ascii_case(LABEL) => digits,
+            _ => text,
+        };
+        let pairs: Vec<&str> = if digits.contains(':') {
+            digits.split(':').collect()
+        } else {
+            (0..digits.len()).step_by(2).map(|at| digits.get(at..at + 2).unwrap_or_default()).collect()
+        };
+        let mut hash = [0; 32];
+        if pairs.len() != hash.len() {
+            return Err(NotAFingerprint);
+        }
+        for (byte, pair) in hash.iter_mut().zip(pairs) {
+            let is_pair = pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit());
+            *byte = u8::from_str_radix(pair, 16).ok().filter(|_| is_pair).ok_or(NotAFingerprint)?;
+        }
+        Ok(Sha256Fingerprint(hash))
+    }
+}
+
 /// A moment in a certificate, to the second. Displayed in UTC as RFC 3339 has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(ASN1Time);
+
+impl Timestamp {
+    /// The moment so many seconds after the start of 1970 in UTC; `None` for what no certificate can hold.
+    pub fn from_unix_s(seconds: i64) -> Option<Timestamp> {
+        ASN1Time::from_timestamp(seconds).ok().map(Timestamp)
+    }
+}
 
 impl From<Timestamp> for SystemTime {
     fn from(moment: Timestamp) -> SystemTime {
@@ -165,6 +204,41 @@ fn key(certificate: &X509Certificate<'_>) -> String {
                 "1.3.101.113" => "Ed448".to_owned(),
                 _ => algorithm,
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_read_as_people_copy_them() {
+        let right = Sha256Fingerprint::of(b"anything");
+        let shown = right.to_string();
+        let bare = shown.replace(':', "");
+        for text in [
+            shown.clone(),
+            shown.to_lowercase(),
+            bare.clone(),
+            bare.to_lowercase(),
+            format!("SHA256:{shown}"),
+            format!("sha256:{bare}"),
+        ] {
+            assert_eq!(text.parse(), Ok(right), "{text}");
+        }
+        for wrong in [
+            String::new(),
+            bare[1..].to_owned(),
+            format!("{bare}0"),
+            format!("{shown}:00"),
+            shown.replacen(':', "", 1),
+            bare.replacen(|c: char| c.is_ascii_digit(), "g", 1),
+            bare.replacen(|c: char| c.is_ascii_digit(), "+", 1),
+            format!("MD5:{shown}"),
+            "ä".repeat(32),
+        ] {
+            assert_eq!(wrong.parse::<Sha256Fingerprint>(), Err(NotAFingerprint), "{wrong}");
         }
     }
 }

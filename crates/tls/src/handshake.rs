@@ -9,7 +9,9 @@ use rustls::{
 use thiserror::Error;
 use tokio::net::TcpStream;
 
-use crate::data::{Arrived, DataStream, Inbox, Interest, Session, Step, acknowledge, ready, receive, send};
+use crate::data::{
+    Arrived, Connection, DataStream, Handshake, Inbox, Interest, acknowledge, ready, receive, send,
+};
 use crate::server::Direction;
 
 /// Why a connection could not be secured.
@@ -91,27 +93,8 @@ pub(crate) async fn accept(
     let mut inbox = Inbox::default();
     let config = read_client_hello(&socket, &mut inbox, configure).await?;
     // The ClientHello is still in the inbox: rustls reads it once more under its configuration.
-    let mut session = Box::new(Session::new(UnbufferedServerConnection::new(config)?, inbox));
-    loop {
-        let step = session.handshake_step();
-        settle(session.handshake_kind());
-        match step {
-            Ok(Step::Queued) => {}
-            Ok(Step::Blocked) => {
-                flush(&socket, &mut session).await?;
-                fill(&socket, &mut session).await?;
-            }
-            Ok(Step::Idle | Step::Opened(_) | Step::PeerClosed) if session.is_handshaking() => {
-                return Err(rustls::Error::HandshakeNotComplete.into());
-            }
-            // The client may have sent its data and even its close_notify along with its Finished.
-            Ok(Step::Idle | Step::Opened(_) | Step::PeerClosed) => break,
-            Err(error) => {
-                session.flush_quietly(&socket);
-                return Err(error.into());
-            }
-        }
-    }
+    let connection = Connection::Server(UnbufferedServerConnection::new(config)?);
+    let mut session = Handshake::new(connection, inbox).run::<HandshakeError>(&socket, settle).await?;
     if !session.has_outgoing() {
         // The client spoke last. Without TCP_NODELAY it holds its first data back until we acknowledge, and we would
         // for 40 ms: too long for each of many small files.
@@ -120,7 +103,7 @@ pub(crate) async fn accept(
     // Our last messages: tickets, in TLS 1.2 the Finished. A client that is to send waits for them, and may be gone already
     // with all it had to say sent; to one that is to receive they go in the same segment as the first data.
     if direction == Direction::FromClient {
-        session.flush_quietly(&socket);
+        session.wire.flush_quietly(&socket);
     }
     Ok(DataStream::tls(socket, session))
 }
@@ -156,34 +139,6 @@ async fn read_client_hello(
                     return Err(error.into());
                 }
             }
-        }
-    }
-}
-
-async fn flush(socket: &TcpStream, session: &mut Session) -> Result<(), HandshakeError> {
-    loop {
-        match session.flush(socket) {
-            Ok(()) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                ready(socket, Interest::Writable).await?
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-async fn fill(socket: &TcpStream, session: &mut Session) -> Result<(), HandshakeError> {
-    loop {
-        match session.receive(socket) {
-            Ok(Arrived::Bytes(_)) => return Ok(()),
-            Ok(Arrived::Fin | Arrived::Lost) => return Err(HandshakeError::Closed),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // A client that writes its ChangeCipherSpec and its Finished apart (GnuTLS does) holds the second back
-                // until we acknowledge the first, and we would for 40 ms.
-                acknowledge(socket);
-                ready(socket, Interest::Readable).await?
-            }
-            Err(error) => return Err(error.into()),
         }
     }
 }

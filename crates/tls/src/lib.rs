@@ -36,6 +36,7 @@
 mod alpn;
 pub mod binding;
 mod certificate;
+pub mod client;
 pub mod data;
 mod handshake;
 pub mod identity;
@@ -44,10 +45,16 @@ pub mod server;
 mod testkit;
 
 pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
+pub use client::{
+    Authorities, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
+    ConnectError, Distrust, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,
+};
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{
-    CertificateDescription, Identity, IdentityError, SelfSigned, Sha256Fingerprint, Timestamp, describe,
+    CertificateDescription, Identity, IdentityError, NotAFingerprint, SelfSigned, Sha256Fingerprint,
+    Timestamp, describe,
 };
+pub use rustls_pki_types::CertificateDer;
 pub use server::{
     ControlStream, ControlTls, Direction, HandshakeError, ServerTls, Settings, TlsInfo, Version,
 };

@@ -33,7 +33,7 @@ const TICKETS_ON_REQUEST: usize = 64;
 /// A control connection under TLS; reads and writes as any async stream. `shutdown` sends close_notify.
 pub type ControlStream = tokio_rustls::server::TlsStream<TcpStream>;
 
-/// The lowest TLS version that is spoken.
+/// A TLS version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Version {
     /// TLS 1.2 (RFC 5246), with ECDHE and AEAD suites only.
@@ -114,6 +114,8 @@ impl ServerTls {
         base.ignore_client_order = true;
         base.session_storage = Arc::new(NoServerSessionStorage {});
         base.max_tls13_tickets = TICKETS_ON_REQUEST;
+        // A data connection that only receives is taken over by `data::opener`.
+        base.enable_secret_extraction = true;
         Ok(ServerTls { base, current, registry: Arc::default() })
     }
 

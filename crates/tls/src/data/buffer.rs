@@ -2,8 +2,9 @@
 
 /// The largest record is 18,437 bytes in TLS 1.2 (RFC 5246 §6.2.3), so one always fits.
 const FIRST_READ: usize = 20 * 1024;
-/// One system call brings up to this many bytes once a peer has shown that it sends many.
-const FULL_READ: usize = 256 * 1024;
+/// One system call brings up to this many bytes once a peer has shown that it sends many: sixteen full records with their
+/// overhead, so that where a peer sends such records hardly a part of one has to move to the front.
+const FULL_READ: usize = 16 * (16 * 1024 + 32);
 
 /// Bytes from the socket, in order. Small until a read fills it, so that a small file costs little memory.
 #[derive(Debug, Default)]
@@ -100,6 +101,11 @@ impl Outbox {
         self.end = self.bytes.len().min(self.end.saturating_add(n));
     }
 
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        let n = copy(bytes, self.room(bytes.len()));
+        self.filled(n);
+    }
+
     /// Forgets what waits: nobody will read it.
     pub(crate) fn clear(&mut self) {
         self.start = 0;
@@ -126,14 +132,21 @@ impl Leftover {
         self.bytes.extend_from_slice(bytes);
     }
 
+    pub(crate) fn waiting(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.start = 0;
+    }
+
     /// Moves as much as fits into `into`; says how much.
     pub(crate) fn take(&mut self, into: &mut [u8]) -> usize {
-        let waiting = self.bytes.get(self.start..).unwrap_or_default();
-        let taken = copy(waiting, into);
+        let taken = copy(self.waiting(), into);
         self.start += taken;
         if self.start == self.bytes.len() {
-            self.bytes.clear();
-            self.start = 0;
+            self.clear();
         }
         taken
     }

@@ -4,20 +4,31 @@
 //! code (which waits with [`DataStream::ready`]), and may pass from one to the other in the middle of a transfer.
 
 mod buffer;
+mod connection;
+mod handshake;
+mod opener;
 mod session;
 mod socket;
 mod sys;
 #[cfg(test)]
 pub(crate) mod tests;
+mod wire;
 
-use std::{fs::File, io, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io::{self, IoSlice},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::net::TcpStream;
 
 pub use socket::{Breaker, Interest};
 
 pub(crate) use buffer::Inbox;
-pub(crate) use session::{Session, Step};
+pub(crate) use connection::Connection;
+pub(crate) use handshake::Handshake;
+pub(crate) use session::Session;
 pub(crate) use socket::{Arrived, acknowledge, ready, receive, send};
 
 use crate::server::TlsInfo;
@@ -59,8 +70,13 @@ pub struct DataStream {
 
 #[derive(Debug)]
 enum Channel {
-    Clear,
-    Tls { session: Box<Session>, info: TlsInfo },
+    /// The inbox is for [`DataStream::read_to`] alone.
+    Clear {
+        inbox: Inbox,
+    },
+    Tls {
+        session: Box<Session>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,14 +88,17 @@ enum WriteSide {
 impl DataStream {
     /// A data connection without TLS (`PROT C`).
     pub fn clear(socket: TcpStream) -> Self {
-        DataStream { socket: Arc::new(socket), channel: Channel::Clear, write_side: WriteSide::Open }
+        DataStream {
+            socket: Arc::new(socket),
+            channel: Channel::Clear { inbox: Inbox::default() },
+            write_side: WriteSide::Open,
+        }
     }
 
     pub(crate) fn tls(socket: TcpStream, session: Box<Session>) -> Self {
-        let info = session.info();
         DataStream {
             socket: Arc::new(socket),
-            channel: Channel::Tls { session, info },
+            channel: Channel::Tls { session },
             write_side: WriteSide::Open,
         }
     }
@@ -87,8 +106,8 @@ impl DataStream {
     /// What protects this connection; `None` on a clear one.
     pub fn info(&self) -> Option<TlsInfo> {
         match &self.channel {
-            Channel::Clear => None,
-            Channel::Tls { info, .. } => Some(*info),
+            Channel::Clear { .. } => None,
+            Channel::Tls { session } => Some(session.info()),
         }
     }
 
@@ -102,9 +121,34 @@ impl DataStream {
             return Ok(Received::Bytes(0));
         }
         match &mut self.channel {
-            Channel::Tls { session, .. } => session.read(&self.socket, buf),
-            Channel::Clear => Ok(match receive(&self.socket, buf)? {
+            Channel::Tls { session } => session.read(&self.socket, buf),
+            Channel::Clear { .. } => Ok(match receive(&self.socket, buf)? {
                 Arrived::Bytes(n) => Received::Bytes(n),
+                Arrived::Fin => Received::End,
+                Arrived::Lost => Received::Lost,
+            }),
+        }
+    }
+
+    /// As [`read`](Self::read), but lends what has arrived to `sink` instead of copying it: all of it in one call, in
+    /// order, at most 256 KiB in at most as many slices as one writev(2) takes. The sink must take all. It is called only
+    /// where something has arrived, and then `Received::Bytes` says how much that was.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and the sink's, after which this connection is of no more use.
+    pub fn read_to(
+        &mut self,
+        sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<()>,
+    ) -> io::Result<Received> {
+        match &mut self.channel {
+            Channel::Tls { session } => session.read_to(&self.socket, sink),
+            Channel::Clear { inbox } => Ok(match receive(&self.socket, inbox.room())? {
+                Arrived::Bytes(n) => {
+                    inbox.filled(n);
+                    sink(&[IoSlice::new(inbox.received())])?;
+                    inbox.consume(n);
+                    Received::Bytes(n)
+                }
                 Arrived::Fin => Received::End,
                 Arrived::Lost => Received::Lost,
             }),
@@ -118,8 +162,8 @@ impl DataStream {
     /// `WouldBlock` when nothing was taken because earlier bytes still wait; others when the connection is gone.
     pub fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match &mut self.channel {
-            Channel::Tls { session, .. } => session.write(&self.socket, buf, false),
-            Channel::Clear => send(&self.socket, buf),
+            Channel::Tls { session } => session.write(&self.socket, buf, false),
+            Channel::Clear { .. } => send(&self.socket, buf),
         }
     }
 
@@ -130,9 +174,9 @@ impl DataStream {
     /// As [`write`](Self::write).
     pub fn write_last(&mut self, buf: &[u8]) -> io::Result<usize> {
         match &mut self.channel {
-            Channel::Tls { session, .. } => session.write(&self.socket, buf, true),
-            Channel::Clear if buf.is_empty() => Ok(0),
-            Channel::Clear => send(&self.socket, buf),
+            Channel::Tls { session } => session.write(&self.socket, buf, true),
+            Channel::Clear { .. } if buf.is_empty() => Ok(0),
+            Channel::Clear { .. } => send(&self.socket, buf),
         }
     }
 
@@ -142,8 +186,8 @@ impl DataStream {
     /// `WouldBlock` while something still waits: call again when the socket is writable.
     pub fn flush(&mut self) -> io::Result<()> {
         match &mut self.channel {
-            Channel::Tls { session, .. } => session.flush(&self.socket),
-            Channel::Clear => Ok(()),
+            Channel::Tls { session } => session.wire.flush(&self.socket),
+            Channel::Clear { .. } => Ok(()),
         }
     }
 
@@ -156,9 +200,9 @@ impl DataStream {
         if self.write_side == WriteSide::Shut {
             return Ok(());
         }
-        if let Channel::Tls { session, .. } = &mut self.channel {
+        if let Channel::Tls { session } = &mut self.channel {
             session.close()?;
-            session.flush(&self.socket)?;
+            session.wire.flush(&self.socket)?;
             session.release();
         }
         socket::shut_write_side(&self.socket)?;
@@ -199,7 +243,7 @@ impl DataStream {
     pub fn send_file(&mut self, file: &File, offset: u64, len: usize) -> io::Result<usize> {
         match &self.channel {
             Channel::Tls { .. } => Err(io::ErrorKind::Unsupported.into()),
-            Channel::Clear => {
+            Channel::Clear { .. } => {
                 let mut position = offset;
                 Ok(rustix::io::retry_on_intr(|| {
                     rustix::fs::sendfile(&*self.socket, file, Some(&mut position), len)
@@ -238,8 +282,9 @@ impl DataStream {
 
     /// Gives the buffers back as far as nothing waits in them; they return when bytes flow. For transfers that stall.
     pub fn release_buffers(&mut self) {
-        if let Channel::Tls { session, .. } = &mut self.channel {
-            session.release();
+        match &mut self.channel {
+            Channel::Tls { session } => session.release(),
+            Channel::Clear { inbox } => inbox.release(),
         }
     }
 }

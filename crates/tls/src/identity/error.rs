@@ -42,6 +42,11 @@ pub enum Problem {
         "holds no certificate; it must be PEM text with a \"BEGIN CERTIFICATE\" section, the server's own certificate first"
     )]
     NoCertificate,
+    /// No `CERTIFICATE` section where authorities are expected.
+    #[error(
+        "holds no certificate; it must be PEM text with a \"BEGIN CERTIFICATE\" section for each authority"
+    )]
+    NoAuthority,
     /// No private key section.
     #[error(
         "holds no private key; it must be PEM text with a \"BEGIN PRIVATE KEY\" section (PKCS#8, SEC1 or PKCS#1)"
@@ -97,7 +102,7 @@ impl IdentityError {
 }
 
 impl Problem {
-    pub(super) fn in_source(self, source: &Source) -> IdentityError {
+    pub(crate) fn in_source(self, source: &Source) -> IdentityError {
         IdentityError { source_of: source.clone(), problem: self }
     }
 }

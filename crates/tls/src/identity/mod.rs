@@ -20,7 +20,7 @@ use rustls_pki_types::{
 use zeroize::Zeroizing;
 
 pub use crate::certificate::{
-    CertificateDescription, NotACertificate, Sha256Fingerprint, Timestamp, describe,
+    CertificateDescription, NotACertificate, NotAFingerprint, Sha256Fingerprint, Timestamp, describe,
 };
 pub use error::{IdentityError, Problem, Source};
 pub use self_signed::SelfSigned;
@@ -129,7 +129,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
         .map_err(|error| Problem::Unreadable(error).in_source(&Source::File(PathBuf::from(path))))
 }
 
-fn parse_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
+pub(crate) fn parse_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
     CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|error| Problem::BadPem(error.to_string()))

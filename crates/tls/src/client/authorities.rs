@@ -1,0 +1,159 @@
+//! Whether an authority vouches for a certificate, and if not, why.
+
+use std::{
+    collections::HashSet,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rustls::{
+    CertificateError, RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier, verify_server_name},
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
+};
+
+use super::{Authorities, ClientTlsError, Distrust};
+use crate::identity::{CertificateDescription, Sha256Fingerprint, Timestamp, describe};
+
+/// A set of authorities.
+#[derive(Debug)]
+pub(super) struct Judge {
+    /// `None` where there are no authorities.
+    webpki: Option<Arc<WebPkiServerVerifier>>,
+    /// The certificates of the set itself. A server may show one of them: OpenSSL's `req -x509`, with which most self-signed
+    /// certificates are made, marks them as an authority's, and webpki takes no authority for a server.
+    own: HashSet<Sha256Fingerprint>,
+}
+
+impl Judge {
+    pub(super) fn new(
+        authorities: Authorities,
+        provider: &Arc<CryptoProvider>,
+    ) -> Result<Judge, ClientTlsError> {
+        let mut roots = RootCertStore::empty();
+        let certificates = match authorities {
+            Authorities::Platform => {
+                // What the machine has and cannot be read vouches for nobody.
+                let certificates = rustls_native_certs::load_native_certs().certs;
+                roots.add_parsable_certificates(certificates.iter().cloned());
+                certificates
+            }
+            Authorities::These(certificates) if certificates.is_empty() => {
+                return Err(ClientTlsError::NoAuthority);
+            }
+            Authorities::These(certificates) => {
+                for (position, certificate) in (1..).zip(&certificates) {
+                    roots
+                        .add(certificate.clone())
+                        .map_err(|error| ClientTlsError::BadAuthority { position, why: error.to_string() })?;
+                }
+                certificates
+            }
+        };
+        let own = certificates.iter().map(|certificate| Sha256Fingerprint::of(certificate)).collect();
+        let webpki = match roots.is_empty() {
+            true => None,
+            false => Some(
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+                    .build()
+                    .map_err(|error| ClientTlsError::Provider(rustls::Error::General(error.to_string())))?,
+            ),
+        };
+        Ok(Judge { webpki, own })
+    }
+
+    /// Judges chain, dates, purpose and name.
+    pub(super) fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Distrust> {
+        let description = describe(leaf).map_err(|error| Distrust::Other(error.to_string()))?;
+        if self.own.contains(&description.fingerprint) {
+            return judge_own(leaf, &description, name, now);
+        }
+        let is_self_signed = description.subject == description.issuer;
+        let Some(webpki) = &self.webpki else {
+            return Err(if is_self_signed { Distrust::SelfSigned } else { Distrust::NoAuthorities });
+        };
+        let verify = |at| match webpki.verify_server_cert(leaf, intermediates, name, &[], at) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(reason(error, is_self_signed, &description, name)),
+        };
+        verify(now).map_err(|why| match why {
+            // Dates say something only where somebody vouches for them, so that is asked as if they were right.
+            Distrust::Expired { .. } | Distrust::NotYetValid { .. } => {
+                match verify(unix_time(description.not_before)) {
+                    Err(stranger) if stranger.may_be_remembered() => stranger,
+                    _ => why,
+                }
+            }
+            other => other,
+        })
+    }
+}
+
+/// Judges a server that shows a certificate of the set itself.
+fn judge_own(
+    leaf: &CertificateDer<'_>,
+    description: &CertificateDescription,
+    name: &ServerName<'_>,
+    now: UnixTime,
+) -> Result<(), Distrust> {
+    if now > unix_time(description.not_after) {
+        return Err(Distrust::Expired { not_after: description.not_after });
+    }
+    if now < unix_time(description.not_before) {
+        return Err(Distrust::NotYetValid { not_before: description.not_before });
+    }
+    ParsedCertificate::try_from(leaf)
+        .and_then(|parsed| verify_server_name(&parsed, name))
+        .map_err(|error| reason(error, false, description, name))
+}
+
+/// webpki's verdict in our words.
+fn reason(
+    error: rustls::Error,
+    is_self_signed: bool,
+    description: &CertificateDescription,
+    name: &ServerName<'_>,
+) -> Distrust {
+    let rustls::Error::InvalidCertificate(error) = error else {
+        return Distrust::Other(error.to_string());
+    };
+    match error {
+        // Among the others: it is marked as an authority's.
+        CertificateError::UnknownIssuer | CertificateError::Other(_) if is_self_signed => {
+            Distrust::SelfSigned
+        }
+        CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
+        CertificateError::ExpiredContext { not_after, .. } => {
+            Distrust::Expired { not_after: timestamp(not_after).unwrap_or(description.not_after) }
+        }
+        CertificateError::NotValidYetContext { not_before, .. } => {
+            Distrust::NotYetValid { not_before: timestamp(not_before).unwrap_or(description.not_before) }
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            Distrust::WrongName { wanted: name.to_str().into_owned(), names: description.names.clone() }
+        }
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            Distrust::NotForServers
+        }
+        CertificateError::Revoked => Distrust::Revoked,
+        CertificateError::BadSignature => Distrust::BadSignature,
+        other => Distrust::Other(rustls::Error::InvalidCertificate(other).to_string()),
+    }
+}
+
+fn unix_time(moment: Timestamp) -> UnixTime {
+    let since = SystemTime::from(moment).duration_since(SystemTime::UNIX_EPOCH);
+    UnixTime::since_unix_epoch(since.unwrap_or(Duration::ZERO))
+}
+
+fn timestamp(moment: UnixTime) -> Option<Timestamp> {
+    Timestamp::from_unix_s(i64::try_from(moment.as_secs()).ok()?)
+}

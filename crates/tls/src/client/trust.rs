@@ -1,0 +1,223 @@
+//! Why a server is trusted, and why it is not.
+
+use std::{fmt, fs, path::Path, sync::Arc};
+
+use rustls::{
+    crypto::CryptoProvider,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::ParsedCertificate,
+};
+use thiserror::Error;
+
+use super::{ClientTlsError, authorities::Judge};
+use crate::identity::{
+    CertificateDescription, IdentityError, Problem, Sha256Fingerprint, Source, Timestamp, parse_chain,
+};
+
+/// Why a server is to be trusted. Exactly one rule holds for a server.
+#[derive(Debug, Clone)]
+pub enum Trust {
+    /// An authority vouches for its name: the certificate's dates, its name and its purpose must be right too.
+    Authorities(Authorities),
+    /// It has the key that is remembered. A renewed certificate for this key is accepted and noted
+    /// ([`TrustNote::Renewed`]), another key is refused. Names and dates are not asked: the key is what was agreed on.
+    Remembered(RememberedKey),
+    /// It shows exactly the certificate with this SHA-256 fingerprint.
+    Pinned(Sha256Fingerprint),
+}
+
+/// Whose word is taken.
+#[derive(Debug, Clone)]
+pub enum Authorities {
+    /// Those of this machine.
+    Platform,
+    /// These, in place of the machine's. A server's own certificate may be among them and then vouches for itself.
+    These(Vec<CertificateDer<'static>>),
+}
+
+impl Authorities {
+    /// Reads authorities from a PEM file.
+    ///
+    /// # Errors
+    /// An [`IdentityError`] that names the file, what is wrong with it and the mend.
+    pub fn load(path: &Path) -> Result<Authorities, IdentityError> {
+        let source = Source::File(path.to_owned());
+        let pem = fs::read(path).map_err(|error| Problem::Unreadable(error).in_source(&source))?;
+        let certificates = parse_chain(&pem).map_err(|problem| problem.in_source(&source))?;
+        if certificates.is_empty() {
+            return Err(Problem::NoAuthority.in_source(&source));
+        }
+        Ok(Authorities::These(certificates))
+    }
+}
+
+/// What is remembered of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RememberedKey {
+    /// SHA-256 of its public key (SubjectPublicKeyInfo).
+    pub spki: Sha256Fingerprint,
+    /// SHA-256 of the certificate that it came with.
+    pub certificate: Sha256Fingerprint,
+}
+
+/// Something to tell the user about a certificate that is trusted all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrustNote {
+    /// The remembered key came with another certificate: the server has renewed it.
+    Renewed {
+        /// What was remembered.
+        remembered: RememberedKey,
+        /// What there is now: the same key, the new certificate.
+        now: RememberedKey,
+    },
+}
+
+/// A certificate that is not trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Untrusted {
+    /// Why not.
+    pub why: Distrust,
+    /// What the server sent, its own certificate first. Certificates that cannot be described are left out, and all beyond
+    /// the eighth.
+    pub chain: Vec<CertificateDescription>,
+}
+
+/// Why a certificate is not trusted; displayed as the end of "the server's certificate is not trusted: …".
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Distrust {
+    /// Nobody but the server itself vouches for it.
+    #[error("it is self-signed, so nobody but the server itself vouches for it")]
+    SelfSigned,
+    /// None of the authorities has signed it, nor any certificate that leads to one of them.
+    #[error("none of the authorities that are trusted here vouches for it")]
+    UnknownIssuer,
+    /// As `UnknownIssuer`, because this machine has no authorities at all.
+    #[error("this machine has no certificate authorities, so nobody vouches for it")]
+    NoAuthorities,
+    /// It, or a certificate that vouches for it, has expired.
+    #[error("it expired at {not_after}")]
+    Expired {
+        /// The end of its validity.
+        not_after: Timestamp,
+    },
+    /// It, or a certificate that vouches for it, is of the future.
+    #[error("it is valid only from {not_before} on; is this machine's clock right?")]
+    NotYetValid {
+        /// The start of its validity.
+        not_before: Timestamp,
+    },
+    /// It belongs to another server.
+    #[error("it does not stand for {wanted}, but for {}", Listed(names))]
+    WrongName {
+        /// The server's name as it was given.
+        wanted: String,
+        /// The names in the certificate. Its common name is none (RFC 9525 §2).
+        names: Vec<String>,
+    },
+    /// It is not the pinned one.
+    #[error("it is not the one that was pinned, whose SHA-256 is {pinned}")]
+    NotPinned {
+        /// The fingerprint of the pinned certificate.
+        pinned: Sha256Fingerprint,
+    },
+    /// The server has another key than the one remembered: it was set up anew, or somebody is in between.
+    #[error(
+        "its key is not the one remembered for this server, whose SHA-256 is {}: the server has a new key, or somebody \
+         is between it and this machine", .remembered.spki
+    )]
+    KeyChanged {
+        /// What was remembered.
+        remembered: RememberedKey,
+    },
+    /// It was not issued for servers (extended key usage, RFC 5280 §4.2.1.12).
+    #[error("it was not issued for servers")]
+    NotForServers,
+    /// Its authority has revoked it.
+    #[error("its authority has revoked it")]
+    Revoked,
+    /// A signature is wrong: the authority's on the certificate, or the server's in the handshake.
+    #[error("a signature on it, or with its key, is wrong")]
+    BadSignature,
+    /// A data connection shows another certificate than its control connection.
+    #[error("this data connection shows another one than its control connection did")]
+    NotOfControl,
+    /// Anything else.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Distrust {
+    /// Whether this is a question for the user: nobody vouches for the certificate, and nothing speaks against it. All else
+    /// is a refusal.
+    pub fn may_be_remembered(&self) -> bool {
+        matches!(self, Distrust::SelfSigned | Distrust::UnknownIssuer | Distrust::NoAuthorities)
+    }
+}
+
+/// Names in a sentence.
+struct Listed<'a>(&'a [String]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        /// A certificate for a whole company fills no screen.
+        const SHOWN: usize = 10;
+        if self.0.is_empty() {
+            return f.write_str("no name at all");
+        }
+        for (position, name) in self.0.iter().take(SHOWN).enumerate() {
+            let comma = if position == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", name.escape_default())?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// [`Trust`], made ready to judge.
+#[derive(Debug)]
+pub(super) enum Rule {
+    Authorities(Judge),
+    Remembered(RememberedKey),
+    Pinned(Sha256Fingerprint),
+}
+
+impl Rule {
+    pub(super) fn new(trust: Trust, provider: &Arc<CryptoProvider>) -> Result<Rule, ClientTlsError> {
+        Ok(match trust {
+            Trust::Authorities(authorities) => Rule::Authorities(Judge::new(authorities, provider)?),
+            Trust::Remembered(key) => Rule::Remembered(key),
+            Trust::Pinned(fingerprint) => Rule::Pinned(fingerprint),
+        })
+    }
+
+    /// Judges the certificate of a server. That the server has its key is shown by the handshake's signature.
+    pub(super) fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<Option<TrustNote>, Distrust> {
+        match self {
+            Rule::Authorities(judge) => judge.judge(leaf, intermediates, name, now).map(|()| None),
+            Rule::Pinned(pinned) if Sha256Fingerprint::of(leaf) == *pinned => Ok(None),
+            Rule::Pinned(pinned) => Err(Distrust::NotPinned { pinned: *pinned }),
+            Rule::Remembered(remembered) => {
+                // SECURITY: the key as webpki reads it, which also checks the handshake's signature with it. A second
+                // parser might see another key in a certificate made for that purpose.
+                let parsed =
+                    ParsedCertificate::try_from(leaf).map_err(|error| Distrust::Other(error.to_string()))?;
+                let now = RememberedKey {
+                    spki: Sha256Fingerprint::of(&parsed.subject_public_key_info()),
+                    certificate: Sha256Fingerprint::of(leaf),
+                };
+                if now.spki != remembered.spki {
+                    return Err(Distrust::KeyChanged { remembered: *remembered });
+                }
+                Ok((now != *remembered).then_some(TrustNote::Renewed { remembered: *remembered, now }))
+            }
+        }
+    }
+}
