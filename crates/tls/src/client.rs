@@ -1,9 +1,11 @@
 //! The client's side of TLS: whom to trust, and one session for each control connection and its data connections.
 
 mod authorities;
+mod certificate;
 mod error;
 mod handshake;
-mod identity;
+#[cfg(test)]
+mod tests;
 mod tickets;
 mod trust;
 mod verifier;
@@ -31,7 +33,7 @@ use crate::{
     identity::{CertificateDescription, Identity},
     server::{TlsInfo, Version},
 };
-use identity::ClientCertificate;
+use certificate::ClientCertificate;
 use tickets::Tickets;
 use trust::Rule;
 use verifier::Verifier;
@@ -172,7 +174,7 @@ impl ClientTls {
         let mut data = config.clone();
         data.alpn_protocols = alpn::offer(alpn::DATA);
         data.send_ticket_request = Some(TICKETS_ON_DATA);
-        // A data connection that only receives is taken over by `data::opener`.
+        // For `DataStream::read_to`, which opens records with keys of its own.
         data.enable_secret_extraction = true;
         config.alpn_protocols = alpn::offer(alpn::CONTROL);
         config.send_ticket_request = Some(TicketRequest {

@@ -114,8 +114,6 @@ impl ServerTls {
         base.ignore_client_order = true;
         base.session_storage = Arc::new(NoServerSessionStorage {});
         base.max_tls13_tickets = TICKETS_ON_REQUEST;
-        // A data connection that only receives is taken over by `data::opener`.
-        base.enable_secret_extraction = true;
         Ok(ServerTls { base, current, registry: Arc::default() })
     }
 
@@ -226,6 +224,8 @@ impl ControlTls {
             Direction::FromClient => 0,
         };
         config.alpn_protocols = alpn::answer(alpn::DATA, hello.alpn());
+        // For `DataStream::read_to`, which opens records with keys of its own.
+        config.enable_secret_extraction = true;
         Arc::new(config)
     }
 }

@@ -1,5 +1,7 @@
 //! Clients and connections for the tests: loopback sockets on free ports, rustls clients whose session store can be seen.
 
+pub(crate) mod forger;
+
 use std::{
     collections::VecDeque,
     net::{IpAddr, Ipv4Addr},
@@ -77,6 +79,20 @@ impl Client {
             .await
     }
 
+    /// Offers this cipher suite alone.
+    pub(crate) fn only(&mut self, suite: CipherSuite) {
+        let mut provider = provider();
+        provider.cipher_suites.retain(|own| own.suite() == suite);
+        let version = provider.cipher_suites[0].version();
+        self.config = ClientConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(AnyCertificate))
+            .with_no_client_auth();
+        self.config.resumption = Resumption::store(Arc::clone(&self.store) as _);
+    }
+
     pub(crate) fn connection(&self) -> rustls::ClientConnection {
         rustls::ClientConnection::new(
             Arc::new(self.config.clone()),
@@ -141,6 +157,13 @@ pub(crate) async fn proof(control: &Control, client: &Client, direction: Directi
     let resumed = matches!(proof, Proof::Own | Proof::Sibling);
     assert_eq!(stream.info().unwrap().resumed, resumed);
     proof
+}
+
+/// All cipher suites that a server with an ECDSA key has.
+pub(crate) fn suites() -> Vec<(&'static SupportedProtocolVersion, CipherSuite)> {
+    let suites = aws_lc_rs::default_provider().cipher_suites;
+    let usable = suites.iter().filter(|suite| !format!("{:?}", suite.suite()).contains("RSA"));
+    usable.map(|suite| (suite.version(), suite.suite())).collect()
 }
 
 fn provider() -> CryptoProvider {

@@ -55,7 +55,8 @@ pub struct Machine {
     stage: Stage,
     /// Preliminary replies to the command under way.
     preliminary: usize,
-    features: Features,
+    /// From FEAT to the end of the opening.
+    features: Option<Features>,
     extended: Extended,
 }
 
@@ -88,7 +89,7 @@ impl Machine {
             events: VecDeque::new(),
             stage: Stage::Opening(Opening::Greeting),
             preliminary: 0,
-            features: Features::default(),
+            features: None,
             extended,
             plan,
         };

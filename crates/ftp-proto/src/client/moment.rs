@@ -229,6 +229,8 @@ mod tests {
                 "{month}-{day} at {now}"
             );
         }
+        // Where the mean year is one short.
+        assert_eq!(without_year(1, 1, 0, 0, at(2027, 12, 31, 0)), Some(at(2028, 1, 1, 0)));
         assert_eq!(without_year(2, 30, 0, 0, 0), None);
     }
 

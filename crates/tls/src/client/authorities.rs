@@ -126,8 +126,15 @@ fn reason(
         return Distrust::Other(error.to_string());
     };
     match error {
-        // Among the others: it is marked as an authority's.
-        CertificateError::UnknownIssuer | CertificateError::Other(_) if is_self_signed => {
+        // Among the others: it is marked as an authority's. A signature can be wrong only because an authority has the same
+        // name, such as the `localhost` that Debian's ssl-cert puts among the machine's.
+        CertificateError::UnknownIssuer
+        | CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
+        | CertificateError::Other(_)
+            if is_self_signed =>
+        {
             Distrust::SelfSigned
         }
         CertificateError::UnknownIssuer => Distrust::UnknownIssuer,
@@ -144,7 +151,8 @@ fn reason(
             Distrust::NotForServers
         }
         CertificateError::Revoked => Distrust::Revoked,
-        CertificateError::BadSignature => Distrust::BadSignature,
+        CertificateError::BadSignature
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Distrust::BadSignature,
         other => Distrust::Other(rustls::Error::InvalidCertificate(other).to_string()),
     }
 }
@@ -156,4 +164,23 @@ fn unix_time(moment: Timestamp) -> UnixTime {
 
 fn timestamp(moment: UnixTime) -> Option<Timestamp> {
     Timestamp::from_unix_s(i64::try_from(moment.as_secs()).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::identity;
+
+    #[test]
+    fn where_there_are_no_authorities_nobody_is_vouched_for() {
+        let judge = Judge { webpki: None, own: HashSet::new() };
+        let own = identity();
+        let judged = judge.judge(
+            &own.certified_key().cert[0],
+            &[],
+            &ServerName::try_from("localhost").unwrap(),
+            UnixTime::now(),
+        );
+        assert_eq!(judged, Err(Distrust::SelfSigned));
+    }
 }

@@ -128,19 +128,29 @@ async fn connections_may_move_between_threads_and_clients_be_shared() {
 fn a_version_that_was_asked_for_is_never_widened() {
     let any = ClientTls::new(
         "localhost",
-        ClientSettings { trust: Trust::Authorities(Authorities::Platform), versions: Versions::Any, identity: None },
+        ClientSettings {
+            trust: Trust::Authorities(Authorities::Platform),
+            versions: Versions::Any,
+            identity: None,
+        },
     )
     .unwrap();
     assert_eq!(any.limited_to(Version::Tls12).versions(), Versions::Only(Version::Tls12));
-    assert_eq!(any.limited_to(Version::Tls13).limited_to(Version::Tls12).versions(), Versions::Only(Version::Tls13));
+    assert_eq!(
+        any.limited_to(Version::Tls13).limited_to(Version::Tls12).versions(),
+        Versions::Only(Version::Tls13)
+    );
     assert_eq!(any.versions(), Versions::Any);
 }
 
 #[test]
 fn hosts_that_no_server_can_have_are_refused() {
     for host in ["", "two words", "-", "a..b", "[::1]", "host:21", "naïve.example"] {
-        let settings =
-            ClientSettings { trust: Trust::Pinned(crate::Sha256Fingerprint::of(b"")), versions: Versions::Any, identity: None };
+        let settings = ClientSettings {
+            trust: Trust::Pinned(crate::Sha256Fingerprint::of(b"")),
+            versions: Versions::Any,
+            identity: None,
+        };
         let error = ClientTls::new(host, settings).unwrap_err();
         assert!(matches!(error, ClientTlsError::BadName { .. }), "{host}: {error}");
     }

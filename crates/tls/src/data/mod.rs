@@ -18,6 +18,7 @@ use std::{
     fs::File,
     io::{self, IoSlice},
     sync::Arc,
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -28,6 +29,8 @@ pub use socket::{Breaker, Interest};
 pub(crate) use buffer::Inbox;
 pub(crate) use connection::Connection;
 pub(crate) use handshake::Handshake;
+#[cfg(test)]
+pub(crate) use opener::{decrypter, encrypter};
 pub(crate) use session::Session;
 pub(crate) use socket::{Arrived, acknowledge, ready, receive, send};
 
@@ -130,12 +133,15 @@ impl DataStream {
         }
     }
 
-    /// As [`read`](Self::read), but lends what has arrived to `sink` instead of copying it: all of it in one call, in
-    /// order, at most 256 KiB in at most as many slices as one writev(2) takes. The sink must take all. It is called only
-    /// where something has arrived, and then `Received::Bytes` says how much that was.
+    /// As [`read`](Self::read), but lends what has arrived to `sink` instead of copying it, for a pwritev(2) into a file. Under
+    /// TLS the records are opened where the socket put them. The sink is called at most once, with all that there is, in
+    /// order: about 256 KiB in 64 slices at most, none of them empty. It must take all of it.
+    ///
+    /// From the first call on, the connection only receives: [`write`](Self::write) fails with `Unsupported`. All else
+    /// stays as it is, [`finish`](Self::finish) and [`read`](Self::read) too.
     ///
     /// # Errors
-    /// As [`read`](Self::read), and the sink's, after which this connection is of no more use.
+    /// As [`read`](Self::read); and the sink's as it is, when what it was lent is gone.
     pub fn read_to(
         &mut self,
         sink: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<()>,
@@ -267,6 +273,14 @@ impl DataStream {
     /// From the runtime, when it is shutting down, or from poll(2).
     pub async fn ready(&self, interest: Interest) -> io::Result<()> {
         ready(&self.socket, interest).await
+    }
+
+    /// As [`ready`](Self::ready), for hand-written futures. Of several that poll for one direction only the last is woken.
+    ///
+    /// # Errors
+    /// As [`ready`](Self::ready).
+    pub fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<()>> {
+        socket::poll_ready(&self.socket, cx, interest)
     }
 
     /// What cuts this connection from any thread.

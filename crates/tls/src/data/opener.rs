@@ -287,8 +287,10 @@ impl Opener {
 
     /// Seals a message of the connection itself.
     ///
-    /// SECURITY: each number is used once under a key. rustls's own sealing ended where `next_sealed` began, and no data is
-    /// ever sealed here, so that a key never comes near its limit (RFC 8446 §5.5).
+    /// SECURITY: each number is used once under a key: rustls's own sealing ended where `next_sealed` began. No data is ever
+    /// sealed here, so that a key never comes near its limit (RFC 8446 §5.5). AWS-LC, which refuses numbers that go back,
+    /// counts aright only from a key's first record on, and otherwise for two: close_notify and one alert, no more is
+    /// needed, and what follows a KeyUpdate has a new key.
     fn seal(&mut self, content: ContentType, payload: &[u8], outbox: &mut Outbox) -> Result<(), Error> {
         let number = self.next_sealed;
         self.next_sealed = number.checked_add(1).ok_or(Error::EncryptError)?;
@@ -350,7 +352,7 @@ fn split_message(messages: &[u8]) -> Option<(HandshakeType, &[u8], &[u8])> {
     Some((kind.into(), body, behind))
 }
 
-fn decrypter(
+pub(crate) fn decrypter(
     suite: SupportedCipherSuite,
     secrets: ConnectionTrafficSecrets,
 ) -> Result<Box<dyn MessageDecrypter>, Error> {
@@ -365,7 +367,7 @@ fn decrypter(
     })
 }
 
-fn encrypter(
+pub(crate) fn encrypter(
     suite: SupportedCipherSuite,
     secrets: ConnectionTrafficSecrets,
 ) -> Result<Box<dyn MessageEncrypter>, Error> {

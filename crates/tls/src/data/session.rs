@@ -159,7 +159,9 @@ impl Session {
         }
     }
 
-    /// Lets the opener have the connection, unless something of it is still under way in rustls.
+    /// Lets the opener have the connection, unless something of it is still under way in rustls. Of what the peer has sent
+    /// since its Finished, rustls has read only what came in the same flight; a KeyUpdate that waits in rustls to be
+    /// answered, which would be forgotten here, does not come so early.
     fn take_over(&mut self) {
         self.open_into_leftover();
         let Engine::Rustls(connection) = &self.engine else { return };

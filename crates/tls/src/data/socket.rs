@@ -3,6 +3,7 @@
 use std::{
     io,
     sync::{Arc, Weak},
+    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -107,20 +108,46 @@ pub(crate) fn wait(socket: &TcpStream, interest: Interest, timeout: Option<Durat
 /// gone. The kernel is asked first; where it says no, that memory is cleared. An event that arrives in between is not
 /// lost: tokio clears only the readiness it had when it was asked.
 pub(crate) async fn ready(socket: &TcpStream, interest: Interest) -> io::Result<()> {
-    let tokio_interest = match interest {
-        Interest::Readable => tokio::io::Interest::READABLE,
-        Interest::Writable => tokio::io::Interest::WRITABLE,
-    };
-    let ask = || match wait(socket, interest, Some(Duration::ZERO)) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
-        Err(error) => Err(error),
-    };
+    let tokio_interest = of_tokio(interest);
     loop {
         socket.ready(tokio_interest).await?;
-        match socket.try_io(tokio_interest, ask) {
+        match socket.try_io(tokio_interest, || ask(socket, interest)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             outcome => return outcome,
         }
+    }
+}
+
+/// As [`ready`], for hand-written futures. Of several that poll for one direction only the last is woken.
+pub(crate) fn poll_ready(
+    socket: &TcpStream,
+    cx: &mut Context<'_>,
+    interest: Interest,
+) -> Poll<io::Result<()>> {
+    loop {
+        ready!(match interest {
+            Interest::Readable => socket.poll_read_ready(cx),
+            Interest::Writable => socket.poll_write_ready(cx),
+        })?;
+        match socket.try_io(of_tokio(interest), || ask(socket, interest)) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            outcome => return Poll::Ready(outcome),
+        }
+    }
+}
+
+/// Asks the kernel; `WouldBlock` where it says no.
+fn ask(socket: &TcpStream, interest: Interest) -> io::Result<()> {
+    match wait(socket, interest, Some(Duration::ZERO)) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(io::ErrorKind::WouldBlock.into()),
+        Err(error) => Err(error),
+    }
+}
+
+fn of_tokio(interest: Interest) -> tokio::io::Interest {
+    match interest {
+        Interest::Readable => tokio::io::Interest::READABLE,
+        Interest::Writable => tokio::io::Interest::WRITABLE,
     }
 }

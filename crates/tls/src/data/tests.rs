@@ -1,5 +1,7 @@
 //! Ends, big transfers, readiness and cuts of data connections, against rustls clients on loopback.
 
+mod lending;
+
 use std::{
     future::Future,
     io::{ErrorKind, Write},

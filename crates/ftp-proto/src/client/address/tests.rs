@@ -27,6 +27,7 @@ fn passive_ports_in_every_spelling() {
         ("Entering Passive Mode (127, 0, 0, 1, 4, 51 ) .", Some((local, 1075))),
         ("Entering Passive Mode( 127,0,0,1,4,51 ).", Some((local, 1075))),
         ("227 127,0,0,1,4,51 go on", Some((local, 1075))),
+        ("127,0,0,1,4,51 2 connections", Some((local, 1075))),
         ("Mode 2, passive, socket 7 (127,0,0,1,4,51)", Some((local, 1075))),
         ("Entering Passive Mode (127,000,000,001,004,051)", Some((local, 1075))),
         // A server on IPv6 has no address to tell.
@@ -70,7 +71,7 @@ fn extended_passive_ports_with_any_delimiter() {
         ("(|||6446)", None),
         ("(||||)", None),
         ("(|||-1|)", None),
-        ("(111222211111)", None),
+        ("(1110001231)", None),
         ("(127,0,0,1,4,51)", None),
         ("|||", None),
         ("", None),
@@ -90,6 +91,7 @@ fn paths_between_quotes() {
         // Pure-FTPd and aioftp double no quotes.
         (r#""/qu"ote" is your current location"#, Some(r#"/qu"ote"#)),
         (r#""/qu"ote""#, Some(r#"/qu"ote"#)),
+        (r#""/a" is "home""#, Some("/a")),
         // No space or no text behind, words before.
         (r#""/a""#, Some("/a")),
         (r#""/a"."#, Some("/a")),

@@ -40,8 +40,8 @@ pub struct Upgrade(pub(super) ());
 /// What is known behind a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// What the server can do; empty where it does not know FEAT.
-    pub features: Features,
+    /// What the server can do; `None` where it does not know FEAT, so that everything is worth a try.
+    pub features: Option<Features>,
     /// The folder the login leads to.
     pub login_folder: RemotePath,
 }

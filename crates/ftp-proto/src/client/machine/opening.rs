@@ -91,10 +91,9 @@ impl Machine {
             Opening::BufferSize => self.open(Opening::Protection),
             Opening::Protection => self.protection_replied(reply),
             Opening::Features => {
-                if code == Code::SYSTEM_STATUS {
-                    self.features = Features::parse(reply.body());
-                }
-                self.open(if self.features.utf8 { Opening::Utf8 } else { Opening::Facts });
+                self.features = (code == Code::SYSTEM_STATUS).then(|| Features::parse(reply.body()));
+                let utf8 = self.features.as_ref().is_some_and(|features| features.utf8);
+                self.open(if utf8 { Opening::Utf8 } else { Opening::Facts });
             }
             // Servers that list UTF8 use it whether they know this command or not.
             Opening::Utf8 => self.open(Opening::Facts),
@@ -172,7 +171,7 @@ impl Machine {
         let path = (reply.code() == Code::PATHNAME).then(|| pathname(reply.last_line())).flatten();
         let login_folder = path.and_then(|path| RemotePath::parse(&path).ok());
         self.events.push_back(Event::LoggedIn(Session {
-            features: std::mem::take(&mut self.features),
+            features: self.features.take(),
             login_folder: login_folder.unwrap_or_else(RemotePath::unnamed_login_folder),
         }));
         self.stage = Stage::Ready;
@@ -201,7 +200,7 @@ impl Machine {
             Opening::Protection => Line::Protection(self.plan.data_protection),
             Opening::Features => Line::Features,
             Opening::Utf8 => Line::Utf8,
-            Opening::Facts => match self.features.facts_to_ask() {
+            Opening::Facts => match self.features.as_ref().and_then(Features::facts_to_ask) {
                 Some(wanted) => {
                     facts = wanted;
                     Line::Facts(&facts)

@@ -27,28 +27,36 @@ impl Authority {
         self.issuer.der().clone()
     }
 
-    pub(super) fn pem(&self) -> String {
-        self.issuer.pem()
-    }
-
     pub(super) fn trusted(&self) -> Trust {
         trusted([self.certificate()])
     }
 
     /// A server's certificate with a chain up to this authority.
     pub(super) fn issue(&self, params: CertificateParams) -> Identity {
+        self.issue_pem(params).identity()
+    }
+
+    pub(super) fn issue_pem(&self, params: CertificateParams) -> Pem {
         let key = KeyPair::generate().unwrap();
-        let chain = params.signed_by(&key, &self.issuer).unwrap().pem() + &self.pem();
-        identity(&chain, &key)
+        let chain = params.signed_by(&key, &self.issuer).unwrap().pem() + &self.issuer.pem();
+        Pem { chain, key: key.serialize_pem() }
+    }
+}
+
+/// A certificate chain and its key as text.
+pub(super) struct Pem {
+    pub(super) chain: String,
+    pub(super) key: String,
+}
+
+impl Pem {
+    pub(super) fn identity(&self) -> Identity {
+        Identity::from_pem(self.chain.as_bytes(), self.key.as_bytes()).unwrap()
     }
 }
 
 pub(super) fn trusted<const N: usize>(certificates: [CertificateDer<'static>; N]) -> Trust {
     Trust::Authorities(Authorities::These(certificates.into()))
-}
-
-pub(super) fn identity(chain: &str, key: &KeyPair) -> Identity {
-    Identity::from_pem(chain.as_bytes(), key.serialize_pem().as_bytes()).unwrap()
 }
 
 pub(super) fn authority(name: &str) -> CertificateParams {
@@ -69,26 +77,41 @@ pub(super) fn good() -> CertificateParams {
     params
 }
 
+/// `params` with a change.
+pub(super) fn but(
+    mut params: CertificateParams,
+    change: impl FnOnce(&mut CertificateParams),
+) -> CertificateParams {
+    change(&mut params);
+    params
+}
+
 pub(super) fn expired() -> CertificateParams {
-    CertificateParams { not_after: date_time_ymd(2021, 2, 3), ..good() }
+    but(good(), |params| params.not_after = date_time_ymd(2021, 2, 3))
 }
 
 pub(super) fn of_the_future() -> CertificateParams {
-    CertificateParams { not_before: date_time_ymd(2119, 2, 3), ..good() }
+    but(good(), |params| params.not_before = date_time_ymd(2119, 2, 3))
 }
 
 pub(super) fn for_clients() -> CertificateParams {
-    CertificateParams { extended_key_usages: vec![ExtendedKeyUsagePurpose::ClientAuth], ..good() }
+    but(good(), |params| params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth])
 }
 
 /// As `openssl req -x509` makes them: an authority's.
 pub(super) fn marked_as_authority(params: CertificateParams) -> CertificateParams {
-    CertificateParams { is_ca: IsCa::Ca(BasicConstraints::Unconstrained), extended_key_usages: Vec::new(), ..params }
+    but(params, |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.extended_key_usages.clear();
+    })
 }
 
 pub(super) fn self_signed(params: &CertificateParams) -> Identity {
-    let key = KeyPair::generate().unwrap();
-    identity(&params.self_signed(&key).unwrap().pem(), &key)
+    self_signed_pem(params, &KeyPair::generate().unwrap()).identity()
+}
+
+pub(super) fn self_signed_pem(params: &CertificateParams, key: &KeyPair) -> Pem {
+    Pem { chain: params.self_signed(key).unwrap().pem(), key: key.serialize_pem() }
 }
 
 pub(super) fn der(identity: &Identity) -> CertificateDer<'static> {

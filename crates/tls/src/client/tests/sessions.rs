@@ -73,7 +73,8 @@ async fn sessions_of_two_control_connections_never_mix() {
         let (one, two) = (control(&server, &client).await.unwrap(), control(&server, &client).await.unwrap());
         for _ in 0..3 {
             for control in [&one, &two] {
-                let (_near, proof, _far) = data(&control.near, &control.far, Direction::ToClient).await.unwrap();
+                let (_near, proof, _far) =
+                    data(&control.near, &control.far, Direction::ToClient).await.unwrap();
                 assert_eq!(proof, Proof::Own);
             }
         }
@@ -94,7 +95,9 @@ async fn a_client_certificate_is_shown_on_both_kinds_of_connection() {
         .with_protocol_versions(&[&TLS12, &TLS13])
         .unwrap()
         .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(Arc::clone(identity.certified_key()))));
+        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(Arc::clone(
+            identity.certified_key(),
+        ))));
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     for version in BOTH {
         let settings = |identity_of_client| ClientSettings {
@@ -132,7 +135,9 @@ async fn peers_that_are_no_tls_servers_are_named() {
     let trust = Trust::Pinned(crate::Sha256Fingerprint::of(b""));
     let tls = client("localhost", trust, Version::Tls13).control();
     let greeting: &[u8] = b"220 Welcome to a server that speaks no TLS here\r\n";
-    for (bytes, wanted) in [(greeting, "NotTls"), (&[], "Closed"), (b"\x15\x03\x03\x00\x02\x02\x46", "NoCommonVersion")] {
+    for (bytes, wanted) in
+        [(greeting, "NotTls"), (&[], "Closed"), (b"\x15\x03\x03\x00\x02\x02\x46", "NoCommonVersion")]
+    {
         for control in [true, false] {
             let (mut near, far) = pair().await;
             let speaking = async move {

@@ -8,14 +8,20 @@ use rustls::{
 
 use super::{
     certificates::{
-        Authority, authority as named, der, expired, for_clients, good, identity, marked_as_authority, of_the_future, self_signed, trusted,
+        Authority, authority as named, but, der, expired, for_clients, good, marked_as_authority,
+        of_the_future, self_signed, self_signed_pem, trusted,
     },
     *,
 };
 use crate::{HandshakeError, Timestamp};
 
 /// What a client says that trusts by `trust` and meets `identity` at `host`.
-async fn meet(host: &str, identity: &Identity, trust: Trust, version: Version) -> Result<Control, Box<Untrusted>> {
+async fn meet(
+    host: &str,
+    identity: &Identity,
+    trust: Trust,
+    version: Version,
+) -> Result<Control, Box<Untrusted>> {
     match control(&server(identity.clone()), &client(host, trust, version)).await {
         Ok(control) => Ok(control),
         Err(ConnectError::Untrusted(untrusted)) => Err(untrusted),
@@ -77,7 +83,7 @@ async fn strangers_are_a_question_for_the_user() {
 async fn what_an_authority_vouches_for_must_be_right() {
     let authority = Authority::new("authority");
     let other = CertificateParams::new(["other.example".to_owned(), "192.0.2.1".to_owned()]).unwrap();
-    let nameless = CertificateParams { subject_alt_names: Vec::new(), ..good() };
+    let nameless = but(good(), |params| params.subject_alt_names.clear());
     let wrong_name = |names: &[&str]| Distrust::WrongName {
         wanted: "localhost".to_owned(),
         names: names.iter().map(|&name| name.to_owned()).collect(),
@@ -96,12 +102,14 @@ async fn what_an_authority_vouches_for_must_be_right() {
     // Signed with another key by somebody of the same name.
     let forged = Authority::new("authority").issue(good());
     assert_eq!(refusal(&forged, authority.trusted()).await.why, Distrust::BadSignature);
+    let (one, other) = (self_signed(&good()), self_signed(&good()));
+    assert_eq!(refusal(&one, trusted([der(&other)])).await.why, Distrust::SelfSigned);
 }
 
 #[tokio::test]
 async fn an_expired_authority_below_is_what_has_expired() {
     let root = Authority::new("root");
-    let below = CertificateParams { not_after: expired().not_after, ..named("below") };
+    let below = but(named("below"), |params| params.not_after = expired().not_after);
     let below = root.below(below);
     let untrusted = refusal(&below.issue(good()), root.trusted()).await;
     assert_eq!(untrusted.why, Distrust::Expired { not_after: date("2021-02-03T00:00:00Z") });
@@ -114,12 +122,16 @@ async fn a_server_whose_own_certificate_is_the_authority_vouches_for_itself() {
         for version in BOTH {
             assert!(meet("localhost", &identity, trusted([der(&identity)]), version).await.is_ok());
         }
-        let why = meet("other.example", &identity, trusted([der(&identity)]), BOTH[1]).await.err().unwrap().why;
+        let why =
+            meet("other.example", &identity, trusted([der(&identity)]), BOTH[1]).await.err().unwrap().why;
         assert!(matches!(why, Distrust::WrongName { .. }), "{why}");
     }
     for (params, why) in [
         (marked_as_authority(expired()), Distrust::Expired { not_after: date("2021-02-03T00:00:00Z") }),
-        (marked_as_authority(of_the_future()), Distrust::NotYetValid { not_before: date("2119-02-03T00:00:00Z") }),
+        (
+            marked_as_authority(of_the_future()),
+            Distrust::NotYetValid { not_before: date("2119-02-03T00:00:00Z") },
+        ),
     ] {
         let identity = self_signed(&params);
         assert_eq!(refusal(&identity, trusted([der(&identity)])).await.why, why);
@@ -152,9 +164,11 @@ async fn a_pin_is_for_one_certificate_whatever_it_says() {
 #[tokio::test]
 async fn a_remembered_key_may_come_with_a_new_certificate_and_no_other_key_may_come() {
     let key = KeyPair::generate().unwrap();
-    let [old, new] = [expired(), of_the_future()].map(|params| identity(&params.self_signed(&key).unwrap().pem(), &key));
-    let remembered =
-        |identity: &Identity| RememberedKey { spki: identity.spki_fingerprint(), certificate: identity.fingerprint() };
+    let [old, new] = [expired(), of_the_future()].map(|params| self_signed_pem(&params, &key).identity());
+    let remembered = |identity: &Identity| RememberedKey {
+        spki: identity.spki_fingerprint(),
+        certificate: identity.fingerprint(),
+    };
     for version in BOTH {
         let same = meet("elsewhere.example", &old, Trust::Remembered(remembered(&old)), version).await;
         assert_eq!(same.ok().unwrap().far.note(), None);
@@ -180,11 +194,9 @@ async fn a_certificate_without_its_key_is_worth_nothing() {
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let remembered = RememberedKey { spki: identity.spki_fingerprint(), certificate: identity.fingerprint() };
     for version in BOTH {
-        for trust in [
-            Trust::Pinned(identity.fingerprint()),
-            Trust::Remembered(remembered),
-            trusted([der(&identity)]),
-        ] {
+        for trust in
+            [Trust::Pinned(identity.fingerprint()), Trust::Remembered(remembered), trusted([der(&identity)])]
+        {
             let (near, far) = pair().await;
             let tls = client("localhost", trust, version).control();
             let (_, connected) = tokio::join!(acceptor.accept(near), tls.connect(far));
