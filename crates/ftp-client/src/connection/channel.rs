@@ -1,0 +1,225 @@
+//! How does a data connection come about? Two sides meet, the command is answered, TLS begins.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use carrack_ftp_proto::client::Reply;
+use carrack_ftp_proto::client::machine::{DataProtection, Event, Route, Transfer};
+use carrack_tls::{ClientControlTls, ConnectError, DataStream};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::select;
+use tokio::sync::Notify;
+use tokio::time::{Duration, timeout};
+
+use super::link::Link;
+use super::open::described;
+use crate::error::{ErrorKind, Stage};
+use crate::settings::DataMode;
+
+/// How long the first reply to a transfer is waited for before the handshake on its data connection begins without it. The
+/// reply comes first almost everywhere, and a refusal then costs no session ticket. A few servers say 150 only once the
+/// handshake is done, and give up after a second.
+const GRACE: Duration = Duration::from_millis(250);
+
+/// How long is waited, once a data connection has failed, for the server to say why.
+const REASON: Duration = Duration::from_secs(5);
+
+/// When the client begins the handshake on a data connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Handshake {
+    /// Once the server has said that the transfer begins.
+    #[default]
+    AfterReply,
+    /// As soon as the connection is there: this server says so only afterwards.
+    AtOnce,
+}
+
+/// A data connection that may carry bytes.
+pub(crate) struct Channel {
+    pub(crate) stream: DataStream,
+    /// The server's last word about the transfer, where it came already.
+    pub(crate) completed: Option<Reply>,
+}
+
+/// How the socket of a data connection is come by.
+enum Meeting {
+    Met(TcpStream),
+    Awaited(TcpListener),
+}
+
+impl Link {
+    /// Begins a transfer: when this is done, bytes may flow.
+    pub(crate) async fn begin(&mut self, transfer: Transfer) -> Result<Channel, ErrorKind> {
+        let meeting = match self.settings.data_mode {
+            DataMode::Passive => self.arrange_passive(transfer).await?,
+            DataMode::Active => self.arrange_active(transfer).await?,
+        };
+        self.expect_reply();
+        let begun = Arc::new(Notify::new());
+        let opening = Opening {
+            meeting,
+            peer: self.peer,
+            tls: self.data_tls(),
+            handshake: self.learnt.handshake,
+            begun: Arc::clone(&begun),
+            meeting_limit: self.settings.timeouts.connect,
+            handshake_limit: self.settings.timeouts.handshake,
+        };
+        let (stream, completed) = self.join(opening.open(), &begun).await?;
+        if let Some(info) = stream.info() {
+            self.tell(|| format!("data connection: {}", described(&info)));
+        }
+        Ok(Channel { stream, completed })
+    }
+
+    async fn arrange_passive(&mut self, transfer: Transfer) -> Result<Meeting, ErrorKind> {
+        self.machine.transfer(transfer, Route::Passive);
+        self.expect_reply();
+        loop {
+            match self.event().await? {
+                Event::Dial(port) => {
+                    // SECURITY: whatever address the server named, data goes where the control connection goes
+                    // (CVE-2020-8284).
+                    let mut address = self.peer;
+                    address.set_port(port);
+                    let socket = timeout(self.settings.timeouts.connect, TcpStream::connect(address))
+                        .await
+                        .map_err(|_| ErrorKind::TimedOut(Stage::DataConnect))?
+                        .map_err(ErrorKind::DataConnect)?;
+                    self.machine.channel_connected();
+                    return Ok(Meeting::Met(socket));
+                }
+                Event::Refused { command, reply } => return Err(ErrorKind::transfer_refused(command, reply)),
+                _ => {}
+            }
+        }
+    }
+
+    async fn arrange_active(&mut self, transfer: Transfer) -> Result<Meeting, ErrorKind> {
+        let mut address = self.local;
+        address.set_port(0);
+        let listener = TcpListener::bind(address).await.map_err(ErrorKind::DataConnect)?;
+        let listening = listener.local_addr().map_err(ErrorKind::DataConnect)?;
+        self.machine.transfer(transfer, Route::Active(listening));
+        Ok(Meeting::Awaited(listener))
+    }
+
+    fn data_tls(&self) -> Option<Arc<ClientControlTls>> {
+        match self.settings.data_protection {
+            DataProtection::Private => self.tls.clone(),
+            DataProtection::Clear => None,
+        }
+    }
+
+    /// Waits for the first reply and for the channel, whichever comes first.
+    async fn join(
+        &mut self,
+        channel: impl Future<Output = Result<(DataStream, Handshake), ErrorKind>>,
+        begun: &Notify,
+    ) -> Result<(DataStream, Option<Reply>), ErrorKind> {
+        let mut channel = pin!(channel);
+        let (mut has_begun, mut opened, mut completed) = (false, None, None);
+        loop {
+            let heard = async {
+                match has_begun {
+                    // The channel has its own limits.
+                    true => self.event_without_limit().await,
+                    false => self.event().await,
+                }
+            };
+            select! {
+                biased;
+                event = heard, if completed.is_none() => match event? {
+                    Event::Begun(_) => {
+                        has_begun = true;
+                        begun.notify_one();
+                    }
+                    Event::Completed(reply) => completed = Some(reply),
+                    Event::Refused { command, reply } => return Err(ErrorKind::transfer_refused(command, reply)),
+                    _ => {}
+                },
+                channel = &mut channel, if opened.is_none() => match channel {
+                    Ok((stream, handshake)) => {
+                        self.learnt.handshake = handshake;
+                        opened = Some(stream);
+                    }
+                    Err(kind) => return Err(self.reason(kind, completed.is_some()).await),
+                },
+            }
+            if has_begun && let Some(stream) = opened.take() {
+                return Ok((stream, completed));
+            }
+        }
+    }
+
+    /// The data connection failed: the server may say why, and then its words are the better error.
+    async fn reason(&mut self, kind: ErrorKind, completed: bool) -> ErrorKind {
+        // SECURITY: a certificate that is not the control connection's is nothing a server explains away.
+        if completed || matches!(kind, ErrorKind::DataTls(ConnectError::Untrusted(_))) {
+            return kind;
+        }
+        self.expect_within(REASON.min(self.settings.timeouts.reply));
+        loop {
+            match self.event().await {
+                Ok(Event::Refused { command, reply }) => return ErrorKind::transfer_refused(command, reply),
+                Err(closed @ ErrorKind::ServiceClosed(_)) => return closed,
+                Ok(Event::Completed(_)) | Err(_) => return kind,
+                Ok(_) => {}
+            }
+        }
+    }
+}
+
+/// What a data connection is made from. Owns all it needs, so that it comes about while the control connection is heard.
+struct Opening {
+    meeting: Meeting,
+    peer: SocketAddr,
+    /// None for a clear one.
+    tls: Option<Arc<ClientControlTls>>,
+    handshake: Handshake,
+    /// Told when the server has said that the transfer begins.
+    begun: Arc<Notify>,
+    meeting_limit: Duration,
+    handshake_limit: Duration,
+}
+
+impl Opening {
+    /// The connection, and when the next one's handshake is to begin.
+    async fn open(self) -> Result<(DataStream, Handshake), ErrorKind> {
+        let socket = match self.meeting {
+            Meeting::Met(socket) => socket,
+            Meeting::Awaited(listener) => timeout(self.meeting_limit, accept(&listener, self.peer))
+                .await
+                .map_err(|_| ErrorKind::TimedOut(Stage::DataConnect))?
+                .map_err(ErrorKind::DataConnect)?,
+        };
+        // Without it the last bytes of a small file wait for an acknowledgement; with it nothing else changes.
+        let _slower = socket.set_nodelay(true);
+        let Some(tls) = self.tls else { return Ok((DataStream::clear(socket), self.handshake)) };
+        let handshake = match self.handshake {
+            Handshake::AfterReply => match timeout(GRACE, self.begun.notified()).await {
+                Ok(()) => Handshake::AfterReply,
+                Err(_) => Handshake::AtOnce,
+            },
+            Handshake::AtOnce => Handshake::AtOnce,
+        };
+        let stream = timeout(self.handshake_limit, tls.connect_data(socket))
+            .await
+            .map_err(|_| ErrorKind::TimedOut(Stage::DataHandshake))?
+            .map_err(ErrorKind::DataTls)?;
+        Ok((stream, handshake))
+    }
+}
+
+/// The server's connection. Whoever else connects is sent away, and the waiting goes on.
+async fn accept(listener: &TcpListener, server: SocketAddr) -> std::io::Result<TcpStream> {
+    loop {
+        let (socket, from) = listener.accept().await?;
+        // SECURITY: another could deliver a file of its own, or take ours.
+        if from.ip() == server.ip() {
+            return Ok(socket);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! The machine over its socket: what is to be said is sent, what comes is heard.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use carrack_ftp_proto::client::machine::{Event, GREETING, Machine};
+use carrack_tls::{ClientControlTls, ConnectError};
+use tokio::time::{Duration, Instant, timeout_at};
+
+use super::Learnt;
+use super::control::{Control, READ_STEP};
+use crate::error::{ErrorKind, Stage};
+use crate::settings::Settings;
+
+/// A control connection, logged in or not.
+pub(crate) struct Link {
+    pub(super) settings: Arc<Settings>,
+    pub(super) control: Control,
+    pub(super) machine: Machine,
+    /// None without TLS.
+    pub(super) tls: Option<Arc<ClientControlTls>>,
+    /// Where the control connection goes to and comes from; data connections do likewise.
+    pub(super) peer: SocketAddr,
+    pub(super) local: SocketAddr,
+    /// What is learnt about the server on the way.
+    pub(super) learnt: Learnt,
+    /// When the event that is waited for is given up. Absolute, so that no trickle of bytes prolongs it.
+    due: Instant,
+}
+
+impl Link {
+    pub(super) fn new(
+        settings: &Arc<Settings>,
+        control: Control,
+        machine: Machine,
+        (peer, local): (SocketAddr, SocketAddr),
+        learnt: Learnt,
+    ) -> Link {
+        let (settings, due) = (Arc::clone(settings), Instant::now());
+        Link { settings, control, machine, tls: None, peer, local, learnt, due }
+    }
+
+    /// The time for the next event begins now: so much as a reply may take.
+    pub(super) fn expect_reply(&mut self) {
+        self.expect_within(self.settings.timeouts.reply);
+    }
+
+    /// The time for the next event begins now.
+    pub(super) fn expect_within(&mut self, patience: Duration) {
+        self.due = Instant::now() + patience;
+    }
+
+    /// The next event, in time.
+    pub(super) async fn event(&mut self) -> Result<Event, ErrorKind> {
+        let due = self.due;
+        match timeout_at(due, self.event_without_limit()).await {
+            Ok(event) => event,
+            Err(_) => Err(ErrorKind::TimedOut(match self.machine.awaited() {
+                Some(GREETING) => Stage::Greeting,
+                Some(command) => Stage::Reply(command),
+                None => Stage::Completion,
+            })),
+        }
+    }
+
+    /// The next event, however long it takes. Cancellation safe.
+    pub(super) async fn event_without_limit(&mut self) -> Result<Event, ErrorKind> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    /// Sends what is to be sent and reads what comes, until something has happened.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Event, ErrorKind>> {
+        let mut buffer = [0; READ_STEP];
+        loop {
+            if let Some(event) = self.happened() {
+                return Poll::Ready(event);
+            }
+            if !self.control.is_sending()
+                && let Some(line) = self.machine.transmit()
+            {
+                self.control.send(line);
+            }
+            // A server that reads nothing may still have something to say, such as 421.
+            let _waits_for_room = self.control.poll_send(cx);
+            match self.control.poll_receive(cx, &mut buffer) {
+                Poll::Ready(Ok([])) => return Poll::Ready(self.ended()),
+                Poll::Ready(Ok(bytes)) => self.machine.receive(bytes),
+                Poll::Ready(Err(error)) => {
+                    return Poll::Ready(match ConnectError::from(error) {
+                        // A server may end a connection as it likes; what it said before still counts.
+                        ConnectError::Closed | ConnectError::Io(_) => self.ended(),
+                        error => Err(tls_failed(error)),
+                    });
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn happened(&mut self) -> Option<Result<Event, ErrorKind>> {
+        self.machine.next_event().map(|event| match event {
+            Event::Failed(failure) => Err(failure.into()),
+            event => Ok(event),
+        })
+    }
+
+    /// The server has closed its side.
+    fn ended(&mut self) -> Result<Event, ErrorKind> {
+        self.machine.end_of_input();
+        self.happened().unwrap_or(Err(ErrorKind::ConnectionLost))
+    }
+
+    /// Tells whoever listens what TLS did.
+    pub(crate) fn tell(&self, text: impl FnOnce() -> String) {
+        if let Some(dialogue) = &self.settings.dialogue {
+            dialogue.tls(&text());
+        }
+    }
+}
+
+/// Why TLS on the control connection failed.
+pub(super) fn tls_failed(error: ConnectError) -> ErrorKind {
+    match error {
+        ConnectError::Untrusted(untrusted) => ErrorKind::Untrusted(untrusted),
+        error => ErrorKind::Tls(error),
+    }
+}
