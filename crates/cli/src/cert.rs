@@ -4,34 +4,46 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
+use carrack_ftp_client::escaped;
+use carrack_ftp_client::url::Url;
 use carrack_tls::{CertificateDescription, Identity, describe};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
-use crate::Failure;
-use crate::arguments::Cert;
+use crate::arguments::cert::{Cert, Shown};
+use crate::client::screen::Screen;
+use crate::client::{self, chain};
+use crate::exit::Failure;
 
 /// Runs `carrack cert …`.
 pub(crate) fn cert(command: Cert) -> Result<(), Failure> {
     match command {
         Cert::SelfSigned { names, out } => self_signed(&names, &out),
-        Cert::Show { file } => {
-            let chain = read(&file)?;
-            for (index, certificate) in chain.iter().enumerate() {
-                if index > 0 {
-                    println!();
-                }
-                print(certificate);
+        Cert::Show(shown) => {
+            let texts: Vec<String> = chain(&shown)?.iter().map(described).collect();
+            print!("{}", texts.join("\n"));
+            Ok(())
+        }
+        Cert::Fingerprint(shown) => {
+            if let Some(certificate) = chain(&shown)?.first() {
+                print!("{}", fingerprints(certificate));
             }
             Ok(())
         }
-        Cert::Fingerprint { file } => {
-            if let Some(certificate) = read(&file)?.first() {
-                print_fingerprints(certificate);
-            }
-            Ok(())
+    }
+}
+
+/// The certificates of a file or of a server; at least one.
+fn chain(shown: &Shown) -> Result<Vec<CertificateDescription>, Failure> {
+    match shown.place.to_str() {
+        Some(text) if Url::looks_like_url(text) => {
+            let url = chain::server(text)?;
+            let screen = Arc::new(Screen::new());
+            client::run(chain::of(&url, &shown.reach, &shown.telling, &screen))
         }
+        _ => read(&shown.place),
     }
 }
 
@@ -54,7 +66,7 @@ fn self_signed(names: &[String], out: &Path) -> Result<(), Failure> {
     println!("key          {} (keep it to yourself)", key.display());
     let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes())
         .map_err(Failure::failed)?;
-    print_fingerprints(identity.description());
+    print!("{}", fingerprints(identity.description()));
     Ok(())
 }
 
@@ -69,13 +81,8 @@ fn write_new(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// All certificates of a PEM file; at least one.
-fn read(file: &Path) -> Result<Vec<CertificateDescription>, Failure> {
+pub(crate) fn read(file: &Path) -> Result<Vec<CertificateDescription>, Failure> {
     let shown = file.display();
-    if file.to_string_lossy().contains("://") {
-        return Err(Failure::usage(format!(
-            "{shown} is a URL; this version reads files only. `openssl s_client -starttls ftp -connect HOST:PORT` shows a server's certificate"
-        )));
-    }
     let pem = fs::read(file).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => Failure::failed(format!("{shown} is not there")),
         _ => Failure::failed(format!("{shown} cannot be read: {error}")),
@@ -93,22 +100,31 @@ fn read(file: &Path) -> Result<Vec<CertificateDescription>, Failure> {
     Ok(chain)
 }
 
-fn print(certificate: &CertificateDescription) {
-    println!("subject      {}", certificate.subject);
+/// What a certificate says, a line each. A server's can say anything: nothing of it drives the terminal.
+pub(crate) fn described(certificate: &CertificateDescription) -> String {
     let self_signed = if certificate.issuer == certificate.subject { " (itself)" } else { "" };
-    println!("issuer       {}{self_signed}", certificate.issuer);
-    println!(
-        "names        {}",
-        if certificate.names.is_empty() { "none".to_owned() } else { certificate.names.join(", ") }
-    );
-    println!("valid        {} to {}", certificate.not_before, certificate.not_after);
-    println!("key          {}", certificate.key);
-    println!("serial       {}", certificate.serial);
-    print_fingerprints(certificate);
+    let names = match certificate.names.as_slice() {
+        [] => "none".to_owned(),
+        names => names.join(", "),
+    };
+    let mut text = String::new();
+    for (label, value) in [
+        ("subject", certificate.subject.clone()),
+        ("issuer", format!("{}{self_signed}", certificate.issuer)),
+        ("names", names),
+        ("valid", format!("{} to {}", certificate.not_before, certificate.not_after)),
+        ("key", certificate.key.clone()),
+        ("serial", certificate.serial.clone()),
+    ] {
+        text.push_str(&format!("{label:<12} {}\n", escaped(value.as_bytes())));
+    }
+    text + &fingerprints(certificate)
 }
 
 /// Both fingerprints, labelled. Each has 95 characters and a line of its own.
-fn print_fingerprints(certificate: &CertificateDescription) {
-    println!("SHA-256 of the certificate\n  {}", certificate.fingerprint);
-    println!("SHA-256 of the public key (SPKI)\n  {}", certificate.spki_fingerprint);
+fn fingerprints(certificate: &CertificateDescription) -> String {
+    format!(
+        "SHA-256 of the certificate\n  {}\nSHA-256 of the public key (SPKI)\n  {}\n",
+        certificate.fingerprint, certificate.spki_fingerprint
+    )
 }

@@ -2,8 +2,8 @@
 
 use carrack_daemon::config;
 
-use crate::Failure;
-use crate::arguments::Config;
+use crate::arguments::server::Config;
+use crate::exit::Failure;
 
 /// Runs `carrack config …`.
 pub(crate) fn config(command: Config) -> Result<(), Failure> {

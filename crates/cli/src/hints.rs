@@ -6,9 +6,11 @@ use std::path::PathBuf;
 
 use carrack_daemon::config::{Mode, Plaintext, UserName};
 use carrack_daemon::run::Server;
+use carrack_ftp_client::url::Url;
 use zeroize::Zeroizing;
 
 use crate::password::VARIABLE;
+use crate::program::{self, quoted};
 
 /// Columns of the text.
 const WIDTH: usize = 98;
@@ -107,18 +109,17 @@ impl Hints {
         let _ = writeln!(out, "    {fingerprint}\n");
 
         let _ = writeln!(out, "Paste into another terminal. The certificate is verified in each.\n");
-        for (title, commands) in [("curl", self.curl(place)), ("lftp", self.lftp(place))] {
+        let carrack = self.carrack(place, &program::word());
+        for (title, commands) in
+            [("carrack", carrack), ("curl", self.curl(place)), ("lftp", self.lftp(place))]
+        {
             let _ = writeln!(out, "  {}", bold(title));
             for command in commands {
                 out.push_str(&wrapped(&command));
             }
             out.push('\n');
         }
-        let _ = writeln!(out, "  {} (the client comes with the next release)", bold("carrack"));
-        for command in self.carrack(place) {
-            out.push_str(&wrapped(&command));
-        }
-        out.push_str("\nCtrl-C stops the server; transfers that run may finish.\n\n");
+        out.push_str("Ctrl-C stops the server; transfers that run may finish.\n\n");
         out
     }
 
@@ -200,9 +201,12 @@ impl Hints {
         commands
     }
 
-    fn carrack(&self, place: &Place) -> Vec<Vec<String>> {
-        let Some((host, port)) = &place.explicit else { return Vec::new() };
-        let url = format!("ftpes://{}@{host}:{port}/", quoted(self.user.as_str()));
+    /// With the program as a shell calls it.
+    fn carrack(&self, place: &Place, program: &str) -> Vec<Vec<String>> {
+        let url = |scheme: &str, (host, port): &(String, u16), file: &str| {
+            let url = Url::parse(&format!("{scheme}://{host}:{port}/{file}")).ok()?;
+            Some(quoted(&Url { user: Some(self.user.as_str().to_owned()), ..url }.to_string()))
+        };
         let (before, flag) = match &self.secret {
             Secret::Shown(password) => (format!("{VARIABLE}={} ", password.as_str()), None),
             Secret::File { path, .. } => {
@@ -212,16 +216,20 @@ impl Hints {
         };
         let with = |command: &str, rest: String| {
             let mut words =
-                vec![format!("{before}carrack {command}"), format!("--ca {}", quoted(&place.certificate))];
+                vec![format!("{before}{program} {command}"), format!("--ca {}", quoted(&place.certificate))];
             words.extend(flag.clone());
             words.push(rest);
             words
         };
-        let mut commands = vec![with("ls", url.clone())];
+        let explicit = |file| place.explicit.as_ref().and_then(|at| url("ftpes", at, file));
+        let implicit = || place.implicit.as_ref().and_then(|at| url("ftps", at, ""));
+        let mut commands = Vec::new();
+        commands.extend(explicit("").map(|url| with("ls", url)));
         if !self.read_only {
-            commands.push(with("cp", format!("FILE {url}")));
+            commands.extend(explicit("").map(|url| with("cp", format!("FILE {url}"))));
         }
-        commands.push(with("cp", format!("{url}FILE .")));
+        commands.extend(explicit("FILE").map(|url| with("cp", format!("{url} ."))));
+        commands.extend(implicit().map(|url| with("ls -l", url)));
         commands
     }
 }
@@ -234,16 +242,6 @@ fn reachable(address: SocketAddr) -> (String, u16) {
         IpAddr::V6(ip) => format!("[{ip}]"),
     };
     (host, address.port())
-}
-
-/// One word of a shell command.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,@%:=".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
 }
 
 /// One word of an lftp script that stands in a shell's double quotes.
@@ -308,7 +306,7 @@ mod tests {
     fn commands_fit_a_terminal_and_paste_as_one() {
         let hints = hints(Secret::Shown(Zeroizing::new("aaaa-bbbb-cccc-dddd-eeee".to_owned())));
         let place = place("/home/somebody/.local/state/carrack/cert.pem");
-        for command in [hints.curl(&place), hints.lftp(&place), hints.carrack(&place)].concat() {
+        for command in [hints.carrack(&place, "carrack"), hints.curl(&place), hints.lftp(&place)].concat() {
             let text = wrapped(&command);
             assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
             let joined = text.replace(" \\\n       ", "");
@@ -324,6 +322,12 @@ mod tests {
         let lftp = &hints.lftp(&place)[0];
         assert_eq!(lftp[0], "LFTP_PASSWORD=\"$(cat '/run/my secret')\"");
         assert!(lftp[3].starts_with("open --env-password -u carrack ftp://"), "{lftp:?}");
+        let carrack = &hints.carrack(&place, "/a/carrack")[1];
+        assert_eq!(carrack[0], "/a/carrack cp");
+        assert_eq!(
+            carrack[2..],
+            ["--password-file '/run/my secret'", "FILE ftpes://carrack@localhost:2121/"]
+        );
     }
 
     /// The shell itself says what a pasted command gets.
@@ -348,7 +352,6 @@ mod tests {
 
     #[test]
     fn odd_paths_stay_one_word() {
-        assert_eq!(quoted("/a b/it's"), "'/a b/it'\\''s'");
         assert_eq!(in_script("/a b/$x"), "'/a b/\\$x'");
     }
 

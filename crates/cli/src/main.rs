@@ -3,17 +3,25 @@
 //! **What it does.** Reads arguments, calls the crate that does the work, prints for people: results to standard output, everything
 //! else to standard error.
 //!
-//! **What it does not.** It serves nothing itself and decides nothing about files.
+//! **What it does not.** It serves nothing itself, speaks no protocol and decides nothing about files.
 //!
-//! Exit status: 0 done, 1 failed or transfers were cut, 2 wrong usage.
+//! What the exit status says stands in [`exit`].
 #![forbid(unsafe_code)]
 
 mod arguments;
 mod cert;
+mod client;
+mod completions;
 mod config;
+mod exit;
 mod hints;
+mod manual;
+mod netrc;
 mod password;
+mod program;
 mod serve;
+mod state;
+mod terminal;
 mod user;
 
 use std::process::ExitCode;
@@ -27,37 +35,20 @@ use arguments::{Arguments, Command};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What went wrong, as one sentence and its mend.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    text: String,
-    status: u8,
-}
-
-impl Failure {
-    /// Something did not work.
-    pub(crate) fn failed(text: impl ToString) -> Self {
-        Self { text: text.to_string(), status: 1 }
-    }
-
-    /// The command was given wrongly.
-    pub(crate) fn usage(text: impl ToString) -> Self {
-        Self { text: text.to_string(), status: 2 }
-    }
-}
-
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Talk(command) => client::talk(command),
+        Command::Trust(command) => client::trust(command),
         Command::Serve(arguments) => serve::serve(*arguments),
         Command::User(command) => user::user(command),
         Command::Config(command) => config::config(command),
         Command::Cert(command) => cert::cert(command),
+        Command::Completions { shell } => completions::completions(shell),
+        Command::Manual { folder } => manual::manual(&folder),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { text, status }) => {
-            eprintln!("carrack: {text}");
-            ExitCode::from(status)
-        }
+    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    if !failure.text().is_empty() {
+        client::screen::line(&format!("carrack: {}", failure.text()));
     }
+    ExitCode::from(failure.status() as u8)
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-use crate::Failure;
+use crate::exit::Failure;
 
 /// The variable that holds a password.
 pub(crate) const VARIABLE: &str = "CARRACK_PASSWORD";
@@ -30,11 +30,16 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<(Given, Zeroizing<Stri
         let (password, plain) = from_file(file)?;
         return Ok(Some((Given::File { path: file.to_owned(), plain }, password)));
     }
+    Ok(from_environment()?.map(|password| (Given::Environment, password)))
+}
+
+/// The password in [`VARIABLE`], if it is set.
+pub(crate) fn from_environment() -> Result<Option<Zeroizing<String>>, Failure> {
     match std::env::var(VARIABLE) {
         Ok(password) if password.is_empty() => {
             Err(Failure::usage(format!("{VARIABLE} is empty; unset it, or give it a password")))
         }
-        Ok(password) => Ok(Some((Given::Environment, Zeroizing::new(password)))),
+        Ok(password) => Ok(Some(Zeroizing::new(password))),
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{VARIABLE} is not UTF-8"))),
     }
@@ -44,7 +49,7 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<(Given, Zeroizing<Stri
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The one line of the file, and whether there is nothing around it but the line end.
-fn from_file(file: &Path) -> Result<(Zeroizing<String>, bool), Failure> {
+pub(crate) fn from_file(file: &Path) -> Result<(Zeroizing<String>, bool), Failure> {
     let shown = file.display();
     let text = std::fs::read_to_string(file)
         .map(Zeroizing::new)

@@ -8,8 +8,8 @@ use carrack_daemon::quick::{Prepared, QuickStart};
 use carrack_daemon::run::{Server, Stopped};
 use carrack_daemon::state::StateFolder;
 
-use crate::Failure;
-use crate::arguments::Serve;
+use crate::arguments::server::Serve;
+use crate::exit::Failure;
 use crate::hints::{Hints, Secret};
 use crate::password::{self, Given};
 

@@ -1,7 +1,7 @@
 //! `carrack user`: hashes for the configuration file.
 
-use crate::Failure;
-use crate::arguments::User;
+use crate::arguments::server::User;
+use crate::exit::Failure;
 use crate::password;
 
 /// Runs `carrack user …`.

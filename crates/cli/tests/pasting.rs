@@ -51,7 +51,8 @@ fn pastes(password: &str, text: &str, given_in_file: bool) {
     }
     let server = Running::start(command);
     assert!(!server.hints.contains(password), "{}", server.hints);
-    for program in ["curl", "lftp"].into_iter().filter(|program| installed(program)) {
+    let others = ["curl", "lftp"].into_iter().filter(|program| installed(program));
+    for program in std::iter::once("carrack").chain(others) {
         for round in ["first", "second"] {
             let commands = block(&server.hints, program);
             let output = paste(commands, &here, (!given_in_file).then_some(password));
@@ -60,6 +61,7 @@ fn pastes(password: &str, text: &str, given_in_file: bool) {
             assert!(String::from_utf8_lossy(&output.stdout).contains("FILE"), "nothing is listed");
         }
     }
+    assert_eq!(fs::read_to_string(folder.join("FILE")).unwrap(), "bytes");
     if installed("lftp") {
         assert_eq!(fs::read_to_string(here.join("FILE.new")).unwrap(), "bytes");
     }

@@ -1,6 +1,8 @@
 //! A `carrack serve` that the tests start, ask and stop.
 #![allow(dead_code, unreachable_pub, reason = "each test program uses its part of it")]
 
+pub mod client;
+
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -35,6 +37,16 @@ impl Running {
         }
         // The reader goes away, as `carrack serve DIR | head` does; the server stays.
         Self { child, hints }
+    }
+
+    /// The port of explicit FTPS.
+    pub fn port(&self) -> &str {
+        self.value("explicit FTPS").rsplit(':').next().unwrap()
+    }
+
+    /// A URL on it: `ftpes://carrack@localhost:PORT/path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("ftpes://carrack@localhost:{}/{path}", self.port())
     }
 
     /// Sends SIGTERM.

@@ -105,6 +105,18 @@ pub fn standard_folder() -> Option<PathBuf> {
         .map(|state| state.join("carrack"))
 }
 
+/// Makes the folder if it is not there (0700), for a client, which keeps remembered keys and journals beside what a server
+/// keeps. Nothing is taken: a server may run on it. Its path without links.
+///
+/// # Errors
+/// As [`StateFolder::open`], but that it is in use.
+pub fn make_folder(path: &Path) -> Result<PathBuf, StateError> {
+    let folder = PrivateFolder::open(path)?;
+    // The mark of a state folder: without it a server would refuse what a client has begun.
+    folder.lock_file()?;
+    Ok(folder.path().to_owned())
+}
+
 /// The state folder, held by this process for as long as the value lives.
 #[derive(Debug)]
 pub struct StateFolder {
@@ -254,6 +266,19 @@ mod tests {
         assert!(matches!(error, StateError::InUse { process: Some(id), .. } if id == process), "{error}");
         drop(held);
         StateFolder::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn clients_and_one_server_share_a_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("carrack");
+        assert_eq!(make_folder(&path).unwrap(), path.canonicalize().unwrap());
+        fs::write(path.join("known_servers"), "").unwrap();
+        let held = StateFolder::open(&path).unwrap();
+        make_folder(&path).unwrap();
+        drop(held);
+        fs::write(dir.path().join("letter.txt"), "").unwrap();
+        assert!(matches!(make_folder(dir.path()), Err(StateError::Foreign { .. })));
     }
 
     #[test]

@@ -1,0 +1,85 @@
+//! How are the values of flags read: rates, times, fingerprints?
+
+use carrack_tls::Sha256Fingerprint;
+
+/// The longest `--timeout`, in seconds: a day. Nobody waits longer for a server that says nothing.
+pub(crate) const LONGEST_TIMEOUT_S: u64 = 86_400;
+
+/// A SHA-256 fingerprint as people copy it: digits of either case, with colons or without, with `SHA256:` before it or not.
+pub(super) fn fingerprint(text: &str) -> Result<Sha256Fingerprint, String> {
+    text.parse().map_err(|error| format!("{error}"))
+}
+
+/// Bytes per second as curl has them: a number, with a fraction if need be, and k, M or G for powers of 1024.
+pub(super) fn rate(text: &str) -> Result<u64, String> {
+    const WRONG: &str = "a rate is a number of bytes per second, such as 500k, 1.5M or 2G (powers of 1024)";
+    let (number, factor) = match text.as_bytes().last() {
+        Some(b'k' | b'K') => (text.get(..text.len() - 1), 1 << 10),
+        Some(b'm' | b'M') => (text.get(..text.len() - 1), 1 << 20),
+        Some(b'g' | b'G') => (text.get(..text.len() - 1), 1 << 30),
+        _ => (Some(text), 1_u64),
+    };
+    let number = number.ok_or(WRONG)?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > 9 {
+        return Err(WRONG.to_owned());
+    }
+    let whole: u64 = whole.parse().map_err(|_| "that is faster than any line")?;
+    let scale = u32::try_from(fraction.len()).map_or(1, |places| 10_u64.pow(places));
+    let fraction: u64 = fraction.parse().map_err(|_| WRONG)?;
+    let rate = whole
+        .checked_mul(factor)
+        .and_then(|bytes| {
+            bytes.checked_add(
+                u64::try_from(u128::from(fraction) * u128::from(factor) / u128::from(scale)).ok()?,
+            )
+        })
+        .ok_or("that is faster than any line")?;
+    if rate == 0 {
+        Err("a rate of nothing moves nothing; leave the flag out for full speed".to_owned())
+    } else {
+        Ok(rate)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_curl_reads_them() {
+        for (text, bytes) in [
+            ("1", 1),
+            ("1000", 1000),
+            ("500k", 512_000),
+            ("500K", 512_000),
+            ("2M", 2_097_152),
+            ("1.5m", 1_572_864),
+            ("0.5k", 512),
+            ("1G", 1_073_741_824),
+        ] {
+            assert_eq!(rate(text), Ok(bytes), "{text}");
+        }
+        for wrong in [
+            "",
+            "k",
+            "fast",
+            "-1",
+            "+1",
+            "1T",
+            "1kk",
+            "1.k",
+            ".5k",
+            "1e3",
+            "0",
+            "0.0001",
+            "99999999999999999999",
+            "18446744073709551615G",
+            "1 M",
+            "1é",
+        ] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

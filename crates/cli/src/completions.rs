@@ -1,0 +1,67 @@
+//! `carrack completions`: what a shell needs to complete commands and flags.
+
+use std::io::Write;
+
+use clap::CommandFactory;
+use clap_complete::{Shell, generate};
+
+use crate::arguments::{self, Arguments};
+use crate::exit::Failure;
+
+/// Runs `carrack completions …`.
+pub(crate) fn completions(shell: arguments::Shell) -> Result<(), Failure> {
+    Ok(std::io::stdout().write_all(&script(shell))?)
+}
+
+fn script(shell: arguments::Shell) -> Vec<u8> {
+    let generator = match shell {
+        arguments::Shell::Bash => Shell::Bash,
+        arguments::Shell::Zsh => Shell::Zsh,
+        arguments::Shell::Fish => Shell::Fish,
+    };
+    let mut script = Vec::new();
+    let mut command = Arguments::command();
+    let name = command.get_name().to_owned();
+    generate(generator, &mut command, name, &mut script);
+    script
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arguments::tests::flags;
+    use clap::ValueEnum;
+
+    #[test]
+    fn every_flag_of_every_command_is_completed() {
+        for shell in arguments::Shell::value_variants() {
+            let script = String::from_utf8(script(*shell)).unwrap();
+            for (command, flag) in flags() {
+                // fish has its flags without the dashes, behind -l.
+                let written =
+                    if *shell == arguments::Shell::Fish { format!("-l {flag}") } else { format!("--{flag}") };
+                assert!(script.contains(&written), "{shell:?}: {command} {written}");
+            }
+        }
+    }
+
+    /// Each shell that is installed reads its script.
+    #[test]
+    fn shells_take_their_scripts() {
+        let dir = tempfile::tempdir().unwrap();
+        for (shell, program, check) in [
+            (arguments::Shell::Bash, "bash", "-n"),
+            (arguments::Shell::Zsh, "zsh", "-n"),
+            (arguments::Shell::Fish, "fish", "--no-execute"),
+        ] {
+            let file = dir.path().join(program);
+            std::fs::write(&file, script(shell)).unwrap();
+            match std::process::Command::new(program).arg(check).arg(&file).output() {
+                Ok(output) => {
+                    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr))
+                }
+                Err(_) => eprintln!("{program} is not installed"),
+            }
+        }
+    }
+}
