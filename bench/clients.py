@@ -224,11 +224,14 @@ def main():
         fill(server, a)
         env = dict(os.environ, CARRACK_PASSWORD=PASSWORD, HOME=work)
         runs = {}
-        for _ in range(a.rounds):
+        for turn in range(a.rounds):
             for scenario, by_client in clients(server, a).items():
                 if a.only and scenario != a.only:
                     continue
-                for client, (argv, count) in by_client.items():
+                # Whoever is first meets memory that nobody has touched yet: each has to be, once in three rounds.
+                order = list(by_client.items())
+                order = order[turn % len(order):] + order[:turn % len(order)]
+                for client, (argv, count) in order:
                     empty(server)
                     wall, cpu = measured(argv, env)
                     moved(server, scenario, count)

@@ -1,6 +1,7 @@
 //! Other people's programs: curl, lftp, Python and OpenSSL, run with a deadline and their output captured.
 
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -60,7 +61,8 @@ impl Program {
     pub fn new(program: impl AsRef<OsStr>) -> Program {
         let home = tempfile::Builder::new().prefix("carrack-home-").tempdir().unwrap();
         let mut command = Command::new(program);
-        command.env("HOME", home.path()).env("LC_ALL", "C.UTF-8").env_remove("CARRACK_PASSWORD");
+        command.env("HOME", home.path()).env("LC_ALL", "C.UTF-8");
+        command.env_remove("CARRACK_PASSWORD").env_remove("XDG_STATE_HOME");
         Program { command, input: Vec::new(), home: Some(home) }
     }
 
@@ -110,7 +112,7 @@ impl Program {
         std::thread::spawn(move || drop(stdin.write_all(&input)));
         let stdout = collect(child.stdout.take().unwrap());
         let stderr = collect(child.stderr.take().unwrap());
-        Running { name, child, outputs: Some((stdout, stderr)), _home: self.home }
+        Running { name, child, outputs: Some((stdout, stderr)), peak_kib: 0, _home: self.home }
     }
 }
 
@@ -128,6 +130,7 @@ pub struct Running {
     name: String,
     child: Child,
     outputs: Option<(JoinHandle<String>, JoinHandle<String>)>,
+    peak_kib: u64,
     _home: Option<tempfile::TempDir>,
 }
 
@@ -135,8 +138,24 @@ impl Running {
     /// Waits for its end.
     pub fn wait(mut self) -> Run {
         let what = format!("the end of {}", self.name);
-        let status = wait::until(&what, || self.child.try_wait().unwrap());
+        let status = wait::until(&what, || {
+            self.look_at_memory();
+            self.child.try_wait().unwrap()
+        });
         self.outputs(status)
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// A process that has ended says nothing of its memory any more, so it is asked while it runs.
+    fn look_at_memory(&mut self) {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let peak = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
+        self.peak_kib = self.peak_kib.max(peak.unwrap_or(0));
     }
 
     /// Ends it at once, as a user with Ctrl-C twice or a crash would.
@@ -149,7 +168,7 @@ impl Running {
     fn outputs(&mut self, status: ExitStatus) -> Run {
         let (stdout, stderr) = self.outputs.take().unwrap();
         let (stdout, stderr) = (stdout.join().unwrap(), stderr.join().unwrap());
-        Run { name: self.name.clone(), status, stdout, stderr }
+        Run { name: self.name.clone(), status, stdout, stderr, peak_kib: self.peak_kib }
     }
 }
 
@@ -170,6 +189,8 @@ pub struct Run {
     pub stdout: String,
     /// What it complained about.
     pub stderr: String,
+    /// The most memory that it held at a time, as far as it was seen while it ran.
+    pub peak_kib: u64,
 }
 
 impl Run {
@@ -187,7 +208,7 @@ impl Run {
 
     /// Everything, for a message.
     pub fn report(&self) -> String {
-        let Run { name, status, stdout, stderr } = self;
+        let Run { name, status, stdout, stderr, .. } = self;
         format!("{name}: {status}\nstdout:\n{stdout}\nstderr:\n{stderr}")
     }
 }
@@ -214,14 +235,21 @@ pub fn curl_protecting(server: &Server, tls: Tls, protection: &[&str]) -> Progra
 /// A URL that curl and lftp understand, for a path that is percent-encoded as needed.
 pub fn url(server: &Server, mode: Mode, path: &str) -> String {
     let scheme = if mode == Mode::Explicit { "ftp" } else { "ftps" };
-    let mut url = format!("{scheme}://{}", server.address(mode));
+    format!("{scheme}://{}{}", server.address(mode), percent_encoded(path))
+}
+
+/// A path as it stands in a URL.
+pub fn percent_encoded(path: &str) -> String {
+    let mut encoded = String::new();
     for byte in path.bytes() {
         match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' => url.push(char::from(byte)),
-            other => url.push_str(&format!("%{other:02X}")),
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'-' | b'.' | b'_' => {
+                encoded.push(char::from(byte));
+            }
+            other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
-    url
+    encoded
 }
 
 /// An lftp run of a script, logged in as the default user. The script fails at its first failing command.
@@ -249,6 +277,10 @@ pub fn lftp_at(server: &Server, open: &str, tls: Tls, script: &str) -> Program {
 
 /// A Python program from `tests/programs` with its arguments.
 pub fn python(program: &str, arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Program {
-    let path: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(program);
-    Program::new("python3").arg(path).args(arguments.into_iter().map(Into::into))
+    Program::new("python3").arg(python_path(program)).args(arguments.into_iter().map(Into::into))
+}
+
+/// Where a Python program from `tests/programs` stands.
+pub fn python_path(program: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("programs").join(program)
 }

@@ -1,0 +1,33 @@
+//! Our own server, as the client meets it.
+
+use super::{Abilities, Ability, Site};
+use crate::programs::Tls;
+use crate::server::Server;
+use crate::setup::{EVERYTHING, Setup, USER};
+
+pub(super) const ABILITIES: Abilities = Abilities {
+    explicit: Ability::Yes,
+    implicit: Ability::Yes,
+    held_to_tls12: Ability::No("Carrack's server can be held to TLS 1.3, never to the older version"),
+    requires_reuse: Ability::No("Carrack's server prefers resumption; `data_tls_reuse` can require it"),
+    client_certificates: Ability::No("Carrack's server does not ask for certificates yet"),
+    active: Ability::Yes,
+    clear_data: Ability::Yes,
+    machine_listings: Ability::Yes,
+    set_times: Ability::No("Carrack's server does not know MFMT yet"),
+    hash: Ability::No("Carrack's server knows no command that computes a hash yet"),
+    restart_downloads: Ability::Yes,
+    restart_uploads: Ability::Yes,
+    append: Ability::Yes,
+};
+
+pub(super) fn start(site: &Site<'_>) -> Server {
+    let minimum = if site.only == Some(Tls::V13) { "\"1.3\"" } else { "\"1.2\"" };
+    Setup::new()
+        .user_at(USER, site.home, &[EVERYTHING])
+        .explicit("data_protection = \"optional\"")
+        .option("tls", "certificate", &format!("{:?}", site.files.certificate))
+        .option("tls", "key", &format!("{:?}", site.files.key))
+        .option("tls", "minimum_version", minimum)
+        .start()
+}
