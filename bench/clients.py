@@ -132,6 +132,11 @@ def clients(server, a):
             "curl": (curl + ["-o", scratch + "/big.bin", theirs + "big.bin"], size),
             "lftp": (lftp("get big.bin -o %s/big.bin" % scratch), size),
         },
+        "get, dropped": {
+            "carrack": (["sh", "-c", 'exec "$@" > /dev/null', "sh"] + carrack + [ours + "big.bin", "-"], size),
+            "curl": (curl + ["-o", "/dev/null", theirs + "big.bin"], size),
+            "lftp": (lftp("cat big.bin > /dev/null"), size),
+        },
         "put": {
             "carrack": (carrack + [server.root + "/big.bin", ours + "up/"], size),
             "curl": (curl + ["-T", server.root + "/big.bin", theirs + "up/"], size),
@@ -173,6 +178,8 @@ def empty(server):
 
 def moved(server, scenario, count):
     """Dies unless the scenario has moved what it should."""
+    if scenario == "get, dropped":
+        return
     place = os.path.join(server.work, "down") if scenario in ("get", "many down") else os.path.join(server.root, "up")
     files = [os.path.join(folder, name) for folder, _, names in os.walk(place) for name in names]
     if scenario in ("get", "put"):
@@ -193,7 +200,7 @@ def report(runs, a, versions):
     lines += ["- %s" % version for version in versions]
     lines += ["", "| scenario | figure | carrack | curl | lftp | carrack / curl | carrack / lftp |", "|---|---|---:|---:|---:|---:|---:|"]
     for scenario, by_client in runs.items():
-        big = scenario in ("get", "put")
+        big = scenario in ("get", "get, dropped", "put")
         figures = {
             "CPU s/GB" if big else "CPU ms/file": lambda wall, cpu, n: cpu / n * (1e9 if big else 1e3),
             "MB/s" if big else "files/s": lambda wall, cpu, n: n / wall / (1e6 if big else 1),
@@ -213,7 +220,7 @@ def main():
     parser.add_argument("--mib", type=int, default=2048)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--carrack", default=os.path.join(here, "..", "target", "release", "carrack"))
-    parser.add_argument("--only", help="one scenario: get, put, many down, many up")
+    parser.add_argument("--only", help="one scenario, such as \"many down\"")
     parser.add_argument("--out", help="a file for the table; it is always printed")
     a = parser.parse_args()
     a.carrack = os.path.abspath(a.carrack)

@@ -27,12 +27,12 @@ pub fn pages() -> Vec<String> {
     pages
 }
 
+/// Pages that are made from tables.
+const MADE: [&str; 3] = ["/configuration.md", "/conformance.md", "/peers.md"];
+
 /// The pages that people wrote; the others are made from tables.
 pub fn written_pages() -> Vec<String> {
-    pages()
-        .into_iter()
-        .filter(|page| !page.ends_with("/configuration.md") && !page.ends_with("/conformance.md"))
-        .collect()
+    pages().into_iter().filter(|page| !MADE.iter().any(|made| page.ends_with(made))).collect()
 }
 
 /// A fenced block.

@@ -239,8 +239,13 @@ impl RunningPeer {
 
     /// The same server again, at the same address with the same files, showing another certificate.
     pub fn with_identity(mut self, identity: Identity) -> RunningPeer {
-        self.end();
         self.identity = identity;
+        if let Some(Process::Ours(server)) = &self.process {
+            self.identity.files(&self.folder.path().join("work"));
+            carrack::reload(server, &self.identity);
+            return self;
+        }
+        self.end();
         self.run();
         self
     }

@@ -3,6 +3,8 @@
 //! It listens on another loopback address (127.0.0.3) at the control port and at the same passive ports as the
 //! server, so that a client's EPSV leads through it without a change to the encrypted dialogue.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
@@ -16,6 +18,10 @@ use socket2::{Domain, SockRef, Socket, Type};
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
 /// Where the server is.
 const THERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Where its ports are looked for: below those that Linux gives to connections, of which thousands may linger after a test
+/// with many files.
+const LOWEST: u16 = 10_000;
+const HIGHEST: u16 = 32_000;
 /// How many passive ports a proxied server has: enough for a client that comes again while an old port is closing.
 const PORTS: u16 = 8;
 
@@ -61,15 +67,12 @@ pub struct Proxy {
 impl Proxy {
     /// Finds passive ports that are free here and at the server's address, and holds them here.
     pub fn reserve() -> Proxy {
-        for _ in 0..1000 {
-            let first = TcpListener::bind((HERE, 0)).unwrap();
-            let low = first.local_addr().unwrap().port();
-            let Some(high) = low.checked_add(PORTS - 1) else { continue };
-            let rest: Result<Vec<_>, _> =
-                (low + 1..=high).map(|port| TcpListener::bind((HERE, port))).collect();
+        for attempt in 0..1000_u64 {
+            let low = LOWEST + (RandomState::new().hash_one(attempt) % u64::from(HIGHEST - LOWEST)) as u16;
+            let high = low + PORTS - 1;
+            let here: Result<Vec<_>, _> = (low..=high).map(|port| TcpListener::bind((HERE, port))).collect();
             let free_there = (low..=high).all(|port| TcpListener::bind((THERE, port)).is_ok());
-            if let (Ok(rest), true) = (rest, free_there) {
-                let data = std::iter::once(first).chain(rest).collect();
+            if let (Ok(data), true) = (here, free_there) {
                 let (next, stop) = (Arc::default(), Arc::default());
                 return Proxy { ports: low..=high, data, next, stop, listening: Vec::new() };
             }

@@ -57,8 +57,10 @@ fn stopped_at(client: &Client, stop: Stop, point: u64, folder: &Path, from: &str
 
 /// Goes on; how many transfers did not begin anew.
 fn goes_on(client: &Client, from: &str, to: &str) -> u64 {
-    let printed = client.prints(["cp", "--json", from, to]);
-    summary(&printed)["resumed"].as_u64().unwrap()
+    let run = client.run(["cp", "-v", "--json", from, to]).ok();
+    // Shown where the test fails.
+    eprintln!("{}", run.report());
+    summary(&run.stdout)["resumed"].as_u64().unwrap()
 }
 
 fn survives_stops(peer: Peer) {

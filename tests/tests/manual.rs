@@ -53,6 +53,9 @@ impl Tour {
         command.arg("serve").arg(top.path().join("served"));
         command.args(["--explicit", "127.0.0.1:0", "--implicit", "127.0.0.1:0"]);
         command.env("HOME", top.path().join("home")).env_remove("XDG_STATE_HOME");
+        // The commands that it prints name the program as a shell finds it.
+        command
+            .env("PATH", format!("{}:{}", top.path().join("bin").display(), std::env::var("PATH").unwrap()));
         // Printed before anything is logged, so it is whole once the listeners are there.
         let output = top.path().join("printed");
         let (mut child, logs) = spawn_into(&mut command, &output);

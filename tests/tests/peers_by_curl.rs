@@ -94,6 +94,27 @@ fn our_own_moves_files() {
     moves_files(Peer::Carrack);
 }
 
+#[test]
+fn servers_require_resumption_or_not_as_they_say() {
+    if !needs(&["curl", "openssl"]) {
+        return;
+    }
+    for peer in Peer::ALL.into_iter().filter(|peer| peer.is_here()) {
+        for mode in peer.modes() {
+            let running = peer.start(&Wanted::new(mode));
+            let authority = running.authority.file(&running.scratch());
+            for (version, words) in VERSIONS {
+                let url = at(&running, "");
+                let curl = || curl(mode, &running.password(), &authority).args(words);
+                let run = curl().arg("--no-sessionid").arg(&url).run();
+                let (name, required) = (peer.name(), peer.abilities().requires_reuse.is_there());
+                assert_eq!(!run.status.success(), required, "{name} {mode:?} {version:?}: {}", run.report());
+                curl().arg(&url).run().ok();
+            }
+        }
+    }
+}
+
 /// By lftp, because Debian's curl leaves active data connections in clear.
 #[test]
 fn servers_take_active_mode() {

@@ -25,6 +25,18 @@ pub(crate) enum Status {
     Interrupted = 7,
 }
 
+impl Status {
+    /// Whether what comes next cannot fare better: the server is out of reach, or nobody reads what is said.
+    pub(crate) fn ends_all(self) -> bool {
+        match self {
+            Status::Done | Status::Connection | Status::Untrusted | Status::Login | Status::Interrupted => {
+                true
+            }
+            Status::Failed | Status::Usage | Status::Missing => false,
+        }
+    }
+}
+
 /// How a command ended that did not end well: one sentence and its mend, and the status.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -103,6 +115,14 @@ pub(crate) fn failed_read(error: io::Error) -> Failure {
     match error.downcast::<Error>() {
         Ok(error) => error.into(),
         Err(error) => Failure::failed(error),
+    }
+}
+
+/// A download that could not be written to standard output, or did not come.
+pub(crate) fn failed_pour(error: Error) -> Failure {
+    match error.local() {
+        Ok(error) => error.into(),
+        Err(error) => error.into(),
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Write};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 use zeroize::Zeroizing;
 
 use crate::client::screen::harmless;
@@ -48,7 +48,8 @@ pub(crate) fn ask_password(prompt: &str) -> Option<Result<Zeroizing<String>, Fai
     })
 }
 
-/// What is typed is not shown until this is dropped.
+/// What is typed is not shown until this is dropped, and every key is an answer by itself, Ctrl-C too: the mode in which
+/// rpassword reads, which it begins only behind its prompt.
 struct Unseen {
     terminal: File,
     before: Termios,
@@ -58,7 +59,11 @@ impl Unseen {
     fn begin(terminal: File) -> io::Result<Unseen> {
         let before = tcgetattr(&terminal)?;
         let mut unseen = before.clone();
-        unseen.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+        unseen
+            .local_modes
+            .remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+        unseen.special_codes[SpecialCodeIndex::VMIN] = 1;
+        unseen.special_codes[SpecialCodeIndex::VTIME] = 0;
         tcsetattr(&terminal, OptionalActions::Now, &unseen)?;
         Ok(Unseen { terminal, before })
     }

@@ -111,6 +111,10 @@ fn nobody_is_anonymous_and_sends_no_password_of_his() {
     assert!(ran.err.contains("WARNING: nothing is protected"), "{ran:#?}");
     assert!(ran.err.contains("> USER anonymous") && ran.err.contains("logging in as anonymous"), "{ran:#?}");
     assert_eq!(ran.done(), "FILE\n");
+    pair.netrc("default login anonymous password me@example", 0o644);
+    let ran = pair.home.run_with("wrong", ["ls", "-v", "--plaintext", &url]);
+    assert!(ran.err.contains("> USER anonymous") && ran.err.contains("chmod 600"), "{ran:#?}");
+    ran.done();
     let (_, log) = pair.server.stop();
     assert!(!log.contains(&pair.password), "{log}");
 }

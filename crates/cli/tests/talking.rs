@@ -195,6 +195,11 @@ fn whole_folders_are_removed_and_nothing_else() {
         pair.serve(path, b"x");
     }
     std::os::unix::fs::symlink("../kept", pair.served.join("old/link")).unwrap();
+    pair.run("rm -r :old/link").done();
+    assert!(
+        fs::symlink_metadata(pair.served.join("old/link")).is_err() && pair.served.join("kept/a").exists()
+    );
+    std::os::unix::fs::symlink("../kept", pair.served.join("old/link")).unwrap();
     pair.run("rm -r :old").done();
     assert!(!pair.served.join("old").exists());
     assert!(pair.served.join("kept/a").exists());

@@ -7,6 +7,7 @@ mod channel;
 mod control;
 mod link;
 mod open;
+mod patience;
 
 use std::task::{Context, Waker};
 
@@ -48,7 +49,7 @@ impl Connection {
         patience: Duration,
     ) -> Result<Reply, ErrorKind> {
         self.link.machine.ask(command);
-        self.link.expect_within(patience);
+        self.link.expect_reply_within(patience);
         loop {
             if let Event::Answered(reply) = self.link.event().await? {
                 return Ok(reply);

@@ -102,9 +102,27 @@ impl<'c> Download<'c> {
     /// As [`Download::finish`], [`ErrorKind::Local`] where the file cannot be written, and [`ErrorKind::Stopped`]. What came
     /// before an error is in the file.
     pub async fn save(self, file: &File, at: u64, watch: Arc<dyn Watch>) -> Result<u64, Error> {
+        self.drive(|stream| Receiver::at(stream, file, at), watch).await
+    }
+
+    /// As [`Download::save`], to where `file` stands: for pipes, terminals and devices, such as standard output.
+    ///
+    /// A reader that is slow blocks a thread of the runtime.
+    ///
+    /// # Errors
+    /// As [`Download::save`]; a pipe without a reader is [`ErrorKind::Local`] with [`io::ErrorKind::BrokenPipe`].
+    pub async fn pour(self, file: &File, watch: Arc<dyn Watch>) -> Result<u64, Error> {
+        self.drive(|stream| Receiver::next(stream, file), watch).await
+    }
+
+    async fn drive<'f>(
+        self,
+        receiver: impl FnOnce(DataStream) -> Receiver<'f>,
+        watch: Arc<dyn Watch>,
+    ) -> Result<u64, Error> {
         let Stage::Flowing = self.stage else { return self.finish().await };
         let Download { mut flow, stream, received, .. } = self;
-        let (mut stream, saved, end) = match drive(&mut flow, Receiver::new(stream, file, at), &watch).await {
+        let (mut stream, saved, end) = match drive(&mut flow, receiver(stream), &watch).await {
             Ok(driven) => driven,
             Err(kind) => return Err(flow.error(kind)),
         };

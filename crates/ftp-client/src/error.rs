@@ -4,7 +4,7 @@ mod kind;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, io};
 
 use carrack_ftp_proto::client::Reply;
 
@@ -118,6 +118,17 @@ impl Error {
     #[must_use]
     pub fn into_kind(self) -> ErrorKind {
         self.0.kind
+    }
+
+    /// The error of the local file, where it is one, taken out; else all of it again.
+    ///
+    /// # Errors
+    /// Itself, where it is of another kind.
+    pub fn local(self) -> Result<io::Error, Error> {
+        match *self.0 {
+            Inner { kind: ErrorKind::Local(error), .. } => Ok(error),
+            inner => Err(Error(Box::new(inner))),
+        }
     }
 
     /// Whose fault it is.

@@ -1,7 +1,7 @@
 //! A file on its way to the server.
 
 use std::fs::File;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,7 +11,6 @@ use carrack_ftp_proto::client::RemotePath;
 use carrack_ftp_proto::client::machine::{Store, Transfer};
 use carrack_tls::{DataStream, Drained, Interest};
 use tokio::io::AsyncWrite;
-use tokio::time::{Sleep, sleep};
 
 use crate::client::{Client, Wanted};
 use crate::data::{End, Flow, Sender, data_failed, drive};
@@ -48,8 +47,8 @@ enum Stage {
     Flowing,
     /// close_notify and FIN are on their way.
     Ending,
-    /// They are sent; the server's own end is waited for, up to this limit.
-    Draining(Pin<Box<Sleep>>),
+    /// They are sent; the server's own end is waited for.
+    Draining,
     /// The server's last word is waited for.
     Settling(End),
     Done,
@@ -125,7 +124,7 @@ impl Upload<'_> {
             self.stage = Stage::Settling(End::Broken(data_failed(error)));
             return Poll::Ready(Ok(()));
         }
-        let waited = ready!(self.flow.poll_wait(cx, &self.stream, Interest::Writable));
+        let waited = ready!(self.flow.poll_wait(cx, &mut self.stream, Interest::Writable));
         Poll::Ready(waited.map_err(|kind| {
             self.stage = Stage::Failed;
             self.flow.error(kind)
@@ -138,13 +137,13 @@ impl Upload<'_> {
                 Stage::Flowing => self.stage = Stage::Ending,
                 Stage::Ending => match self.stream.finish() {
                     Ok(()) => {
-                        let limit = self.flow.stall_limit();
-                        self.stage = Stage::Draining(Box::pin(sleep(limit)));
+                        self.flow.moved();
+                        self.stage = Stage::Draining;
                     }
                     Err(error) => ready!(self.poll_blocked(cx, error))?,
                 },
-                Stage::Draining(limit) => {
-                    let drained = ready!(poll_drain(cx, &mut self.flow, &mut self.stream, limit));
+                Stage::Draining => {
+                    let drained = ready!(poll_drain(cx, &mut self.flow, &mut self.stream));
                     if let Err(kind) = drained {
                         self.stage = Stage::Failed;
                         return Poll::Ready(Err(self.flow.error(kind)));
@@ -170,7 +169,6 @@ fn poll_drain(
     cx: &mut Context<'_>,
     flow: &mut Flow<'_>,
     stream: &mut DataStream,
-    limit: &mut Pin<Box<Sleep>>,
 ) -> Poll<Result<(), ErrorKind>> {
     loop {
         if let Poll::Ready(kind) = flow.poll_interrupted(cx) {
@@ -184,7 +182,7 @@ fn poll_drain(
             // What became of the file is for the server to say.
             Err(_) => return Poll::Ready(Ok(())),
         };
-        if flow.is_completed() || limit.as_mut().poll(cx).is_ready() {
+        if flow.is_completed() || flow.poll_draining(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
         if blocked && let Err(error) = ready!(stream.poll_ready(cx, Interest::Readable)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// Large transfers call it from a thread of their own, small ones from the task: it must not block.
 pub trait Watch: Send + Sync {
-    /// So many more bytes have moved; not more than 256 KiB at a time. Also called with 0 before the first byte.
+    /// So many more bytes have moved: about 256 KiB at most.
     fn moved(&self, bytes: u64) -> Pace;
 }
 

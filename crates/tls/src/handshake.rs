@@ -105,7 +105,7 @@ pub(crate) async fn accept(
     if direction == Direction::FromClient {
         session.wire.flush_quietly(&socket);
     }
-    Ok(DataStream::tls(socket, session))
+    Ok(DataStream::tls(socket, session)?)
 }
 
 async fn read_client_hello(

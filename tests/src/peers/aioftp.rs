@@ -13,7 +13,7 @@ pub(super) const ABILITIES: Abilities = Abilities {
     client_certificates: Ability::Yes,
     active: Ability::No("aioftp knows neither PORT nor EPRT"),
     clear_data: Ability::No("aioftp answers PROT C with 502: all its connections are under TLS"),
-    machine_listings: Ability::No("aioftp has MLSD but no FEAT that says so; LIST is read instead"),
+    machine_listings: Ability::Yes,
     set_times: Ability::No("aioftp does not know MFMT"),
     hash: Ability::No("aioftp knows no command that computes a hash"),
     restart_downloads: Ability::Yes,

@@ -1,6 +1,9 @@
 //! Our own server, as the client meets it.
 
+use rustix::process::Signal;
+
 use super::{Abilities, Ability, Site};
+use crate::certificates::Identity;
 use crate::programs::Tls;
 use crate::server::Server;
 use crate::setup::{EVERYTHING, Setup, USER};
@@ -30,4 +33,11 @@ pub(super) fn start(site: &Site<'_>) -> Server {
         .option("tls", "key", &format!("{:?}", site.files.key))
         .option("tls", "minimum_version", minimum)
         .start()
+}
+
+/// Has the server show what lies in its files now.
+pub(super) fn reload(server: &Server, identity: &Identity) {
+    let expected = identity.description().fingerprint.to_string();
+    server.signal(Signal::HUP);
+    server.logged("certificate_replaced", |line| line.text("sha256") == expected);
 }

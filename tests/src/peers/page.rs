@@ -8,16 +8,18 @@ const HEAD: &str = "# Servers that the client was tried with
 
 <!-- Made from tests/src/peers/. To renew it: CARRACK_BLESS=1 cargo test -p carrack-tests --test peers -->
 
-Every cell is asserted by `tests/tests/peers.rs` against the real server, in every mode that the server has, with TLS 1.2
-and with TLS 1.3; the servers are Debian's packages (vsftpd, ProFTPD with mod_tls and mod_digest, Pure-FTPd), PyPI's
-(pyftpdlib, aioftp) and this project's. A number stands for a *no* and leads to its reason.
+Every *yes* is asserted against the real server by `tests/tests/peers.rs` and `tests/tests/client_resume.rs`, in every mode
+that the server has, with TLS 1.2 and with TLS 1.3; and every *no* that a client can run into. The servers are Debian's
+packages (vsftpd, ProFTPD with mod_tls and mod_digest, Pure-FTPd), PyPI's (pyftpdlib, aioftp) and this project's.
+A number stands for a *no* and leads to its reason.
 
 ";
 
 const TAIL: &str = "
-Verified in every cell of the second table beside: data connections resume the control connection's session, with servers
-that require it too; a wrong password is told apart from a wrong certificate; `--ca`, `--pin`, `--trust-new` and remembered
-keys; certificates that have expired, are not yet valid, stand for another host or come from somebody else are refused.
+Asserted with every server beside these: data connections resume the control connection's session, also for the fortieth
+file of one run; a refused password and a certificate that is not trusted are told apart; `--ca`, `--pin`, `--trust-new` and
+remembered keys do what they say; a certificate that has expired, is not valid yet, stands for another host or comes from
+somebody unknown is refused.
 ";
 
 /// A row: its title, and what it asks of a server.

@@ -26,7 +26,7 @@ pub(super) fn command(site: &Site<'_>) -> Command {
     let empty = site.work.join("empty");
     fs::create_dir_all(&empty).unwrap();
     fs::create_dir_all(site.work.join("pam.d")).unwrap();
-    site.write("pam.d/vsftpd", "auth required pam_unix.so\naccount required pam_unix.so\n");
+    site.write("pam.d/vsftpd", "auth required pam_unix.so nodelay\naccount required pam_unix.so\n");
     let yes_or_no = |yes: bool| if yes { "YES" } else { "NO" };
     let clients = match &site.clients {
         None => String::new(),

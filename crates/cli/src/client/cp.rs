@@ -1,7 +1,10 @@
 //! `carrack cp`: files and folders to a server, and from one.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io;
 use std::num::NonZeroU64;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -51,7 +54,7 @@ pub(crate) async fn cp(
         ));
     }
     let sources = places.into_iter().map(source).collect();
-    let plan = plan(sources, target(destination), &arguments)?;
+    let plan = plan(sources, target(destination)?, &arguments)?;
     let client = until(stop, session.connect(&url)).await?;
     let progress = Arc::new(Progress::new(&url, output));
     let summary = copy(plan, client, Arc::clone(&progress) as _, stop.clone()).await;
@@ -134,12 +137,13 @@ fn source(place: Place) -> Source {
     }
 }
 
-fn target(place: Place) -> Target {
-    match place {
-        Place::Stream => Target::Stream(Box::new(tokio::io::stdout())),
+fn target(place: Place) -> Result<Target, Failure> {
+    Ok(match place {
+        // Past the buffer that standard output has for lines.
+        Place::Stream => Target::File(File::from(io::stdout().as_fd().try_clone_to_owned()?)),
         Place::Local(path) => Target::Local(path),
         Place::Remote(url) => Target::Remote(url.path),
-    }
+    })
 }
 
 fn plan(sources: Vec<Source>, target: Target, arguments: &Copy) -> Result<Plan, Failure> {

@@ -34,30 +34,23 @@ pub(crate) fn settle(url: &Url, flags: &connection::Login, output: &Output) -> R
             "the URL {url} was given with a password, which everybody on this machine can read there; leave it out, and give it with --password-file FILE, {VARIABLE}, ~/.netrc or at the prompt"
         )));
     }
-    let is_anonymous = url.user.as_deref().is_some_and(|user| ANONYMOUS.contains(&user));
-    let file =
-        flags.password_file.as_deref().map(|file| password::from_file(file).map(|(password, _)| password));
-    let given = match file.transpose()? {
+    let file = flags.password_file.as_deref();
+    let file = file.map(|file| password::from_file(file).map(|(password, _)| password)).transpose()?;
+    let given = |user: &str| match &file {
+        Some(password) => Ok(Some(password.clone())),
         // SECURITY: a password that stands in the environment for another server is not sent as a mail address.
-        None if is_anonymous => None,
-        None => password::from_environment()?,
-        some => some,
+        None if ANONYMOUS.contains(&user) => Ok(None),
+        None => password::from_environment(),
     };
-    if let (Some(user), Some(password)) = (&url.user, &given) {
-        return Ok(Who {
-            login: Login { user: user.clone(), password: Some(password.clone()) },
-            is_nobody: false,
-        });
+    if let Some(user) = &url.user
+        && let Some(password) = given(user)?
+    {
+        return Ok(Who { login: Login { user: user.clone(), password: Some(password) }, is_nobody: false });
     }
     let netrc = Netrc::load()?;
     let found = netrc.find(&url.host, url.user.as_deref());
-    if found.as_ref().is_some_and(|found| found.password.is_some() && given.is_none())
-        && let Some(warning) = netrc.warning()
-    {
-        output.note(&format!("warning: {warning}"));
-    }
     let Some(user) = url.user.as_deref().or(found.as_ref().map(|found| found.user)) else {
-        if flags.password_file.is_some() {
+        if file.is_some() {
             return Err(Failure::usage(format!(
                 "--password-file has a password, but nobody is named whose it is; write {}://USER@{}",
                 url.scheme.word(),
@@ -66,10 +59,14 @@ pub(crate) fn settle(url: &Url, flags: &connection::Login, output: &Output) -> R
         }
         return Ok(Who { login: nobody(), is_nobody: true });
     };
-    let known = given.or_else(|| found.and_then(|found| found.password.cloned()));
-    let password = match known {
-        None if ANONYMOUS.contains(&user) => Some(Zeroizing::new(ANONYMOUS_PASSWORD.to_owned())),
-        known => known,
+    let in_netrc = found.as_ref().and_then(|found| found.password);
+    let password = match (given(user)?, in_netrc) {
+        (None, Some(password)) => {
+            netrc.warning().iter().for_each(|warning| output.note(&format!("warning: {warning}")));
+            Some(password.clone())
+        }
+        (None, None) if ANONYMOUS.contains(&user) => Some(Zeroizing::new(ANONYMOUS_PASSWORD.to_owned())),
+        (given, _) => given,
     };
     Ok(Who { login: Login { user: user.to_owned(), password }, is_nobody: false })
 }

@@ -1,7 +1,7 @@
 //! `carrack ls`: what is in folders?
 
 use carrack_ftp_client::url::Url;
-use carrack_ftp_client::{Client, Entry, EntryKind, EntryName, Listed, Listing, RemotePath};
+use carrack_ftp_client::{Client, Entry, EntryKind, EntryName, ErrorKind, Listed, Listing};
 
 use super::each;
 use super::folder::{HELD, Skipped, is_refusal};
@@ -41,10 +41,21 @@ impl Lines<'_> {
             Ok(listing) => return self.folder(url, listing).await,
             Err(error) => error,
         };
-        if is_refusal(&error) && !url.path.ends_in_slash() && self.file(url, &path, client).await? {
-            return Ok(());
+        if !is_refusal(&error) {
+            return Err(error.into());
         }
-        Err(error.into())
+        match client.stat(&path).await {
+            Ok(facts) if facts.kind != EntryKind::Folder && !url.path.ends_in_slash() => {
+                let name = path.name().and_then(|name| EntryName::parse(name).ok());
+                match name {
+                    Some(name) => self.put(url.to_string(), facts.named(name)),
+                    None => Err(error.into()),
+                }
+            }
+            // Servers refuse to list what is not there with many replies, some of which mean something else.
+            Err(missing) if matches!(missing.kind(), ErrorKind::NotFoundOrDenied(_)) => Err(missing.into()),
+            _ => Err(error.into()),
+        }
     }
 
     /// Sorted as far as entries are held; what comes behind those stands behind them as it comes.
@@ -74,21 +85,6 @@ impl Lines<'_> {
     fn sorted(&self, url: &Url, mut entries: Vec<Entry>) -> Result<(), Failure> {
         entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         entries.into_iter().try_for_each(|entry| self.entry(url, entry))
-    }
-
-    /// The line of something that is no folder; false where it is one, or not there.
-    async fn file(&self, url: &Url, path: &RemotePath, client: &mut Client) -> Result<bool, Failure> {
-        let Some(name) = path.name().and_then(|name| EntryName::parse(name).ok()) else { return Ok(false) };
-        let facts = match client.stat(path).await {
-            Ok(facts) => facts,
-            Err(error) if is_refusal(&error) => return Ok(false),
-            Err(error) => return Err(error.into()),
-        };
-        if facts.kind == EntryKind::Folder {
-            return Ok(false);
-        }
-        self.put(url.to_string(), facts.named(name))?;
-        Ok(true)
     }
 
     fn entry(&self, folder: &Url, entry: Entry) -> Result<(), Failure> {

@@ -106,16 +106,16 @@ impl Removal<'_> {
             if let Some((url, path)) = level.folders.pop() {
                 if self.levels.len() >= DEPTH {
                     let text = format!("{url} lies {DEPTH} folders deep; it is not looked into");
-                    self.fail(&url, &Failure::failed(text))?;
+                    self.fail(&url, Failure::failed(text))?;
                 } else if let Err(failure) = self.go_into(&url, path, client).await {
-                    self.fail(&url, &failure)?;
+                    self.fail(&url, failure)?;
                 }
                 continue;
             }
             let Some(level) = self.levels.pop() else { break };
             if !level.is_whole && self.tally.failures() == level.failures_before {
                 if let Err(failure) = self.open(level.url.clone(), level.path, client).await {
-                    self.fail(&level.url, &failure)?;
+                    self.fail(&level.url, failure)?;
                 }
                 continue;
             }
@@ -123,7 +123,7 @@ impl Removal<'_> {
                 Ok(()) => self.removed(&level.url, "folder")?,
                 // Something in it could not be removed, which was told.
                 Err(error) if is_refusal(&error) && self.tally.failures() > level.failures_before => {}
-                Err(error) => self.fail(&level.url, &error.into())?,
+                Err(error) => self.fail(&level.url, error.into())?,
             }
         }
         self.tally.outcome()
@@ -152,7 +152,7 @@ impl Removal<'_> {
             } else {
                 match client.remove_file(&path).await {
                     Ok(()) => self.removed(&url, "file")?,
-                    Err(error) => self.fail(&url, &error.into())?,
+                    Err(error) => self.fail(&url, error.into())?,
                 }
             }
         }
@@ -165,8 +165,11 @@ impl Removal<'_> {
         tell(self.output, url, kind)
     }
 
-    fn fail(&mut self, url: &Url, failure: &Failure) -> Result<(), Failure> {
+    fn fail(&mut self, url: &Url, failure: Failure) -> Result<(), Failure> {
+        if failure.status().ends_all() {
+            return Err(failure);
+        }
         self.tally.failed(failure.status());
-        self.output.failed(Some(&url.to_string()), failure)
+        self.output.failed(Some(&url.to_string()), &failure)
     }
 }

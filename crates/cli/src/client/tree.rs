@@ -11,7 +11,7 @@ use super::output::quantity::{bytes, counted};
 use super::output::{Form, Output};
 use super::session::Session;
 use crate::arguments::files::Tree;
-use crate::exit::{Failure, Status, Tally};
+use crate::exit::{Failure, Tally};
 
 /// What was seen.
 #[derive(Debug, Default, Serialize)]
@@ -74,20 +74,16 @@ impl Walk<'_> {
                 entry.kind == EntryKind::Folder,
             );
             self.show(&url, entry)?;
-            if !is_folder || self.levels.len() >= self.depth {
-                if is_folder && self.depth == DEPTH {
-                    self.fail(
-                        &url,
-                        &Failure::failed(format!("{url} lies {DEPTH} folders deep; it is not looked into")),
-                    )?;
-                }
+            if !is_folder {
                 continue;
             }
-            if let Err(failure) = self.open(url.clone(), path, client).await {
-                if failure.status() == Status::Done {
-                    return Err(failure);
+            if self.levels.len() < self.depth {
+                if let Err(failure) = self.open(url.clone(), path, client).await {
+                    self.fail(&url, failure)?;
                 }
-                self.fail(&url, &failure)?;
+            } else if self.depth == DEPTH {
+                let text = format!("{url} lies {DEPTH} folders deep; it is not looked into");
+                self.fail(&url, Failure::failed(text))?;
             }
         }
         Ok(())
@@ -137,9 +133,12 @@ impl Walk<'_> {
         self.output.line(&line)
     }
 
-    fn fail(&mut self, url: &Url, failure: &Failure) -> Result<(), Failure> {
+    fn fail(&mut self, url: &Url, failure: Failure) -> Result<(), Failure> {
+        if failure.status().ends_all() {
+            return Err(failure);
+        }
         self.tally.failed(failure.status());
-        self.output.failed(Some(&url.to_string()), failure)
+        self.output.failed(Some(&url.to_string()), &failure)
     }
 
     fn end(self) -> Result<(), Failure> {

@@ -1,15 +1,15 @@
 //! How does a data connection come about? Two sides meet, the command is answered, TLS begins.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use carrack_ftp_proto::client::Reply;
 use carrack_ftp_proto::client::machine::{DataProtection, Event, Route, Transfer};
 use carrack_tls::{ClientControlTls, ConnectError, DataStream};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::select;
 use tokio::sync::Notify;
 use tokio::time::{Duration, timeout};
 
@@ -29,8 +29,10 @@ const REASON: Duration = Duration::from_secs(5);
 /// When the client begins the handshake on a data connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Handshake {
-    /// Once the server has said that the transfer begins.
+    /// Once the server has said that the transfer begins, or some time has passed.
     #[default]
+    Untried,
+    /// Once the server has said that the transfer begins, as it did before.
     AfterReply,
     /// As soon as the connection is there: this server says so only afterwards.
     AtOnce,
@@ -60,18 +62,17 @@ impl Link {
         let begun = Arc::new(Notify::new());
         let opening = Opening {
             meeting,
-            peer: self.peer,
+            server: self.peer,
+            limit: self.settings.timeouts.connect,
             tls: self.data_tls(),
             handshake: self.learnt.handshake,
             begun: Arc::clone(&begun),
-            meeting_limit: self.settings.timeouts.connect,
-            handshake_limit: self.settings.timeouts.handshake,
         };
-        let (stream, completed) = self.join(opening.open(), &begun).await?;
-        if let Some(info) = stream.info() {
+        let channel = self.join(opening.open(), &begun).await?;
+        if let Some(info) = channel.stream.info() {
             self.tell(|| format!("data connection: {}", described(&info)));
         }
-        Ok(Channel { stream, completed })
+        Ok(channel)
     }
 
     async fn arrange_passive(&mut self, transfer: Transfer) -> Result<Meeting, ErrorKind> {
@@ -84,10 +85,7 @@ impl Link {
                     // (CVE-2020-8284).
                     let mut address = self.peer;
                     address.set_port(port);
-                    let socket = timeout(self.settings.timeouts.connect, TcpStream::connect(address))
-                        .await
-                        .map_err(|_| ErrorKind::TimedOut(Stage::DataConnect))?
-                        .map_err(ErrorKind::DataConnect)?;
+                    let socket = self.dial(address).await?;
                     self.machine.channel_connected();
                     return Ok(Meeting::Met(socket));
                 }
@@ -95,6 +93,16 @@ impl Link {
                 _ => {}
             }
         }
+    }
+
+    async fn dial(&mut self, address: SocketAddr) -> Result<TcpStream, ErrorKind> {
+        self.patience.for_stage(Stage::DataConnect, self.settings.timeouts.connect);
+        let mut dialling = pin!(TcpStream::connect(address));
+        poll_fn(|cx| match dialling.as_mut().poll(cx) {
+            Poll::Ready(dialled) => Poll::Ready(dialled.map_err(ErrorKind::DataConnect)),
+            Poll::Pending => self.poll_patience(cx).map(Err),
+        })
+        .await
     }
 
     async fn arrange_active(&mut self, transfer: Transfer) -> Result<Meeting, ErrorKind> {
@@ -113,44 +121,60 @@ impl Link {
         }
     }
 
-    /// Waits for the first reply and for the channel, whichever comes first.
+    /// Waits for the first reply and for the channel, in whichever order they come.
     async fn join(
         &mut self,
         channel: impl Future<Output = Result<(DataStream, Handshake), ErrorKind>>,
         begun: &Notify,
-    ) -> Result<(DataStream, Option<Reply>), ErrorKind> {
+    ) -> Result<Channel, ErrorKind> {
         let mut channel = pin!(channel);
         let (mut has_begun, mut opened, mut completed) = (false, None, None);
         loop {
-            let heard = async {
-                match has_begun {
-                    // The channel has its own limits.
-                    true => self.event_without_limit().await,
-                    false => self.event().await,
+            let news = poll_fn(|cx| {
+                if completed.is_none()
+                    && let Poll::Ready(event) = self.poll_event(cx)
+                {
+                    return Poll::Ready(News::Heard(event));
                 }
-            };
-            select! {
-                biased;
-                event = heard, if completed.is_none() => match event? {
+                if opened.is_none()
+                    && let Poll::Ready(channel) = channel.as_mut().poll(cx)
+                {
+                    return Poll::Ready(News::Opened(channel));
+                }
+                self.poll_patience(cx).map(|kind| News::Heard(Err(kind)))
+            });
+            match news.await {
+                News::Heard(event) => match event? {
                     Event::Begun(_) => {
                         has_begun = true;
                         begun.notify_one();
+                        self.patience.for_stage(Stage::DataHandshake, self.time_behind_begin());
                     }
                     Event::Completed(reply) => completed = Some(reply),
-                    Event::Refused { command, reply } => return Err(ErrorKind::transfer_refused(command, reply)),
+                    Event::Refused { command, reply } => {
+                        return Err(ErrorKind::transfer_refused(command, reply));
+                    }
                     _ => {}
                 },
-                channel = &mut channel, if opened.is_none() => match channel {
-                    Ok((stream, handshake)) => {
-                        self.learnt.handshake = handshake;
-                        opened = Some(stream);
-                    }
-                    Err(kind) => return Err(self.reason(kind, completed.is_some()).await),
-                },
+                News::Opened(Ok((stream, handshake))) => {
+                    self.learnt.handshake = handshake;
+                    opened = Some(stream);
+                }
+                News::Opened(Err(kind)) => return Err(self.reason(kind, completed.is_some()).await),
             }
             if has_begun && let Some(stream) = opened.take() {
-                return Ok((stream, completed));
+                return Ok(Channel { stream, completed });
             }
+        }
+    }
+
+    /// How long the channel may take once the server has said that the transfer begins.
+    fn time_behind_begin(&self) -> Duration {
+        let timeouts = &self.settings.timeouts;
+        match self.settings.data_mode {
+            DataMode::Passive => timeouts.handshake,
+            // The server may still be on its way, which has a limit of its own.
+            DataMode::Active => timeouts.connect + timeouts.handshake,
         }
     }
 
@@ -160,7 +184,7 @@ impl Link {
         if completed || matches!(kind, ErrorKind::DataTls(ConnectError::Untrusted(_))) {
             return kind;
         }
-        self.expect_within(REASON.min(self.settings.timeouts.reply));
+        self.expect_reply_within(REASON.min(self.settings.timeouts.reply));
         loop {
             match self.event().await {
                 Ok(Event::Refused { command, reply }) => return ErrorKind::transfer_refused(command, reply),
@@ -172,17 +196,23 @@ impl Link {
     }
 }
 
+/// What came first.
+enum News {
+    Heard(Result<Event, ErrorKind>),
+    Opened(Result<(DataStream, Handshake), ErrorKind>),
+}
+
 /// What a data connection is made from. Owns all it needs, so that it comes about while the control connection is heard.
 struct Opening {
     meeting: Meeting,
-    peer: SocketAddr,
-    /// None for a clear one.
+    server: SocketAddr,
+    /// For the server to come, where it is the one who does.
+    limit: Duration,
+    /// None for a clear connection.
     tls: Option<Arc<ClientControlTls>>,
     handshake: Handshake,
     /// Told when the server has said that the transfer begins.
     begun: Arc<Notify>,
-    meeting_limit: Duration,
-    handshake_limit: Duration,
 }
 
 impl Opening {
@@ -190,25 +220,29 @@ impl Opening {
     async fn open(self) -> Result<(DataStream, Handshake), ErrorKind> {
         let socket = match self.meeting {
             Meeting::Met(socket) => socket,
-            Meeting::Awaited(listener) => timeout(self.meeting_limit, accept(&listener, self.peer))
+            Meeting::Awaited(listener) => timeout(self.limit, accept(&listener, self.server))
                 .await
                 .map_err(|_| ErrorKind::TimedOut(Stage::DataConnect))?
                 .map_err(ErrorKind::DataConnect)?,
         };
         // Without it the last bytes of a small file wait for an acknowledgement; with it nothing else changes.
         let _slower = socket.set_nodelay(true);
-        let Some(tls) = self.tls else { return Ok((DataStream::clear(socket), self.handshake)) };
+        let Some(tls) = self.tls else {
+            let stream = DataStream::clear(socket).map_err(ErrorKind::DataConnect)?;
+            return Ok((stream, self.handshake));
+        };
         let handshake = match self.handshake {
-            Handshake::AfterReply => match timeout(GRACE, self.begun.notified()).await {
+            Handshake::AtOnce => Handshake::AtOnce,
+            Handshake::AfterReply => {
+                self.begun.notified().await;
+                Handshake::AfterReply
+            }
+            Handshake::Untried => match timeout(GRACE, self.begun.notified()).await {
                 Ok(()) => Handshake::AfterReply,
                 Err(_) => Handshake::AtOnce,
             },
-            Handshake::AtOnce => Handshake::AtOnce,
         };
-        let stream = timeout(self.handshake_limit, tls.connect_data(socket))
-            .await
-            .map_err(|_| ErrorKind::TimedOut(Stage::DataHandshake))?
-            .map_err(ErrorKind::DataTls)?;
+        let stream = tls.connect_data(socket).await.map_err(ErrorKind::DataTls)?;
         Ok((stream, handshake))
     }
 }

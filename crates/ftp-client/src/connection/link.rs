@@ -3,14 +3,15 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use carrack_ftp_proto::client::machine::{Event, GREETING, Machine};
 use carrack_tls::{ClientControlTls, ConnectError};
-use tokio::time::{Duration, Instant, timeout_at};
 
 use super::Learnt;
 use super::control::{Control, READ_STEP};
+use super::patience::Patience;
 use crate::error::{ErrorKind, Stage};
 use crate::settings::Settings;
 
@@ -26,8 +27,8 @@ pub(crate) struct Link {
     pub(super) local: SocketAddr,
     /// What is learnt about the server on the way.
     pub(super) learnt: Learnt,
-    /// When the event that is waited for is given up. Absolute, so that no trickle of bytes prolongs it.
-    due: Instant,
+    /// How long the event that is waited for may take. Absolute, so that no trickle of bytes prolongs it.
+    pub(crate) patience: Patience,
 }
 
 impl Link {
@@ -38,36 +39,39 @@ impl Link {
         (peer, local): (SocketAddr, SocketAddr),
         learnt: Learnt,
     ) -> Link {
-        let (settings, due) = (Arc::clone(settings), Instant::now());
-        Link { settings, control, machine, tls: None, peer, local, learnt, due }
+        let (settings, patience) = (Arc::clone(settings), Patience::default());
+        Link { settings, control, machine, tls: None, peer, local, learnt, patience }
     }
 
-    /// The time for the next event begins now: so much as a reply may take.
+    /// The time for a reply begins now.
     pub(super) fn expect_reply(&mut self) {
-        self.expect_within(self.settings.timeouts.reply);
+        self.expect_reply_within(self.settings.timeouts.reply);
     }
 
-    /// The time for the next event begins now.
-    pub(super) fn expect_within(&mut self, patience: Duration) {
-        self.due = Instant::now() + patience;
+    /// As [`Link::expect_reply`], for replies that take longer or are not worth so much time.
+    pub(super) fn expect_reply_within(&mut self, time: Duration) {
+        self.patience.for_reply(time);
     }
 
-    /// The next event, in time.
+    /// The next event, while there is time. Cancellation safe.
     pub(super) async fn event(&mut self) -> Result<Event, ErrorKind> {
-        let due = self.due;
-        match timeout_at(due, self.event_without_limit()).await {
-            Ok(event) => event,
-            Err(_) => Err(ErrorKind::TimedOut(match self.machine.awaited() {
-                Some(GREETING) => Stage::Greeting,
-                Some(command) => Stage::Reply(command),
-                None => Stage::Completion,
-            })),
-        }
+        poll_fn(|cx| {
+            if let Poll::Ready(event) = self.poll_event(cx) {
+                return Poll::Ready(event);
+            }
+            self.poll_patience(cx).map(Err)
+        })
+        .await
     }
 
-    /// The next event, however long it takes. Cancellation safe.
-    pub(super) async fn event_without_limit(&mut self) -> Result<Event, ErrorKind> {
-        poll_fn(|cx| self.poll_event(cx)).await
+    /// Ready when the time is up.
+    pub(crate) fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<ErrorKind> {
+        let stage = ready!(self.patience.poll(cx));
+        Poll::Ready(ErrorKind::TimedOut(stage.unwrap_or(match self.machine.awaited() {
+            Some(GREETING) => Stage::Greeting,
+            Some(command) => Stage::Reply(command),
+            None => Stage::Completion,
+        })))
     }
 
     /// Sends what is to be sent and reads what comes, until something has happened.

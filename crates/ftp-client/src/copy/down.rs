@@ -5,8 +5,10 @@ mod receive;
 mod search;
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use carrack_ftp_proto::client::{EntryName, RemotePath};
 use rustix::io::Errno;
@@ -138,7 +140,7 @@ impl Down {
         let Some((parent, name)) = at.split_last() else { return Ok(()) };
         let folder = self.target.beneath(&parent, Missing::Make)?;
         let (size, modified) = (task.size, task.modified);
-        Incoming { terms, source, folder, name, size, modified }.receive(client).await
+        Incoming { terms, source, folder: Arc::new(folder), name, size, modified }.receive(client).await
     }
 
     async fn search(
@@ -185,8 +187,7 @@ impl Down {
     }
 
     fn shown(&self, at: &Relative) -> PathBuf {
-        at.names()
-            .fold(self.target.path().to_owned(), |path, name| path.join(std::ffi::OsStr::from_bytes(name)))
+        at.names().fold(self.target.path().to_owned(), |path, name| path.join(OsStr::from_bytes(name)))
     }
 }
 

@@ -18,6 +18,10 @@ use crate::Client;
 /// that they had in order; those that stand still are dropped.
 const STOP_GRACE: Duration = Duration::from_millis(250);
 
+/// How many things in a row may be given up, each after all its attempts, before nothing more is tried: with the pauses
+/// between attempts a full or ailing server would hold a large tree up for days.
+const IN_VAIN: u32 = 5;
+
 /// A copy that is under way.
 pub(super) struct Engine {
     pub(super) terms: Terms,
@@ -97,7 +101,10 @@ impl Engine {
             };
             match self.carry_out(connected, &taken.task).await {
                 Ok(()) if self.terms.stop.is_stopped() => return Ok(Ended::Stopped),
-                Ok(()) => {}
+                Ok(()) => match self.terms.telling.in_vain() {
+                    0..IN_VAIN => {}
+                    many => return Err(Failure::GaveUp(many)),
+                },
                 Err(failure) => {
                     let kept = self.work.left();
                     taken.give_back();

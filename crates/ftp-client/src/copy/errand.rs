@@ -1,5 +1,6 @@
 //! Which way does a copy go?
 
+use std::fs::File;
 use std::path::PathBuf;
 
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,9 +15,15 @@ pub(super) enum Errand {
     /// From this machine to the server.
     Up { sources: Vec<PathBuf>, target: UrlPath },
     /// From the server to a stream.
-    ToStream { sources: Vec<UrlPath>, target: Box<dyn AsyncWrite + Send + Unpin> },
+    ToStream { sources: Vec<UrlPath>, target: Sink },
     /// From a stream to the server.
     FromStream { source: Box<dyn AsyncRead + Send + Unpin>, target: UrlPath },
+}
+
+/// What takes files one behind the other.
+pub(super) enum Sink {
+    Stream(Box<dyn AsyncWrite + Send + Unpin>),
+    File(File),
 }
 
 impl Errand {
@@ -32,15 +39,20 @@ impl Errand {
         match (local.is_empty(), remote.is_empty(), streams.pop(), streams.is_empty(), target) {
             (true, false, None, _, Target::Local(target)) => Ok(Errand::Down { sources: remote, target }),
             (true, false, None, _, Target::Stream(target)) => {
-                Ok(Errand::ToStream { sources: remote, target })
+                Ok(Errand::ToStream { sources: remote, target: Sink::Stream(target) })
+            }
+            (true, false, None, _, Target::File(target)) => {
+                Ok(Errand::ToStream { sources: remote, target: Sink::File(target) })
             }
             (false, true, None, _, Target::Remote(target)) => Ok(Errand::Up { sources: local, target }),
             (true, true, Some(source), true, Target::Remote(target)) => {
                 Ok(Errand::FromStream { source, target })
             }
             (_, false, _, _, Target::Remote(_)) => Err(Failure::ServerToServer),
-            (_, true, Some(_), _, Target::Local(_) | Target::Stream(_))
-            | (false, true, None, _, Target::Local(_) | Target::Stream(_)) => Err(Failure::NothingRemote),
+            (_, true, Some(_), _, Target::Local(_) | Target::Stream(_) | Target::File(_))
+            | (false, true, None, _, Target::Local(_) | Target::Stream(_) | Target::File(_)) => {
+                Err(Failure::NothingRemote)
+            }
             _ => Err(Failure::Sources),
         }
     }

@@ -128,6 +128,22 @@ pub enum Failure {
         /// What the server says.
         there: String,
     },
+    /// A server, or a way to it, that is of no use now.
+    #[error(
+        "{0} transfers in a row failed, each after several attempts: the server, or the way to it, is in no state to \
+         go on; run the same command later"
+    )]
+    GaveUp(u32),
+    /// What a server sent in place of a listing.
+    #[error(
+        "the server's listing of {0} has more than 1,000 lines that cannot be used: nothing of it is copied"
+    )]
+    NoListing(Place),
+    /// A folder without end.
+    #[error(
+        "the server's listing of {0} has more than 10,000,000 lines: no folder is that large, so none is copied"
+    )]
+    EndlessListing(Place),
     /// The stream that is copied from, or to, broke.
     #[error("{0} broke: {1}")]
     Stream(StreamSide, std::io::Error),

@@ -115,9 +115,10 @@ pub(super) fn is_lost(failure: &Failure) -> bool {
         )
 }
 
-/// Whether the server said no, and will say it again.
+/// Whether the server said no to a command, and will say it again.
 pub(super) fn is_refusal(error: &Error) -> bool {
-    error.reply().is_some() && error.retry() == Retry::Never
+    matches!(error.kind(), ErrorKind::NotFoundOrDenied(_) | ErrorKind::Refused { .. })
+        && error.retry() == Retry::Never
 }
 
 /// A number to spread pauses with; nobody's security depends on it.
@@ -152,5 +153,52 @@ mod tests {
         assert_eq!(Retries::none().pause(1, 0), None);
         let many = Retries { attempts: u32::MAX, first: Duration::MAX, longest: Duration::MAX };
         assert!(many.pause(u32::MAX, 512).is_some());
+    }
+
+    fn lost() -> Failure {
+        Error::new(Operation::Download, "/a", ErrorKind::ConnectionLost).into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_may_pass_is_waited_for_and_what_may_not_is_given_back() {
+        let telling = Telling::new(std::sync::Arc::new(crate::copy::Unobserved));
+        let mut attempts = Attempts::new(Retries { attempts: 2, ..Retries::default() });
+        let began = tokio::time::Instant::now();
+        attempts.again(lost(), &telling, None).await.unwrap();
+        attempts.again(lost(), &telling, None).await.unwrap();
+        let waited = began.elapsed();
+        assert!(
+            (Duration::from_millis(1_500)..=Duration::from_millis(3_010)).contains(&waited),
+            "{waited:?}"
+        );
+        assert!(attempts.again(lost(), &telling, None).await.is_err());
+
+        let mut attempts = Attempts::new(Retries::default());
+        let stopped = Error::new(Operation::Download, "/a", ErrorKind::Stopped).into();
+        assert!(attempts.again(stopped, &telling, None).await.is_err());
+        assert!(attempts.again(Failure::Sources, &telling, None).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_further_may_try_again_and_who_comes_a_byte_further_may_not() {
+        let telling = Telling::new(std::sync::Arc::new(crate::copy::Unobserved));
+        let mut attempts = Attempts::new(Retries { attempts: 1, ..Retries::default() });
+        for attempt in 0..100 {
+            attempts.begins_at(attempt * PROGRESS_BYTES);
+            attempts.again(lost(), &telling, None).await.unwrap();
+        }
+        attempts.begins_at(99 * PROGRESS_BYTES + 1);
+        assert!(attempts.again(lost(), &telling, None).await.is_err());
+    }
+
+    #[test]
+    fn what_ends_everything_is_told_from_what_ends_one_file() {
+        let failure = |kind| Failure::from(Error::new(Operation::Download, "/a", kind));
+        assert!(is_lost(&Error::new(Operation::Connect, "host", ErrorKind::ConnectionLost).into()));
+        assert!(is_lost(&failure(ErrorKind::Connect(std::io::ErrorKind::ConnectionRefused.into()))));
+        assert!(is_lost(&failure(ErrorKind::PasswordNeeded)));
+        assert!(!is_lost(&failure(ErrorKind::ConnectionLost)));
+        assert!(!is_lost(&failure(ErrorKind::TimedOut(Stage::Data))));
+        assert!(!is_lost(&Failure::Sources));
     }
 }

@@ -1,11 +1,14 @@
 //! How does a file go to a stream, or come from one, as it moves?
 
 use std::io::ErrorKind as IoErrorKind;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use carrack_ftp_proto::client::RemotePath;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use super::down::pattern;
+use super::errand::Sink;
 use super::known::{Is, Known, known};
 use super::naming::TargetIs;
 use super::retries::is_lost;
@@ -16,7 +19,7 @@ use super::{Ended, Event, Existing, Failure, Omission, Place, StreamSide, Verifi
 use crate::filter::Kind;
 use crate::journal::{Moment, Version};
 use crate::url::UrlPath;
-use crate::{Client, ErrorKind, Pace, Store, Watch};
+use crate::{Client, Download, Error, Pace, Store, Watch};
 
 /// Bytes that are passed on at a time.
 const PIECE: usize = 64 * 1024;
@@ -26,7 +29,7 @@ pub(super) async fn to_stream(
     terms: &Terms,
     client: &mut Client,
     sources: Vec<UrlPath>,
-    target: &mut (dyn AsyncWrite + Send + Unpin),
+    target: &mut Sink,
 ) -> Result<Ended, Failure> {
     for source in sources {
         let meant = match pattern::meant(terms, client, &source).await {
@@ -54,6 +57,7 @@ pub(super) async fn to_stream(
             }
         }
     }
+    let Sink::Stream(target) = target else { return Ok(Ended::Complete) };
     match target.flush().await {
         Err(error) if error.kind() == IoErrorKind::BrokenPipe => Ok(Ended::ReaderGone),
         Err(error) => Err(Failure::Stream(StreamSide::Output, error)),
@@ -76,11 +80,7 @@ enum Broken {
 
 impl Passage<'_> {
     /// Fails where no connection is to be had, and where the stream broke.
-    async fn pass(
-        self,
-        client: &mut Client,
-        target: &mut (dyn AsyncWrite + Send + Unpin),
-    ) -> Result<Ended, Failure> {
+    async fn pass(self, client: &mut Client, target: &mut Sink) -> Result<Ended, Failure> {
         let Passage { terms, path, known } = &self;
         let place = Place::Remote(path.clone());
         let mut transfer = Transfer::begin(&terms.telling, place, Place::Stream, known.size);
@@ -113,30 +113,24 @@ impl Passage<'_> {
     async fn attempt(
         &self,
         client: &mut Client,
-        target: &mut (dyn AsyncWrite + Send + Unpin),
+        target: &mut Sink,
         transfer: &mut Transfer,
         written: &mut u64,
     ) -> Result<(), Broken> {
         let terms = self.terms;
         transfer.restarted(*written);
         let meter = transfer.meter(terms.limiter.as_ref(), &terms.stop, u64::MAX);
-        let mut download =
+        let download =
             client.retrieve(&self.path, *written).await.map_err(|error| Broken::Failed(error.into()))?;
-        let mut buffer = vec![0; PIECE];
-        loop {
-            let bytes = download.read(&mut buffer).await.map_err(|error| Broken::Failed(carried(error)))?;
-            if bytes == 0 {
-                break;
+        match target {
+            Sink::Stream(target) => pass_on(download, target, &meter, written).await,
+            Sink::File(file) => {
+                let counted = Arc::new(Counted { meter, bytes: AtomicU64::new(0) });
+                let poured = download.pour(file, Arc::clone(&counted) as Arc<dyn Watch>).await;
+                *written += counted.bytes.load(Ordering::Relaxed);
+                poured.map(drop).map_err(output_failed)
             }
-            match target.write_all(buffer.get(..bytes).unwrap_or_default()).await {
-                Ok(()) => *written += bytes as u64,
-                Err(error) if error.kind() == IoErrorKind::BrokenPipe => return Err(Broken::Reader),
-                Err(error) => return Err(Broken::Failed(Failure::Stream(StreamSide::Output, error))),
-            }
-            wait(&meter, bytes).await;
         }
-        download.finish().await.map_err(|error| Broken::Failed(error.into()))?;
-        Ok(())
     }
 
     async fn is_unchanged(&self, client: &mut Client) -> Result<bool, Failure> {
@@ -157,6 +151,55 @@ impl Passage<'_> {
                 Err(Failure::SizeDiffers { place, expected, arrived: written })
             }
         }
+    }
+}
+
+/// Reads a download to its end and writes it to a stream, counting what was written.
+async fn pass_on(
+    mut download: Download<'_>,
+    target: &mut (dyn AsyncWrite + Send + Unpin),
+    meter: &Meter,
+    written: &mut u64,
+) -> Result<(), Broken> {
+    let mut buffer = vec![0; PIECE];
+    loop {
+        let bytes = download
+            .read(&mut buffer)
+            .await
+            .map_err(|error| Broken::Failed(carried(error, StreamSide::Input)))?;
+        if bytes == 0 {
+            break;
+        }
+        match target.write_all(buffer.get(..bytes).unwrap_or_default()).await {
+            Ok(()) => *written += bytes as u64,
+            Err(error) if error.kind() == IoErrorKind::BrokenPipe => return Err(Broken::Reader),
+            Err(error) => return Err(Broken::Failed(Failure::Stream(StreamSide::Output, error))),
+        }
+        wait(meter, bytes).await;
+    }
+    download.finish().await.map_err(|error| Broken::Failed(error.into()))?;
+    Ok(())
+}
+
+/// Why a download could not be poured out.
+fn output_failed(error: Error) -> Broken {
+    match error.local() {
+        Ok(error) if error.kind() == IoErrorKind::BrokenPipe => Broken::Reader,
+        Ok(error) => Broken::Failed(Failure::Stream(StreamSide::Output, error)),
+        Err(error) => Broken::Failed(error.into()),
+    }
+}
+
+/// A meter that also counts what was written: it cannot be taken back.
+struct Counted {
+    meter: Meter,
+    bytes: AtomicU64,
+}
+
+impl Watch for Counted {
+    fn moved(&self, bytes: u64) -> Pace {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.meter.moved(bytes)
     }
 }
 
@@ -203,7 +246,10 @@ async fn send(
         if bytes == 0 {
             break;
         }
-        upload.write_all(buffer.get(..bytes).unwrap_or_default()).await.map_err(carried)?;
+        upload
+            .write_all(buffer.get(..bytes).unwrap_or_default())
+            .await
+            .map_err(|error| carried(error, StreamSide::Output))?;
         sent += bytes as u64;
         wait(&meter, bytes).await;
     }
@@ -237,9 +283,9 @@ async fn wait(meter: &Meter, bytes: usize) {
 }
 
 /// The error of the transfer that an error of its stream stands for.
-fn carried(error: std::io::Error) -> Failure {
+fn carried(error: std::io::Error, side: StreamSide) -> Failure {
     match error.downcast::<crate::Error>() {
         Ok(error) => error.into(),
-        Err(error) => crate::Error::new(crate::Operation::Download, "", ErrorKind::Local(error)).into(),
+        Err(error) => Failure::Stream(side, error),
     }
 }

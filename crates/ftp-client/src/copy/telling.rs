@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::mem::{Discriminant, discriminant};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use super::retries::is_lost;
 use super::{
     Ended, Event, Failure, Note, Observer, Omission, Place, Resumable, Stop, Summary, TransferId, Verified,
 };
-use crate::{ErrorKind, Pace, Watch};
+use crate::{ErrorKind, Pace, Retry, Watch};
 
 /// The observer, and the totals of what it was told.
 pub(super) struct Telling {
@@ -22,6 +22,8 @@ pub(super) struct Telling {
     bytes: AtomicU64,
     last_id: AtomicU64,
     noted: Mutex<HashSet<Discriminant<Note>>>,
+    /// How many things in a row were given up though each was tried again.
+    in_vain: AtomicU32,
 }
 
 impl Telling {
@@ -32,6 +34,7 @@ impl Telling {
             bytes: AtomicU64::new(0),
             last_id: AtomicU64::new(0),
             noted: Mutex::default(),
+            in_vain: AtomicU32::new(0),
         }
     }
 
@@ -59,6 +62,11 @@ impl Telling {
         }
     }
 
+    /// How many things in a row were given up though each was tried again.
+    pub(super) fn in_vain(&self) -> u32 {
+        self.in_vain.load(Ordering::Relaxed)
+    }
+
     /// The totals so far.
     pub(super) fn summary(&self, ended: Ended, elapsed: Duration) -> Summary {
         let counted = *self.summary.lock().unwrap_or_else(PoisonError::into_inner);
@@ -69,6 +77,13 @@ impl Telling {
         if let Event::Moved { bytes, .. } = event {
             self.bytes.fetch_add(*bytes, Ordering::Relaxed);
             return;
+        }
+        match event {
+            Event::Done { .. } => self.in_vain.store(0, Ordering::Relaxed),
+            Event::Failed { error: Failure::Server(error), .. } if error.retry() != Retry::Never => {
+                self.in_vain.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
         }
         let mut summary = self.summary.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
@@ -253,5 +268,79 @@ impl Watch for Meter {
             None | Some(Duration::ZERO) => Pace::Go,
             Some(wait) => Pace::Wait(wait),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU64;
+
+    use super::*;
+    use crate::copy::Unobserved;
+
+    fn transfer() -> (Arc<Telling>, Transfer) {
+        let telling = Arc::new(Telling::new(Arc::new(Unobserved)));
+        let transfer = Transfer::begin(&telling, Place::Stream, Place::Stream, None);
+        (telling, transfer)
+    }
+
+    #[test]
+    fn more_than_may_come_ends_the_attempt() {
+        let (telling, transfer) = transfer();
+        let meter = transfer.meter(None, &Stop::new(), 10);
+        assert_eq!(meter.moved(10), Pace::Go);
+        assert!(!meter.was_exceeded());
+        assert_eq!(meter.moved(1), Pace::Stop);
+        assert!(meter.was_exceeded());
+        assert_eq!(telling.summary(Ended::Complete, Duration::ZERO).bytes, 11);
+    }
+
+    #[test]
+    fn a_stop_is_seen_with_the_next_bytes_and_before_the_first() {
+        let (_, transfer) = transfer();
+        let stop = Stop::new();
+        let meter = transfer.meter(None, &stop, u64::MAX);
+        assert_eq!(meter.moved(1), Pace::Go);
+        stop.stop();
+        assert_eq!((meter.moved(0), meter.moved(1)), (Pace::Stop, Pace::Stop));
+        assert!(!meter.was_exceeded());
+    }
+
+    #[test]
+    fn the_rate_of_all_transfers_together_is_waited_for() {
+        let (_, transfer) = transfer();
+        let limiter = Arc::new(Limiter::new(NonZeroU64::new(1_000).unwrap()));
+        let one = transfer.meter(Some(&limiter), &Stop::new(), u64::MAX);
+        let other = transfer.meter(Some(&limiter), &Stop::new(), u64::MAX);
+        let Pace::Wait(first) = one.moved(10_000) else { panic!("not held up") };
+        let Pace::Wait(second) = other.moved(10_000) else { panic!("not held up") };
+        assert!(first > Duration::from_secs(9) && second > Duration::from_secs(18));
+    }
+
+    #[test]
+    fn the_first_bytes_are_told_once() {
+        let (_, transfer) = transfer();
+        let firsts = Arc::new(AtomicU64::new(0));
+        let counted = Arc::clone(&firsts);
+        let meter = transfer.meter(None, &Stop::new(), u64::MAX);
+        let meter = meter.at_first(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        meter.moved(0);
+        assert_eq!(firsts.load(Ordering::Relaxed), 0);
+        meter.moved(1);
+        meter.moved(1);
+        assert_eq!(firsts.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn notes_are_told_once_and_what_is_dropped_was_stopped() {
+        let (telling, mut transfer) = transfer();
+        transfer.is_resumable();
+        drop(transfer);
+        telling.note(Note::TimesNotSet);
+        telling.note(Note::TimesNotSet);
+        assert_eq!(telling.noted.lock().unwrap().len(), 1);
+        assert_eq!(telling.summary(Ended::Stopped, Duration::ZERO).resumable, 1);
     }
 }

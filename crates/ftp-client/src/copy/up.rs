@@ -5,6 +5,7 @@ mod search;
 mod send;
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -132,7 +133,7 @@ impl Up {
         match outcome {
             Err(failure) if is_lost(&failure) => Err(failure),
             Err(failure) => {
-                let path = task.path.names().map(std::ffi::OsStr::from_bytes);
+                let path = task.path.names().map(OsStr::from_bytes);
                 terms.telling.failed(Place::Local(root.source.join(path.collect::<PathBuf>())), failure);
                 Ok(())
             }

@@ -28,7 +28,7 @@ pub(crate) trait Pump {
     fn step(&mut self) -> Step;
 
     /// The data connection.
-    fn stream(&self) -> &DataStream;
+    fn stream(&mut self) -> &mut DataStream;
 
     /// Makes it own what it was lent.
     fn into_owned(self) -> io::Result<Self::Owned>;
@@ -99,7 +99,7 @@ fn parts<P: Pump>(pump: P, end: End) -> (DataStream, u64, End) {
 
 async fn on_a_thread<P: Pump + Send + 'static>(
     flow: &mut Flow<'_>,
-    pump: P,
+    mut pump: P,
     watch: &Arc<dyn Watch>,
 ) -> Result<(P, Back), ErrorKind> {
     let mut cut = CutOnDrop(Some(pump.stream().breaker()));
@@ -128,7 +128,7 @@ fn run<P: Pump>(mut pump: P, watch: &dyn Watch, stall: Duration) -> (P, Back) {
                 Pace::Wait(pause) => break Back::Pause(pause),
                 Pace::Stop => break Back::Failed(ErrorKind::Stopped),
             },
-            Step::Blocked => match pump.stream().wait_ready(P::INTEREST, Some(stall)) {
+            Step::Blocked => match blocked(&mut pump, stall) {
                 Ok(true) => {}
                 Ok(false) => break Back::Failed(ErrorKind::TimedOut(Stage::Data)),
                 Err(error) => break Back::Ended(End::Broken(data_failed(error))),
@@ -138,6 +138,14 @@ fn run<P: Pump>(mut pump: P, watch: &dyn Watch, stall: Duration) -> (P, Back) {
         }
     };
     (pump, back)
+}
+
+/// Waits until the next step is worth while; false when the time is up.
+fn blocked<P: Pump>(pump: &mut P, stall: Duration) -> io::Result<bool> {
+    match P::INTEREST {
+        Interest::Readable => pump.stream().wait_for_plenty(Some(stall)),
+        Interest::Writable => pump.stream().wait_ready(Interest::Writable, Some(stall)),
+    }
 }
 
 /// Ends the thread's work when nobody waits for it any more.

@@ -1,14 +1,13 @@
 //! A transfer whose data flows: the control connection is heard beside it, and has the last word behind it.
 
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use carrack_ftp_proto::client::machine::Event;
 use carrack_ftp_proto::client::{RemotePath, Reply};
 use carrack_tls::{DataStream, Interest};
-use tokio::time::{Instant, Sleep, sleep, sleep_until};
+use tokio::time::sleep;
 
 use super::data_failed;
 use crate::client::{Begun, Client};
@@ -27,9 +26,18 @@ pub(crate) struct Flow<'c> {
     completed: Option<Reply>,
     operation: Operation,
     path: RemotePath,
-    stall: Stall,
-    /// When the server's last word is no longer waited for.
-    patience: Option<Pin<Box<Sleep>>>,
+    waits: Waits,
+}
+
+/// What the time limit of the connection is for at the moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    /// Nothing: bytes move, or whoever reads and writes here takes their time.
+    Nothing,
+    /// For the next byte.
+    Data,
+    /// For the server's last word.
+    Completion,
 }
 
 /// How the data ended.
@@ -41,13 +49,6 @@ pub(crate) enum End {
     Broken(ErrorKind),
 }
 
-/// Notices when nothing has moved for too long.
-struct Stall {
-    limit: Duration,
-    moved_at: Instant,
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
 impl<'c> Flow<'c> {
     pub(crate) fn new(
         client: &'c mut Client,
@@ -56,31 +57,31 @@ impl<'c> Flow<'c> {
         path: &RemotePath,
     ) -> (Flow<'c>, DataStream) {
         let Begun { connection, channel: Channel { stream, completed } } = begun;
-        let limit = client.settings().timeouts.stall;
-        let stall = Stall { limit, moved_at: Instant::now(), timer: None };
-        let connection = Some(connection);
-        let path = path.clone();
-        (Flow { client, connection, completed, operation, path, stall, patience: None }, stream)
+        let (connection, path) = (Some(connection), path.clone());
+        (Flow { client, connection, completed, operation, path, waits: Waits::Nothing }, stream)
     }
 
     pub(crate) fn into_client(self) -> &'c mut Client {
         self.client
     }
 
-    /// The error of this transfer. The connection is given up.
+    /// The error of this transfer. The connection is given up, unless the server has had its last word over it.
     pub(crate) fn error(&mut self, kind: ErrorKind) -> Error {
-        self.connection = None;
+        let connection = self.connection.take().filter(|_| kind.is_answer());
+        if let Some(connection) = connection {
+            self.client.keep(connection);
+        }
         Error::new(self.operation, &self.path, kind)
     }
 
     /// How long nothing may move.
     pub(crate) fn stall_limit(&self) -> Duration {
-        self.stall.limit
+        self.client.settings().timeouts.stall
     }
 
-    /// Bytes have moved.
+    /// Bytes have moved: the time for the next ones begins when they are waited for.
     pub(crate) fn moved(&mut self) {
-        self.stall.moved_at = Instant::now();
+        self.waits = Waits::Nothing;
     }
 
     /// The server has said that the transfer is complete.
@@ -89,7 +90,11 @@ impl<'c> Flow<'c> {
     }
 
     /// Waits until the data connection is ready, unless the server ends the transfer or nothing moves for too long.
-    pub(crate) async fn wait(&mut self, stream: &DataStream, interest: Interest) -> Result<(), ErrorKind> {
+    pub(crate) async fn wait(
+        &mut self,
+        stream: &mut DataStream,
+        interest: Interest,
+    ) -> Result<(), ErrorKind> {
         poll_fn(|cx| self.poll_wait(cx, stream, interest)).await
     }
 
@@ -97,7 +102,7 @@ impl<'c> Flow<'c> {
     pub(crate) fn poll_wait(
         &mut self,
         cx: &mut Context<'_>,
-        stream: &DataStream,
+        stream: &mut DataStream,
         interest: Interest,
     ) -> Poll<Result<(), ErrorKind>> {
         if let Poll::Ready(ready) = stream.poll_ready(cx, interest) {
@@ -106,8 +111,28 @@ impl<'c> Flow<'c> {
         if let Poll::Ready(kind) = self.poll_interrupted(cx) {
             return Poll::Ready(Err(kind));
         }
-        ready!(self.stall.poll(cx));
-        Poll::Ready(Err(ErrorKind::TimedOut(Stage::Data)))
+        self.poll_patience(cx, Waits::Data, Stage::Data, self.stall_limit()).map(Err)
+    }
+
+    /// Waits for what becomes of the data at the end of an upload: for so long as nothing may move, whatever moves.
+    pub(crate) fn poll_draining(&mut self, cx: &mut Context<'_>) -> Poll<ErrorKind> {
+        self.poll_patience(cx, Waits::Data, Stage::Data, self.stall_limit())
+    }
+
+    /// Ready when the time for this is up, which begins with the first call for it.
+    fn poll_patience(
+        &mut self,
+        cx: &mut Context<'_>,
+        waits: Waits,
+        stage: Stage,
+        time: Duration,
+    ) -> Poll<ErrorKind> {
+        let Some(connection) = &mut self.connection else { return Poll::Ready(ErrorKind::ConnectionLost) };
+        if self.waits != waits {
+            self.waits = waits;
+            connection.link.patience.for_stage(stage, time);
+        }
+        connection.link.poll_patience(cx)
     }
 
     /// Waits this long, unless the server ends the transfer.
@@ -149,18 +174,14 @@ impl<'c> Flow<'c> {
     /// good, is it good, and the connection kept.
     pub(crate) fn poll_settle(&mut self, cx: &mut Context<'_>, end: &mut End) -> Poll<Result<(), Error>> {
         let reply = self.client.settings().timeouts.reply;
-        let patience = self.patience.get_or_insert_with(|| {
-            Box::pin(sleep(match end {
-                End::Whole => reply,
-                End::Broken(_) => REASON.min(reply),
-            }))
-        });
-        let timed_out = patience.as_mut().poll(cx).is_ready();
+        let time = match end {
+            End::Whole => reply,
+            End::Broken(_) => REASON.min(reply),
+        };
         let word = match self.poll_interrupted(cx) {
             Poll::Ready(kind) => Some(kind),
             Poll::Pending if self.completed.is_some() => None,
-            Poll::Pending if timed_out => Some(ErrorKind::TimedOut(Stage::Completion)),
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending => Some(ready!(self.poll_patience(cx, Waits::Completion, Stage::Completion, time))),
         };
         let kind = match (std::mem::replace(end, End::Whole), word) {
             (End::Whole, None) => {
@@ -181,20 +202,5 @@ impl<'c> Flow<'c> {
     /// See [`Flow::poll_settle`].
     pub(crate) async fn settle(&mut self, mut end: End) -> Result<(), Error> {
         poll_fn(|cx| self.poll_settle(cx, &mut end)).await
-    }
-}
-
-impl Stall {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let end = self.moved_at + self.limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(end)));
-        // Bytes that moved since it was set prolong it; setting it for each of them would cost more.
-        while timer.as_mut().poll(cx).is_ready() {
-            if Instant::now() >= end {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(end);
-        }
-        Poll::Pending
     }
 }

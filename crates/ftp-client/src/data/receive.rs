@@ -1,7 +1,7 @@
 //! A download's bytes into a local file, from where they were opened: no copy lies between.
 
 use std::fs::File;
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Write};
 use std::os::unix::fs::FileExt;
 
 use carrack_tls::{DataStream, Interest, Received};
@@ -15,14 +15,28 @@ use crate::error::ErrorKind;
 pub(crate) struct Receiver<'f> {
     stream: DataStream,
     file: Held<'f>,
-    at: u64,
+    whereto: Whereto,
     moved: u64,
+}
+
+/// Where in the file the next bytes go.
+#[derive(Clone, Copy, Debug)]
+enum Whereto {
+    /// To this byte, whatever the file's own position.
+    At(u64),
+    /// Where the file stands: all that a pipe knows.
+    Next,
 }
 
 impl<'f> Receiver<'f> {
     /// Writes to `file` from byte `at` on.
-    pub(crate) fn new(stream: DataStream, file: &'f File, at: u64) -> Receiver<'f> {
-        Receiver { stream, file: Held::Lent(file), at, moved: 0 }
+    pub(crate) fn at(stream: DataStream, file: &'f File, at: u64) -> Receiver<'f> {
+        Receiver { stream, file: Held::Lent(file), whereto: Whereto::At(at), moved: 0 }
+    }
+
+    /// Writes to `file` from where it stands.
+    pub(crate) fn next(stream: DataStream, file: &'f File) -> Receiver<'f> {
+        Receiver { stream, file: Held::Lent(file), whereto: Whereto::Next, moved: 0 }
     }
 }
 
@@ -32,10 +46,14 @@ impl Pump for Receiver<'_> {
     const INTEREST: Interest = Interest::Readable;
 
     fn step(&mut self) -> Step {
-        let Receiver { stream, file, at, moved } = self;
+        let Receiver { stream, file, whereto, moved } = self;
         let mut failed = None;
         let received = stream.read_to(&mut |pieces| {
-            write_all_at(file.file(), pieces, *at).map_err(|error| {
+            let written = match *whereto {
+                Whereto::At(at) => write_all_at(file.file(), pieces, at),
+                Whereto::Next => write_all(file.file(), pieces),
+            };
+            written.map_err(|error| {
                 let kind = error.kind();
                 failed = Some(error);
                 kind.into()
@@ -44,7 +62,9 @@ impl Pump for Receiver<'_> {
         match (failed, received) {
             (Some(error), _) => Step::Local(error),
             (None, Ok(Received::Bytes(bytes))) => {
-                *at += bytes as u64;
+                if let Whereto::At(at) = whereto {
+                    *at += bytes as u64;
+                }
                 *moved += bytes as u64;
                 Step::Moved(bytes as u64)
             }
@@ -52,13 +72,13 @@ impl Pump for Receiver<'_> {
         }
     }
 
-    fn stream(&self) -> &DataStream {
-        &self.stream
+    fn stream(&mut self) -> &mut DataStream {
+        &mut self.stream
     }
 
     fn into_owned(self) -> io::Result<Receiver<'static>> {
-        let Receiver { stream, file, at, moved } = self;
-        Ok(Receiver { stream, file: file.into_owned()?, at, moved })
+        let Receiver { stream, file, whereto, moved } = self;
+        Ok(Receiver { stream, file: file.into_owned()?, whereto, moved })
     }
 
     fn into_parts(self) -> (DataStream, u64) {
@@ -98,6 +118,20 @@ fn write_all_at(file: &File, pieces: &[IoSlice<'_>], mut at: u64) -> io::Result<
     Ok(())
 }
 
+/// Writes all pieces where the file stands, in one system call as a rule.
+fn write_all(mut file: &File, pieces: &[IoSlice<'_>]) -> io::Result<()> {
+    let mut written = file.write_vectored(pieces).or_else(|error| match error.kind() {
+        io::ErrorKind::Interrupted => Ok(0),
+        _ => Err(error),
+    })?;
+    for piece in pieces {
+        let skipped = written.min(piece.len());
+        written -= skipped;
+        file.write_all(piece.get(skipped..).unwrap_or_default())?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +152,22 @@ mod tests {
         file.read_exact_at(&mut read, 0).unwrap();
         assert_eq!(read[..2], *b"he");
         assert_eq!(read[4..], pieces.concat());
+    }
+
+    #[test]
+    fn a_pipe_takes_more_than_it_holds() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let writer = File::from(std::os::fd::OwnedFd::from(writer));
+        let pieces: Vec<Vec<u8>> = (0..64u8).map(|n| vec![n; 16_000]).collect();
+        let expected = pieces.concat();
+        let reading = std::thread::spawn(move || {
+            let mut read = Vec::new();
+            std::io::Read::read_to_end(&mut reader, &mut read).unwrap();
+            read
+        });
+        let slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        write_all(&writer, &slices).unwrap();
+        drop(writer);
+        assert!(reading.join().unwrap() == expected);
     }
 }

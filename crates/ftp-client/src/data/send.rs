@@ -144,8 +144,8 @@ impl Pump for Sender<'_> {
         }
     }
 
-    fn stream(&self) -> &DataStream {
-        &self.stream
+    fn stream(&mut self) -> &mut DataStream {
+        &mut self.stream
     }
 
     fn into_owned(self) -> io::Result<Sender<'static>> {

@@ -68,11 +68,9 @@ impl Folder {
     // SECURITY: each name is one component (`Relative` holds nothing else) and is opened relative to the handle of the
     // folder before it, without following links. A hostile listing or a link planted in the target leads nowhere.
     pub(crate) fn beneath(&self, to: &Relative, missing: Missing) -> Result<Folder, LocalFailure> {
-        let mut folder = self.again()?;
-        for name in to.names() {
-            folder = folder.step(name, missing)?;
-        }
-        Ok(folder)
+        let mut names = to.names();
+        let Some(first) = names.next() else { return self.again() };
+        names.try_fold(self.step(first, missing)?, |folder, name| folder.step(name, missing))
     }
 
     /// What stands under a name of this folder; a link is not followed.
@@ -93,8 +91,7 @@ impl Folder {
         &self.path
     }
 
-    /// The same folder once more.
-    pub(crate) fn again(&self) -> Result<Folder, LocalFailure> {
+    fn again(&self) -> Result<Folder, LocalFailure> {
         let handle = self.handle.try_clone();
         let handle = handle.map_err(|error| LocalFailure::io("open the folder", &self.path, error))?;
         Ok(Folder { handle, path: self.path.clone() })

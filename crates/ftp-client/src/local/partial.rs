@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use carrack_ftp_proto::client::EntryName;
@@ -26,7 +27,7 @@ const ATTEMPTS: u32 = 16;
 /// A file that is being received. Dropped, it is removed unless it was [kept](Partial::keep).
 #[derive(Debug)]
 pub(crate) struct Partial {
-    folder: Folder,
+    folder: Arc<Folder>,
     target: EntryName,
     /// Its own name in the folder.
     name: Vec<u8>,
@@ -54,7 +55,11 @@ enum Afterwards {
 
 impl Partial {
     /// Opens the partial of `target` and locks it: nobody else writes it until it is dropped.
-    pub(crate) fn open(folder: Folder, target: EntryName, begin: Begin) -> Result<Partial, LocalFailure> {
+    pub(crate) fn open(
+        folder: Arc<Folder>,
+        target: EntryName,
+        begin: Begin,
+    ) -> Result<Partial, LocalFailure> {
         let replaced = folder.find(target.as_bytes())?;
         let mode = match replaced.map(|found| (found.kind, found.mode)) {
             Some((Kind::Folder, _)) => {
@@ -71,9 +76,9 @@ impl Partial {
         let name = name_of(target.as_bytes());
         // SECURITY: where the old file was private, the new one is from its first byte on.
         let created = Mode::from_raw_mode(mode.map_or(0o666, |mode| mode | 0o600));
-        let file = take(&folder, &name, created)?;
+        let (file, length) = take(&folder, &name, created)?;
         let mut partial = Partial { folder, target, name, file, mode, afterwards: Afterwards::Remove };
-        if begin == Begin::Anew {
+        if begin == Begin::Anew && length > 0 {
             partial.restart()?;
         }
         Ok(partial)
@@ -158,7 +163,7 @@ pub(crate) fn remove_stale(folder: &Path, name: &[u8]) {
     let Ok(folder) = Folder::open(folder) else { return };
     if is_partial(name)
         && lstat(&folder, name).is_ok_and(|found| ours(&found))
-        && matches!(open_locked(&folder, name), Ok(Taken::Locked(_)))
+        && matches!(open_locked(&folder, name), Ok(Taken::Locked(..)))
     {
         let _ = rustix::fs::unlinkat(&folder, name, AtFlags::empty());
     }
@@ -192,14 +197,15 @@ fn name_of(target: &[u8]) -> Vec<u8> {
 }
 
 enum Taken {
-    Locked(File),
+    /// With its length.
+    Locked(File, u64),
     Busy,
     /// It was gone before we had it.
     Gone,
 }
 
-/// Opens or creates the partial, locked.
-fn take(folder: &Folder, name: &[u8], mode: Mode) -> Result<File, LocalFailure> {
+/// Opens or creates the partial, locked; with its length.
+fn take(folder: &Folder, name: &[u8], mode: Mode) -> Result<(File, u64), LocalFailure> {
     let failed = |what, errno| LocalFailure::io(what, &folder.path_of(name), errno);
     for _ in 0..ATTEMPTS {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -207,7 +213,7 @@ fn take(folder: &Folder, name: &[u8], mode: Mode) -> Result<File, LocalFailure> 
             Ok(created) => {
                 let created = File::from(created);
                 match locked(created, folder, name).map_err(|errno| failed("lock", errno))? {
-                    Taken::Locked(file) => return Ok(file),
+                    Taken::Locked(file, length) => return Ok((file, length)),
                     Taken::Busy => return Err(LocalFailure::Busy(folder.path_of(name))),
                     Taken::Gone => continue,
                 }
@@ -229,7 +235,7 @@ fn take(folder: &Folder, name: &[u8], mode: Mode) -> Result<File, LocalFailure> 
             Err(errno) => return Err(failed("look at", errno)),
         }
         match open_locked(folder, name).map_err(|errno| failed("open", errno))? {
-            Taken::Locked(file) => return Ok(file),
+            Taken::Locked(file, length) => return Ok((file, length)),
             Taken::Busy => return Err(LocalFailure::Busy(folder.path_of(name))),
             Taken::Gone => {}
         }
@@ -256,7 +262,7 @@ fn locked(file: File, folder: &Folder, name: &[u8]) -> rustix::io::Result<Taken>
     }
     let held = fstat(&file)?;
     match lstat(folder, name) {
-        Ok(named) if named.identity == held.identity && ours(&held) => Ok(Taken::Locked(file)),
+        Ok(named) if named.identity == held.identity && ours(&held) => Ok(Taken::Locked(file, held.size)),
         Ok(_) | Err(Errno::NOENT) => Ok(Taken::Gone),
         Err(errno) => Err(errno),
     }

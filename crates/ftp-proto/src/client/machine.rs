@@ -173,6 +173,10 @@ impl Machine {
         if reply.code() == Code::SERVICE_NOT_AVAILABLE {
             return self.fail(Failure::ServiceClosed(reply));
         }
+        if self.output.is_some() {
+            // SECURITY: nor can it be the answer to a line that is still here.
+            return self.violated(Violation::Unasked(Some(reply)));
+        }
         match std::mem::replace(&mut self.stage, Stage::Ready) {
             Stage::Opening(opening) => self.opening_replied(opening, reply),
             Stage::Transferring(under_way) => self.transfer_replied(under_way, reply),

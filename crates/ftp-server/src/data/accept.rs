@@ -140,7 +140,7 @@ async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataStream
         Err(_) => return Err(Failure::Unreachable(io::ErrorKind::TimedOut.into())),
     };
     let Protect::Tls { control, reuse } = request.protect.clone() else {
-        return Ok(DataStream::clear(stream));
+        return DataStream::clear(stream).map_err(Failure::Unreachable);
     };
     let (stream, proof) = shake_hands(control, stream, request.direction, request.patience).await?;
     // We chose whom to call: there is no competitor.
@@ -189,10 +189,10 @@ async fn accept(port: PassivePort, request: &DataRequest) -> Result<DataStream, 
         Protect::Tls { control, reuse } => (control, *reuse),
         Protect::Clear => {
             if let Some(first) = early.into_iter().next() {
-                return Ok(DataStream::clear(first));
+                return DataStream::clear(first).map_err(Failure::Unreachable);
             }
             return tokio::select! {
-                stream = next_of(listener, request.peer) => Ok(DataStream::clear(stream)),
+                stream = next_of(listener, request.peer) => DataStream::clear(stream).map_err(Failure::Unreachable),
                 () = sleep_until(gives_up) => Err(Failure::NobodyCame),
             };
         }

@@ -42,7 +42,7 @@ pub(crate) trait Pump: Send + 'static {
     fn may_block(&self) -> bool;
 
     /// The data connection, to wait on.
-    fn stream(&self) -> &DataStream;
+    fn stream(&mut self) -> &mut DataStream;
 
     /// Bytes of the transfer that have moved.
     fn moved(&self) -> u64;

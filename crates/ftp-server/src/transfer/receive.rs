@@ -100,8 +100,8 @@ impl Pump for ReceivePump {
         true
     }
 
-    fn stream(&self) -> &DataStream {
-        &self.stream
+    fn stream(&mut self) -> &mut DataStream {
+        &mut self.stream
     }
 
     fn moved(&self) -> u64 {

@@ -235,8 +235,8 @@ impl Pump for SendPump {
         self.stage == Stage::Filling
     }
 
-    fn stream(&self) -> &DataStream {
-        &self.stream
+    fn stream(&mut self) -> &mut DataStream {
+        &mut self.stream
     }
 
     fn moved(&self) -> u64 {

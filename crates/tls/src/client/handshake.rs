@@ -19,5 +19,5 @@ pub(super) async fn connect(
         Handshake::new(connection, Inbox::default()).run::<ConnectError>(&socket, |_| ()).await?;
     // Our Finished goes out at once: a server that sends waits for it, and one that receives may say 150 only after it.
     session.wire.flush_all(&socket).await?;
-    Ok(DataStream::tls(socket, session))
+    Ok(DataStream::tls(socket, session)?)
 }

@@ -5,6 +5,7 @@
 
 mod buffer;
 mod connection;
+mod data_socket;
 mod handshake;
 mod opener;
 mod session;
@@ -16,8 +17,8 @@ mod wire;
 
 use std::{
     fs::File,
+    future::poll_fn,
     io::{self, IoSlice},
-    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -28,6 +29,7 @@ pub use socket::{Breaker, Interest};
 
 pub(crate) use buffer::Inbox;
 pub(crate) use connection::Connection;
+use data_socket::DataSocket;
 pub(crate) use handshake::Handshake;
 #[cfg(test)]
 pub(crate) use opener::{decrypter, encrypter};
@@ -66,7 +68,7 @@ pub enum Drained {
 /// A data connection. Dropping it closes the socket without further words.
 #[derive(Debug)]
 pub struct DataStream {
-    socket: Arc<TcpStream>,
+    socket: DataSocket,
     channel: Channel,
     write_side: WriteSide,
 }
@@ -90,20 +92,19 @@ enum WriteSide {
 
 impl DataStream {
     /// A data connection without TLS (`PROT C`).
-    pub fn clear(socket: TcpStream) -> Self {
-        DataStream {
-            socket: Arc::new(socket),
-            channel: Channel::Clear { inbox: Inbox::default() },
-            write_side: WriteSide::Open,
-        }
+    ///
+    /// # Errors
+    /// When the runtime's event loop does not know the socket, which does not happen to sockets of this runtime.
+    pub fn clear(socket: TcpStream) -> io::Result<Self> {
+        Self::new(socket, Channel::Clear { inbox: Inbox::default() })
     }
 
-    pub(crate) fn tls(socket: TcpStream, session: Box<Session>) -> Self {
-        DataStream {
-            socket: Arc::new(socket),
-            channel: Channel::Tls { session },
-            write_side: WriteSide::Open,
-        }
+    pub(crate) fn tls(socket: TcpStream, session: Box<Session>) -> io::Result<Self> {
+        Self::new(socket, Channel::Tls { session })
+    }
+
+    fn new(socket: TcpStream, channel: Channel) -> io::Result<Self> {
+        Ok(DataStream { socket: DataSocket::new(socket)?, channel, write_side: WriteSide::Open })
     }
 
     /// What protects this connection; `None` on a clear one.
@@ -252,7 +253,7 @@ impl DataStream {
             Channel::Clear { .. } => {
                 let mut position = offset;
                 Ok(rustix::io::retry_on_intr(|| {
-                    rustix::fs::sendfile(&*self.socket, file, Some(&mut position), len)
+                    rustix::fs::sendfile(&self.socket, file, Some(&mut position), len)
                 })?)
             }
         }
@@ -263,35 +264,44 @@ impl DataStream {
     ///
     /// # Errors
     /// From poll(2).
-    pub fn wait_ready(&self, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
-        socket::wait(&self.socket, interest, timeout)
+    pub fn wait_ready(&mut self, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+        self.socket.wait(interest, timeout)
+    }
+
+    /// As [`wait_ready`](Self::wait_ready) for bytes to read, but a few milliseconds longer while there are only some: a thread
+    /// that takes many bytes at a time is woken less often. For transfers that have shown to be large.
+    ///
+    /// # Errors
+    /// From poll(2).
+    pub fn wait_for_plenty(&mut self, timeout: Option<Duration>) -> io::Result<bool> {
+        self.socket.wait_for_plenty(timeout)
     }
 
     /// Waits until the socket is ready. Exact even after a pump thread has used the socket.
     ///
     /// # Errors
     /// From the runtime, when it is shutting down, or from poll(2).
-    pub async fn ready(&self, interest: Interest) -> io::Result<()> {
-        ready(&self.socket, interest).await
+    pub async fn ready(&mut self, interest: Interest) -> io::Result<()> {
+        poll_fn(|cx| self.poll_ready(cx, interest)).await
     }
 
     /// As [`ready`](Self::ready), for hand-written futures. Of several that poll for one direction only the last is woken.
     ///
     /// # Errors
     /// As [`ready`](Self::ready).
-    pub fn poll_ready(&self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<()>> {
-        socket::poll_ready(&self.socket, cx, interest)
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>, interest: Interest) -> Poll<io::Result<()>> {
+        self.socket.poll_ready(cx, interest)
     }
 
     /// What cuts this connection from any thread.
     pub fn breaker(&self) -> Breaker {
-        Breaker::new(&self.socket)
+        self.socket.breaker()
     }
 
     /// Closes with RST, so that the client cannot take the part of a failed download for the whole.
     pub fn reset(self) {
         // Where the option cannot be set the connection is gone, which tells the client as much.
-        let _ = rustix::net::sockopt::set_socket_linger(&*self.socket, Some(Duration::ZERO));
+        let _ = rustix::net::sockopt::set_socket_linger(&self.socket, Some(Duration::ZERO));
     }
 
     /// Gives the buffers back as far as nothing waits in them; they return when bytes flow. For transfers that stall.

@@ -5,12 +5,11 @@ use std::{
     io::{self, IoSlice},
 };
 
-use tokio::net::TcpStream;
-
 use super::{
     Received,
     buffer::Leftover,
     connection::{Connection, Outgoing, Sinks, Step},
+    data_socket::DataSocket,
     handshake::Handshake,
     opener::{Opened, Opener},
     socket::{self, Arrived},
@@ -106,7 +105,7 @@ impl Session {
         has_more || !self.wire.outbox.is_empty()
     }
 
-    pub(crate) fn read(&mut self, socket: &TcpStream, buf: &mut [u8]) -> io::Result<Received> {
+    pub(crate) fn read(&mut self, socket: &DataSocket, buf: &mut [u8]) -> io::Result<Received> {
         if self.purpose == Purpose::Open {
             self.purpose = Purpose::Copying;
         }
@@ -136,7 +135,7 @@ impl Session {
         filled
     }
 
-    pub(crate) fn read_to(&mut self, socket: &TcpStream, sink: &mut Sink<'_>) -> io::Result<Received> {
+    pub(crate) fn read_to(&mut self, socket: &DataSocket, sink: &mut Sink<'_>) -> io::Result<Received> {
         if self.purpose == Purpose::Open {
             self.purpose = Purpose::Lending;
             self.take_over();
@@ -225,7 +224,7 @@ impl Session {
     }
 
     /// Receives once, where there is something to be expected yet; otherwise says how it ended.
-    fn receive(&mut self, socket: &TcpStream) -> io::Result<Option<Received>> {
+    fn receive(&mut self, socket: &DataSocket) -> io::Result<Option<Received>> {
         self.wire.flush_quietly(socket);
         let end = match &self.incoming {
             Incoming::Open => None,
@@ -255,7 +254,7 @@ impl Session {
         Ok(None)
     }
 
-    pub(crate) fn write(&mut self, socket: &TcpStream, buf: &[u8], last: bool) -> io::Result<usize> {
+    pub(crate) fn write(&mut self, socket: &DataSocket, buf: &[u8], last: bool) -> io::Result<usize> {
         match self.purpose {
             Purpose::Open => self.purpose = Purpose::Copying,
             Purpose::Copying => {}

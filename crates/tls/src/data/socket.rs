@@ -2,8 +2,9 @@
 
 use std::{
     io,
+    net::TcpStream as StdStream,
+    os::fd::AsFd,
     sync::{Arc, Weak},
-    task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
@@ -37,7 +38,7 @@ pub(crate) enum Arrived {
 ///
 /// Holds no socket open; after the connection is dropped it does nothing.
 #[derive(Debug, Clone)]
-pub struct Breaker(pub(super) Weak<TcpStream>);
+pub struct Breaker(Weak<StdStream>);
 
 impl Breaker {
     /// Shuts both directions down. Reads then see the peer's end, which is never a clean one under TLS, and writes fail.
@@ -50,12 +51,12 @@ impl Breaker {
 }
 
 impl Breaker {
-    pub(super) fn new(socket: &Arc<TcpStream>) -> Self {
+    pub(super) fn new(socket: &Arc<StdStream>) -> Self {
         Breaker(Arc::downgrade(socket))
     }
 }
 
-pub(crate) fn receive(socket: &TcpStream, into: &mut [u8]) -> io::Result<Arrived> {
+pub(crate) fn receive(socket: &impl AsFd, into: &mut [u8]) -> io::Result<Arrived> {
     match retry_on_intr(|| rustix::net::recv(socket, &mut *into, RecvFlags::DONTWAIT)) {
         Ok((_, 0)) => Ok(Arrived::Fin),
         Ok((_, n)) => Ok(Arrived::Bytes(n)),
@@ -64,19 +65,19 @@ pub(crate) fn receive(socket: &TcpStream, into: &mut [u8]) -> io::Result<Arrived
     }
 }
 
-pub(crate) fn send(socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+pub(crate) fn send(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     Ok(retry_on_intr(|| rustix::net::send(socket, bytes, flags))?)
 }
 
 /// Acknowledges at once what has arrived, instead of waiting for bytes to send along (tcp(7), `TCP_QUICKACK`).
-pub(crate) fn acknowledge(socket: &TcpStream) {
+pub(crate) fn acknowledge(socket: &impl AsFd) {
     // Only speed is lost where the option is not known.
     let _ = rustix::net::sockopt::set_tcp_quickack(socket, true);
 }
 
 /// Says that nothing more will be sent (FIN). A connection that is gone already is no error.
-pub(crate) fn shut_write_side(socket: &TcpStream) -> io::Result<()> {
+pub(crate) fn shut_write_side(socket: &impl AsFd) -> io::Result<()> {
     match rustix::net::shutdown(socket, Shutdown::Write) {
         Ok(()) | Err(Errno::NOTCONN) => Ok(()),
         Err(error) => Err(error.into()),
@@ -84,7 +85,7 @@ pub(crate) fn shut_write_side(socket: &TcpStream) -> io::Result<()> {
 }
 
 /// Waits with poll(2), for threads that may block. False when the time is up.
-pub(crate) fn wait(socket: &TcpStream, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
+pub(crate) fn wait(socket: &impl AsFd, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
     let wanted = match interest {
         Interest::Readable => PollFlags::IN | PollFlags::RDHUP,
@@ -114,24 +115,6 @@ pub(crate) async fn ready(socket: &TcpStream, interest: Interest) -> io::Result<
         match socket.try_io(tokio_interest, || ask(socket, interest)) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             outcome => return outcome,
-        }
-    }
-}
-
-/// As [`ready`], for hand-written futures. Of several that poll for one direction only the last is woken.
-pub(crate) fn poll_ready(
-    socket: &TcpStream,
-    cx: &mut Context<'_>,
-    interest: Interest,
-) -> Poll<io::Result<()>> {
-    loop {
-        ready!(match interest {
-            Interest::Readable => socket.poll_read_ready(cx),
-            Interest::Writable => socket.poll_write_ready(cx),
-        })?;
-        match socket.try_io(of_tokio(interest), || ask(socket, interest)) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            outcome => return Poll::Ready(outcome),
         }
     }
 }

@@ -129,14 +129,14 @@ async fn a_forged_record_fails_after_what_came_before_it() {
 #[tokio::test]
 async fn a_clear_connection_ends_with_fin() {
     let (near, mut far) = pair().await;
-    let mut near = DataStream::clear(near);
+    let mut near = DataStream::clear(near).unwrap();
     assert_eq!(near.info(), None);
     far.write_all(b"all of it").await.unwrap();
     far.shutdown().await.unwrap();
     assert_eq!(read_all(&mut near).await, Ok(b"all of it".to_vec()));
 
     let (near, far) = pair().await;
-    let mut near = DataStream::clear(near);
+    let mut near = DataStream::clear(near).unwrap();
     reset(far);
     assert_eq!(read_all(&mut near).await, Err(Vec::new()));
 }
@@ -408,7 +408,7 @@ async fn files_are_sent_by_the_kernel_on_clear_connections_only() {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(b"0123456789").unwrap();
     let (near, mut far) = pair().await;
-    let mut near = DataStream::clear(near);
+    let mut near = DataStream::clear(near).unwrap();
     assert_eq!(near.send_file(&file, 4, 100).unwrap(), 6);
     assert_eq!(near.send_file(&file, 10, 100).unwrap(), 0);
     assert_eq!(near.write_last(b"").unwrap(), 0);
@@ -470,7 +470,7 @@ async fn connections_may_move_between_threads() {
     let (near, _far) = pair().await;
     movable(&tls.accept_data(near, Direction::ToClient));
     let (near, _far) = pair().await;
-    let stream = DataStream::clear(near);
+    let mut stream = DataStream::clear(near).unwrap();
     movable(&stream);
     movable(&stream.ready(Interest::Readable));
 }

@@ -1,6 +1,6 @@
 //! The records of one connection between its session and its socket, received and to be sent.
 
-use std::io;
+use std::{io, os::fd::AsFd};
 
 use tokio::net::TcpStream;
 
@@ -18,7 +18,7 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// Receives once into the inbox.
-    pub(super) fn receive(&mut self, socket: &TcpStream) -> io::Result<Arrived> {
+    pub(super) fn receive(&mut self, socket: &impl AsFd) -> io::Result<Arrived> {
         let arrived = socket::receive(socket, self.inbox.room())?;
         if let Arrived::Bytes(n) = arrived {
             self.inbox.filled(n);
@@ -42,7 +42,7 @@ impl Wire {
     }
 
     /// Sends what waits; `WouldBlock` while something is left.
-    pub(crate) fn flush(&mut self, socket: &TcpStream) -> io::Result<()> {
+    pub(crate) fn flush(&mut self, socket: &impl AsFd) -> io::Result<()> {
         while !self.outbox.is_empty() {
             let n = socket::send(socket, self.outbox.waiting())?;
             self.outbox.sent(n);
@@ -64,7 +64,7 @@ impl Wire {
 
     /// Sends the session's own messages (tickets, KeyUpdate, alerts) as far as that goes now. A peer that is gone does not
     /// matter here: what it sent before is still to be read.
-    pub(crate) fn flush_quietly(&mut self, socket: &TcpStream) {
+    pub(crate) fn flush_quietly(&mut self, socket: &impl AsFd) {
         match self.flush(socket) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -3,10 +3,11 @@
 use carrack_ftp_proto::client::{Entry, EntryKind, Listed, RemotePath};
 use carrack_ftp_proto::glob;
 
+use super::search::LINES;
 use crate::Client;
 use crate::copy::known::{Is, Known, is_nothing, known};
 use crate::copy::terms::Terms;
-use crate::copy::{Failure, Side};
+use crate::copy::{Failure, Place, Side};
 use crate::local::glob::MATCHES;
 use crate::url::UrlPath;
 
@@ -98,7 +99,12 @@ async fn list(
     found: &mut Vec<(RemotePath, Option<Known>)>,
 ) -> Result<(), Failure> {
     let mut listing = client.list(folder).await?;
+    let mut lines = 0;
     while let Some(listed) = listing.next().await {
+        lines += 1;
+        if lines > LINES {
+            return Err(Failure::EndlessListing(Place::Remote(folder.clone())));
+        }
         // Lines that name nothing safe match nothing.
         let Listed::Entry(Entry { name, kind, size, modified, .. }) = listed? else { continue };
         if !glob::matches(pattern, name.as_bytes()) {

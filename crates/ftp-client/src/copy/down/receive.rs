@@ -26,7 +26,7 @@ pub(super) struct Incoming<'t> {
     pub(super) terms: &'t Terms,
     pub(super) source: RemotePath,
     /// The folder it goes to, and its name there.
-    pub(super) folder: Folder,
+    pub(super) folder: Arc<Folder>,
     pub(super) name: EntryName,
     /// What the server has told of it.
     pub(super) size: Option<u64>,
@@ -54,17 +54,21 @@ impl Incoming<'_> {
 
     /// From where an interrupted transfer of this very file got to, else from the first byte.
     async fn by_journal(&mut self, client: &mut Client, transfer: &mut Transfer) -> Result<End, Failure> {
-        let local = std::path::absolute(self.path()).unwrap_or_else(|_| self.path());
-        let key = || Key::download(&self.terms.server, &self.source, &local);
+        let key = || {
+            let local = std::path::absolute(self.path()).unwrap_or_else(|_| self.path());
+            Key::download(&self.terms.server, &self.source, &local)
+        };
         let mut claim = self.terms.claim(key, self.size)?;
         if self.terms.resume == Resume::Never {
             claim.iter_mut().for_each(Claim::disregard);
         }
-        let mut partial = Partial::open(self.folder.again()?, self.name.clone(), Begin::Continue)?;
+        let begin = if claim.is_some() { Begin::Continue } else { Begin::Anew };
+        let mut partial = Partial::open(Arc::clone(&self.folder), self.name.clone(), begin)?;
         let mut outcome = self.attempts(client, &mut partial, &mut claim, transfer).await;
         if is_mixed(&outcome) && transfer.from() > 0 {
             // Another version than was begun with, though size and time are the same.
             claim.iter_mut().for_each(Claim::disregard);
+            partial.restart()?;
             outcome = self.attempts(client, &mut partial, &mut claim, transfer).await;
         }
         if is_mixed(&outcome) || (outcome.is_err() && partial.length()? == 0) {
@@ -107,10 +111,11 @@ impl Incoming<'_> {
         }
         let from = match claim {
             Some(claim) => self.begin(client, partial, claim, transfer).await?,
-            None => {
+            None if attempts.is_repeated() => {
                 partial.restart()?;
                 0
             }
+            None => 0,
         };
         attempts.begins_at(from);
         let length = self.fetch_or_restart(client, partial, from, transfer).await?;
@@ -294,7 +299,7 @@ impl Incoming<'_> {
             }
             _ => {}
         }
-        let mut partial = Partial::open(self.folder.again()?, self.name.clone(), Begin::Continue)?;
+        let mut partial = Partial::open(Arc::clone(&self.folder), self.name.clone(), Begin::Continue)?;
         partial.keep();
         if partial.length()? > size {
             partial.restart()?;

@@ -11,6 +11,12 @@ use crate::filter::Kind;
 use crate::local::partial::is_partial;
 use crate::{Client, LocalFailure};
 
+/// Lines of a listing: ten times the largest folders that are met. They wait on the disk, a gigabyte at most.
+pub(in crate::copy) const LINES: u64 = 10_000_000;
+
+/// Lines of one listing that name nothing safe or cannot be read: each is told, and what a server has more of is no listing.
+const BAD_LINES: u64 = 1_000;
+
 /// A folder to be looked into.
 pub(super) struct Search<'t> {
     pub(super) terms: &'t Terms,
@@ -26,6 +32,8 @@ struct Found {
     bytes: u64,
     /// Lines that something was said of.
     remarks: u64,
+    lines: u64,
+    bad_lines: u64,
 }
 
 impl Search<'_> {
@@ -48,13 +56,28 @@ impl Search<'_> {
     }
 
     async fn list(&self, client: &mut Client, remarked: &mut u64) -> Result<Found, Failure> {
-        let mut found = Found { tasks: Spool::new(&self.terms.spools), files: 0, bytes: 0, remarks: 0 };
+        let mut found = Found {
+            tasks: Spool::new(&self.terms.spools),
+            files: 0,
+            bytes: 0,
+            remarks: 0,
+            lines: 0,
+            bad_lines: 0,
+        };
         let mut listing = client.list(&self.folder).await?;
         while let Some(listed) = listing.next().await {
+            found.lines += 1;
+            if found.lines > LINES {
+                return Err(Failure::EndlessListing(Place::Remote(self.folder.clone())));
+            }
             let remark = match listed? {
                 Listed::Entry(entry) => self.take(entry, &mut found)?,
                 Listed::Current(_) => None,
                 Listed::Skipped { line, why } => {
+                    found.bad_lines += 1;
+                    if found.bad_lines > BAD_LINES {
+                        return Err(Failure::NoListing(Place::Remote(self.folder.clone())));
+                    }
                     let folder = self.folder.clone();
                     let what = Place::Remote(folder.clone());
                     Some(Event::Failed { id: None, what, error: Failure::Listing { folder, line, why } })
@@ -82,19 +105,26 @@ impl Search<'_> {
             }
         };
         let keeps = |kind| self.terms.filter.keeps(path.as_bytes(), kind);
-        let (kind, kept) = match entry.kind {
-            EntryKind::File => (TaskKind::File, keeps(Kind::File)),
-            EntryKind::Folder => (TaskKind::Folder, keeps(Kind::Folder)),
-            // Asked again when it is known.
-            EntryKind::Unknown => (TaskKind::Unknown, keeps(Kind::File) || keeps(Kind::Folder)),
+        let kept = match entry.kind {
+            EntryKind::File => keeps(Kind::File),
+            EntryKind::Folder => keeps(Kind::Folder),
+            EntryKind::Link { .. } | EntryKind::Other | EntryKind::Unknown => {
+                keeps(Kind::File) || keeps(Kind::Folder)
+            }
+        };
+        if !kept {
+            return Ok(None);
+        }
+        let kind = match entry.kind {
+            EntryKind::File => TaskKind::File,
+            EntryKind::Folder => TaskKind::Folder,
+            // The filter is asked again when it is known.
+            EntryKind::Unknown => TaskKind::Unknown,
             // SECURITY: a link is neither followed nor made: it could lead out of the folder that was asked for, there or
             // here (CVE-2014-4877).
             EntryKind::Link { .. } => return Ok(Some(Event::Skipped { what: what(), why: Omission::Link })),
             EntryKind::Other => return Ok(Some(Event::Skipped { what: what(), why: Omission::Special })),
         };
-        if !kept {
-            return Ok(None);
-        }
         // SECURITY: under such a name something else may just be received.
         if is_partial(entry.name.as_bytes()) {
             return Ok(Some(Event::Skipped { what: what(), why: Omission::Unfinished }));

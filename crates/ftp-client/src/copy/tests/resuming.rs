@@ -333,7 +333,7 @@ async fn two_at_one_file_do_not_get_into_each_others_way() {
     bench.server.put("/a", b"1");
     bench.server.put("/b", &large(1));
     let name = carrack_ftp_proto::client::EntryName::parse(b"a").unwrap();
-    let held = Partial::open(Folder::open(&bench.here("")).unwrap(), name, Begin::Anew).unwrap();
+    let held = Partial::open(Arc::new(Folder::open(&bench.here("")).unwrap()), name, Begin::Anew).unwrap();
     let summary = bench.copy(bench.down(&["/a", "/b"], "")).await.unwrap();
     assert_eq!((summary.files, summary.failed), (1, 1));
     assert!(bench.everything_told().contains("Busy"));

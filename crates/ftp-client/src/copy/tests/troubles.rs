@@ -221,3 +221,44 @@ async fn a_stop_ends_a_tree_at_once_and_leaves_no_halves() {
     let summary = bench.copy(bench.down(&["/s"], "new")).await.unwrap();
     assert_eq!((summary.ended, summary.files), (Ended::Stopped, 0));
 }
+
+#[tokio::test]
+async fn a_server_that_is_full_does_not_hold_a_large_tree_up() {
+    let bench = Bench::new().await;
+    for file in 0..100 {
+        bench.write(&format!("s/f{file}"), b"1");
+    }
+    bench.server.site().answers = vec![("STOR".to_owned(), "452 Full.".to_owned()); 1_000];
+    let mut plan = bench.up(&["s"], "/t");
+    plan.jobs = 1;
+    let failure = bench.copy(plan).await.unwrap_err();
+    assert!(matches!(failure, Failure::GaveUp(5)), "{failure}");
+    assert_eq!(bench.server.count("STOR"), 5 * 4);
+}
+
+#[tokio::test]
+async fn what_a_listing_does_not_tell_the_kind_of_is_asked_for() {
+    let bench = Bench::new().await;
+    bench.server.put("/s/folder/f.txt", b"1");
+    bench.server.put("/s/file.txt", b"2");
+    bench.server.put("/s/file.jpg", b"3");
+    let listing = b"size=1; folder\r\nsize=1; file.txt\r\nsize=1; file.jpg\r\n".to_vec();
+    bench.server.site().listings.insert("/s".to_owned(), listing);
+    let mut plan = bench.down(&["/s/"], "new");
+    plan.filter.include("*.txt").unwrap();
+    let summary = bench.copy(plan).await.unwrap();
+    assert_eq!((summary.files, summary.failed), (2, 0), "{}", bench.everything_told());
+    assert_eq!(bench.tree("new"), ["file.txt", "folder", "folder/f.txt"]);
+}
+
+#[tokio::test]
+async fn what_is_no_listing_is_told_of_once_and_not_a_million_times() {
+    let bench = Bench::new().await;
+    bench.server.site().nodes.insert("/s".to_owned(), Node::Folder);
+    let listing = "type=file;size=1; a\r\n".to_owned() + &"type=file;size=1; ../../up\r\n".repeat(5_000);
+    bench.server.site().listings.insert("/s".to_owned(), listing.into_bytes());
+    let summary = bench.copy(bench.down(&["/s"], "new")).await.unwrap();
+    assert_eq!((summary.files, summary.failed), (0, 1_001));
+    assert!(bench.everything_told().contains("NoListing"));
+    assert_eq!(bench.tree(""), ["new"]);
+}

@@ -74,8 +74,9 @@ impl Folders {
                 Err(error) => attempts.again(error.into(), &terms.telling, None).await?,
             }
         }
-        self.remember(folder);
-        terms.telling.tell(Event::Folder { target: Place::Remote(folder.clone()) });
+        if self.remember(folder) {
+            terms.telling.tell(Event::Folder { target: Place::Remote(folder.clone()) });
+        }
         Ok(true)
     }
 
@@ -84,11 +85,12 @@ impl Folders {
         self.there.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
     }
 
-    fn remember(&self, folder: &RemotePath) {
+    /// Whether it is news: another connection may have come first.
+    fn remember(&self, folder: &RemotePath) -> bool {
         let mut there = self.there.lock().unwrap_or_else(PoisonError::into_inner);
         if there.len() >= REMEMBERED {
             there.clear();
         }
-        there.insert(folder.clone());
+        there.insert(folder.clone())
     }
 }

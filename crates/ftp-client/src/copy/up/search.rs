@@ -1,5 +1,9 @@
 //! What is in a folder of this machine, and what of it is copied?
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
 use carrack_ftp_proto::client::{EntryName, Modified, Precision};
 
 use crate::LocalFailure;
@@ -19,7 +23,7 @@ pub(super) struct Search<'t> {
     terms: &'t Terms,
     /// The task that it is, of which the children are further tasks.
     task: &'t Task,
-    path: std::path::PathBuf,
+    path: PathBuf,
     /// `None` at its end.
     scan: Option<Scan>,
 }
@@ -70,8 +74,7 @@ impl<'t> Search<'t> {
         let (name, found): (EntryName, Found) = match scanned {
             Ok(Scanned::Entry(name, found)) => (name, found),
             Ok(Scanned::Unspeakable(name, why)) => {
-                use std::os::unix::ffi::OsStrExt as _;
-                let path = self.path.join(std::ffi::OsStr::from_bytes(&name));
+                let path = self.path.join(OsStr::from_bytes(&name));
                 telling.failed(Place::Local(path.clone()), Failure::Name { path, why });
                 return None;
             }
@@ -80,10 +83,7 @@ impl<'t> Search<'t> {
                 return None;
             }
         };
-        let place = || {
-            use std::os::unix::ffi::OsStrExt as _;
-            Place::Local(self.path.join(std::ffi::OsStr::from_bytes(name.as_bytes())))
-        };
+        let place = || Place::Local(self.path.join(OsStr::from_bytes(name.as_bytes())));
         let path = match self.task.path.child(&name) {
             Ok(path) => path,
             Err(why) => {
@@ -91,9 +91,17 @@ impl<'t> Search<'t> {
                 return None;
             }
         };
-        let (kind, filtered_as) = match found.kind {
-            Kind::File => (TaskKind::File, filter::Kind::File),
-            Kind::Folder => (TaskKind::Folder, filter::Kind::Folder),
+        let keeps = |kind| self.terms.filter.keeps(path.as_bytes(), kind);
+        let kept = match found.kind {
+            Kind::Folder => keeps(filter::Kind::Folder),
+            Kind::File | Kind::Link | Kind::Special => keeps(filter::Kind::File),
+        };
+        if !kept {
+            return None;
+        }
+        let kind = match found.kind {
+            Kind::File => TaskKind::File,
+            Kind::Folder => TaskKind::Folder,
             // Neither copied as a link, which FTP cannot, nor followed: it may lead out of what was meant to be sent, or
             // round in a circle.
             Kind::Link => {
@@ -105,9 +113,6 @@ impl<'t> Search<'t> {
                 return None;
             }
         };
-        if !self.terms.filter.keeps(path.as_bytes(), filtered_as) {
-            return None;
-        }
         if is_partial(name.as_bytes()) {
             telling.skipped(place(), Omission::Unfinished);
             return None;

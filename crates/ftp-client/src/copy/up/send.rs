@@ -1,6 +1,5 @@
 //! How does one file go from this machine to the server?
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use carrack_ftp_proto::client::{Modified, RemotePath};
@@ -64,9 +63,11 @@ impl Outgoing<'_> {
     }
 
     fn entry(&self) -> Result<Option<Entry>, Failure> {
-        let path = self.source.path();
-        let local: PathBuf = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        let key = || Key::upload(&self.terms.server, &local, &self.target);
+        let key = || {
+            let path = self.source.path();
+            let local = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+            Key::upload(&self.terms.server, &local, &self.target)
+        };
         let mut claim = self.terms.claim(key, Some(self.size()))?;
         if self.terms.resume == Resume::Never {
             claim.iter_mut().for_each(Claim::disregard);

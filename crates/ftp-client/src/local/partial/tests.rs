@@ -12,7 +12,7 @@ fn name(name: &str) -> EntryName {
 }
 
 fn partial(folder: &Path, target: &str, begin: Begin) -> Result<Partial, LocalFailure> {
-    Partial::open(Folder::open(folder).unwrap(), name(target), begin)
+    Partial::open(Arc::new(Folder::open(folder).unwrap()), name(target), begin)
 }
 
 fn names(folder: &Path) -> Vec<String> {

@@ -1,0 +1,485 @@
+//! Under TLS: what protects the control connection and its data connections, and what no server can talk the client out of.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+mod scripted;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use carrack_ftp_client::{
+    Client, DataProtection, ErrorKind, Fault, Retry, Security, Settings, Stage, Store, Timeouts,
+};
+use carrack_tls::{
+    ClientSettings, ClientTls, ConnectError, ControlTls, DataStream, Direction, Distrust, Identity, Interest,
+    Received, ServerTls, Trust, Version, Versions,
+};
+use scripted::{Door, Notes, SHORT, Visitor, drain, path};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::join;
+use tokio::net::{TcpListener, TcpStream};
+
+/// A server with a certificate, and how a client is to know it.
+struct Place {
+    door: Door,
+    tls: Arc<ServerTls>,
+    trust: Trust,
+}
+
+impl Place {
+    async fn new() -> Place {
+        let identity = identity();
+        let trust = Trust::Pinned(identity.fingerprint());
+        let settings = carrack_tls::Settings { identity, minimum: Version::Tls12 };
+        Place { door: Door::open().await, tls: Arc::new(ServerTls::new(settings).unwrap()), trust }
+    }
+
+    fn client_tls(&self) -> ClientTls {
+        let settings = ClientSettings { trust: self.trust.clone(), versions: Versions::Any, identity: None };
+        ClientTls::new("127.0.0.1", settings).unwrap()
+    }
+
+    fn explicit(&self) -> Settings {
+        Settings { security: Security::Explicit(self.client_tls()), ..self.door.settings() }
+    }
+
+    fn implicit(&self) -> Settings {
+        Settings { security: Security::Implicit(self.client_tls()), ..self.door.settings() }
+    }
+
+    fn control(&self) -> ControlTls {
+        self.tls.control(Ipv4Addr::LOCALHOST.into())
+    }
+
+    /// The next client, up to the end of the handshake.
+    async fn secure(&self, control: &ControlTls) -> Visitor {
+        let mut socket = self.door.meet_socket().await;
+        socket.write_all(b"220 hi\r\n").await.unwrap();
+        let mut auth = [0; 10];
+        socket.read_exact(&mut auth).await.unwrap();
+        assert_eq!(&auth, b"AUTH TLS\r\n");
+        socket.write_all(b"234 go\r\n").await.unwrap();
+        Visitor::over(control.accept(socket).await.unwrap().0)
+    }
+
+    /// The next client, up to its login.
+    async fn log_in(&self, control: &ControlTls) -> Visitor {
+        let mut visitor = self.secure(control).await;
+        visitor.answers("USER alice", "331 password?").await;
+        visitor.answers("PASS sesame", "230 in").await;
+        visitor.answers("PBSZ 0", "200 ok").await;
+        visitor.answers("PROT P", "200 ok").await;
+        visitor.answer_setup(&["SIZE"]).await;
+        visitor
+    }
+}
+
+fn identity() -> Identity {
+    let made = Identity::self_signed(&["127.0.0.1".into()]).unwrap();
+    Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes()).unwrap()
+}
+
+async fn accepted(listener: &TcpListener) -> TcpStream {
+    listener.accept().await.unwrap().0
+}
+
+async fn send_all(stream: &mut DataStream, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match stream.write(bytes) {
+            Ok(taken) => bytes = &bytes[taken..],
+            Err(_) => stream.ready(Interest::Writable).await.unwrap(),
+        }
+    }
+    while stream.flush().is_err() {
+        stream.ready(Interest::Writable).await.unwrap();
+    }
+}
+
+async fn end(stream: &mut DataStream) {
+    while stream.finish().is_err() {
+        stream.ready(Interest::Writable).await.unwrap();
+    }
+    while stream.drain().is_err() {
+        stream.ready(Interest::Readable).await.unwrap();
+    }
+}
+
+async fn receive_all(stream: &mut DataStream) -> (Vec<u8>, Received) {
+    let (mut all, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
+    loop {
+        match stream.read(&mut piece) {
+            Ok(Received::Bytes(n)) => all.extend_from_slice(&piece[..n]),
+            Ok(end) => return (all, end),
+            Err(_) => stream.ready(Interest::Readable).await.unwrap(),
+        }
+    }
+}
+
+fn block() -> Vec<u8> {
+    (0..1_000_003u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
+}
+
+#[tokio::test]
+async fn files_move_under_tls_and_resume_the_control_connections_session() {
+    let place = Place::new().await;
+    let server = async {
+        let control = place.control();
+        let mut visitor = place.log_in(&control).await;
+        for _ in 0..12 {
+            let listener = visitor.passive().await;
+            let socket = accepted(&listener).await;
+            visitor.answers("RETR /f", "150 now").await;
+            let (mut data, _) = control.accept_data(socket, Direction::ToClient).await.unwrap();
+            assert!(data.info().unwrap().resumed);
+            send_all(&mut data, &block()).await;
+            end(&mut data).await;
+            visitor.says("226 done").await;
+            let listener = visitor.passive().await;
+            let socket = accepted(&listener).await;
+            visitor.answers("STOR /f", "150 now").await;
+            let (mut data, _) = control.accept_data(socket, Direction::FromClient).await.unwrap();
+            assert!(data.info().unwrap().resumed);
+            assert!(receive_all(&mut data).await == (block(), Received::End));
+            end(&mut data).await;
+            visitor.says("226 done").await;
+        }
+        visitor.leaves().await;
+    };
+    let client = async {
+        let mut client = Client::connect(Arc::new(place.explicit())).await.unwrap();
+        let security = client.security();
+        assert_eq!(security.tls.unwrap().version, "TLSv1.3");
+        assert_eq!(security.data_protection, Some(DataProtection::Private));
+        assert!(security.certificate.is_some() && security.note.is_none());
+        let file = tempfile::tempfile().unwrap();
+        for _ in 0..12 {
+            let download = client.retrieve(&path("/f"), 0).await.unwrap();
+            assert_eq!(download.save(&file, 0, scripted::unwatched()).await.unwrap(), 1_000_003);
+            let upload = client.store(&path("/f"), Store::Replace).await.unwrap();
+            assert_eq!(upload.send(&file, 0, scripted::unwatched()).await.unwrap(), 1_000_003);
+        }
+    };
+    join!(server, client);
+}
+
+/// FIN without close_notify may be anybody's: a 226 does not make up for it.
+#[tokio::test]
+async fn data_that_ends_without_close_notify_is_a_part() {
+    let place = Place::new().await;
+    let server = async {
+        for _ in 0..2 {
+            let control = place.control();
+            let mut visitor = place.log_in(&control).await;
+            let listener = visitor.passive().await;
+            let socket = accepted(&listener).await;
+            let command = visitor.line().await.unwrap();
+            assert!(matches!(command.as_str(), "RETR /f" | "CWD /d"), "{command}");
+            visitor.says("150 now").await;
+            let (mut data, _) = control.accept_data(socket, Direction::ToClient).await.unwrap();
+            send_all(&mut data, b"all there is").await;
+            drop(data);
+            visitor.says("226 all is well").await;
+            visitor.leaves().await;
+        }
+    };
+    let client = async {
+        let mut client = Client::connect(Arc::new(place.explicit())).await.unwrap();
+        let file = tempfile::tempfile().unwrap();
+        let download = client.retrieve(&path("/f"), 0).await.unwrap();
+        let error = download.save(&file, 0, scripted::unwatched()).await.unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Truncated), "{error}");
+        assert_eq!((error.fault(), error.retry()), (Fault::Server, Retry::OnNewConnection));
+        let mut download = client.retrieve(&path("/f"), 0).await.unwrap();
+        assert!(download.read_to_end(&mut Vec::new()).await.is_err());
+    };
+    join!(server, client);
+}
+
+#[tokio::test]
+async fn no_answer_to_auth_gets_a_login_in_clear() {
+    for (answer, behind) in [("502 what?", ""), ("230 you are in", ""), ("234 go", "230 you are in\r\n")] {
+        let place = Place::new().await;
+        let server = async {
+            let mut visitor = place.door.meet().await;
+            visitor.says("220 hi").await;
+            visitor.hears("AUTH TLS").await;
+            let mut stream = visitor.into_stream();
+            stream.write_all(format!("{answer}\r\n{behind}").as_bytes()).await.unwrap();
+            let rest = drain(&mut stream).await;
+            assert!(!rest.windows(5).any(|window| window == b"USER "), "{}", rest.escape_ascii());
+        };
+        let client = async {
+            let error = Client::connect(Arc::new(place.explicit())).await.err().unwrap();
+            let expected = match (answer, behind) {
+                ("502 what?", _) => {
+                    matches!(error.kind(), ErrorKind::ProtectionRefused { asked: "AUTH TLS", .. })
+                }
+                // Depending on what TCP makes of it, it is seen by FTP or by TLS.
+                ("234 go", _) => {
+                    matches!(error.kind(), ErrorKind::Protocol(_) | ErrorKind::Tls(ConnectError::NotTls))
+                }
+                _ => matches!(error.kind(), ErrorKind::Protocol(_)),
+            };
+            assert!(expected, "{answer}: {error}");
+            assert_eq!((error.fault(), error.retry()), (Fault::Server, Retry::Never));
+        };
+        join!(server, client);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_protection_is_an_error_with_a_mend() {
+    for (protection, command, mend) in [
+        (DataProtection::Private, "PROT P", "in clear with --clear-data"),
+        (DataProtection::Clear, "PROT C", "leave --clear-data out"),
+    ] {
+        let place = Place::new().await;
+        let settings = Settings { data_protection: protection, ..place.explicit() };
+        let server = async {
+            let control = place.control();
+            let mut visitor = place.secure(&control).await;
+            visitor.answers("USER alice", "230 in").await;
+            visitor.answers("PBSZ 0", "200 ok").await;
+            visitor.answers(command, "534 not here").await;
+            visitor.leaves().await;
+        };
+        let client = async {
+            let error = Client::connect(Arc::new(settings)).await.err().unwrap();
+            assert!(matches!(error.kind(), ErrorKind::ProtectionRefused { asked, .. } if *asked == command));
+            assert!(error.to_string().contains(mend), "{error}");
+        };
+        join!(server, client);
+    }
+}
+
+#[tokio::test]
+async fn clear_data_where_it_was_asked_for() {
+    let place = Place::new().await;
+    let settings = Settings { data_protection: DataProtection::Clear, ..place.explicit() };
+    let server = async {
+        let control = place.control();
+        let mut visitor = place.secure(&control).await;
+        visitor.answers("USER alice", "230 in").await;
+        visitor.answers("PBSZ 0", "200 ok").await;
+        visitor.answers("PROT C", "200 ok").await;
+        visitor.answer_setup(&[]).await;
+        visitor.sends("RETR /f", b"in clear").await;
+        visitor.says("226 done").await;
+    };
+    let client = async {
+        let mut client = Client::connect(Arc::new(settings)).await.unwrap();
+        assert_eq!(client.security().data_protection, Some(DataProtection::Clear));
+        assert_eq!(client.retrieve(&path("/f"), 0).await.unwrap().finish().await.unwrap(), 8);
+    };
+    join!(server, client);
+}
+
+/// PROT P was granted, and then the server sends in clear.
+#[tokio::test]
+async fn a_server_that_breaks_its_word_about_protection() {
+    let place = Place::new().await;
+    let notes = Arc::new(Notes::default());
+    let settings = Settings { dialogue: Some(Arc::clone(&notes) as _), ..place.explicit() };
+    let server = async {
+        // The second connection is the client's try with TLS 1.2.
+        for _ in 0..2 {
+            let control = place.control();
+            let mut visitor = place.log_in(&control).await;
+            let mut data = visitor.transfer("RETR /f").await;
+            data.write_all(b"this is no TLS at all").await.unwrap();
+            drain(&mut data).await;
+            visitor.says("226 done").await;
+            visitor.leaves().await;
+        }
+    };
+    let client = async {
+        let mut client = Client::connect(Arc::new(settings)).await.unwrap();
+        let error = client.retrieve(&path("/f"), 0).await.err().unwrap();
+        assert!(matches!(error.kind(), ErrorKind::DataTls(ConnectError::NotTls)), "{error}");
+        assert_eq!(error.fault(), Fault::Server);
+        drop(client);
+    };
+    join!(server, client);
+    let tried = |note: &String| note.starts_with("* ") && note.contains("trying again with TLS 1.2");
+    assert_eq!(notes.taken().iter().filter(|note| tried(note)).count(), 1);
+}
+
+/// A data connection that shows another certificate than its control connection is somebody else's.
+#[tokio::test]
+async fn a_stranger_on_the_data_connection() {
+    let place = Place::new().await;
+    let stranger = carrack_tls::Settings { identity: identity(), minimum: Version::Tls12 };
+    let stranger = Arc::new(ServerTls::new(stranger).unwrap());
+    let server = async {
+        let control = place.control();
+        let mut visitor = place.log_in(&control).await;
+        let listener = visitor.passive().await;
+        let socket = accepted(&listener).await;
+        visitor.answers("STOR /f", "150 now").await;
+        let theirs = stranger.control(Ipv4Addr::LOCALHOST.into());
+        assert!(theirs.accept_data(socket, Direction::FromClient).await.is_err());
+        visitor.says("226 thank you").await;
+        visitor.leaves().await;
+    };
+    let client = async {
+        let mut client = Client::connect(Arc::new(place.explicit())).await.unwrap();
+        let error = client.store(&path("/f"), Store::Replace).await.err().unwrap();
+        let ErrorKind::DataTls(ConnectError::Untrusted(untrusted)) = error.kind() else { panic!("{error}") };
+        assert!(matches!(untrusted.why, Distrust::NotOfControl | Distrust::NotPinned { .. }), "{error}");
+        assert_eq!(error.retry(), Retry::Never);
+        drop(client);
+    };
+    join!(server, client);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_trusted_sees_no_login() {
+    let mut place = Place::new().await;
+    place.trust = Trust::Pinned(identity().fingerprint());
+    for settings in [place.explicit(), place.implicit()] {
+        let implicit = matches!(settings.security, Security::Implicit(_));
+        let server = async {
+            let mut socket = place.door.meet_socket().await;
+            if !implicit {
+                socket.write_all(b"220 hi\r\n").await.unwrap();
+                let mut auth = [0; 10];
+                socket.read_exact(&mut auth).await.unwrap();
+                socket.write_all(b"234 go\r\n").await.unwrap();
+            }
+            assert!(place.control().accept(socket).await.is_err());
+        };
+        let client = async {
+            let error = Client::connect(Arc::new(settings)).await.err().unwrap();
+            assert!(matches!(error.kind(), ErrorKind::Untrusted(_)), "{error}");
+        };
+        join!(server, client);
+    }
+}
+
+#[tokio::test]
+async fn implicit_connections() {
+    let place = Place::new().await;
+    let server = async {
+        let control = place.control();
+        let (stream, _) = control.accept(place.door.meet_socket().await).await.unwrap();
+        let mut visitor = Visitor::over(stream);
+        visitor.says("220 hi").await;
+        visitor.answers("USER alice", "230 in").await;
+        // A server that protects everything anyhow need not know these.
+        visitor.answers("PBSZ 0", "502 what?").await;
+        visitor.answers("PROT P", "502 what?").await;
+        visitor.answer_setup(&[]).await;
+        let listener = visitor.passive().await;
+        let socket = accepted(&listener).await;
+        visitor.answers("RETR /f", "150 now").await;
+        let (mut data, _) = control.accept_data(socket, Direction::ToClient).await.unwrap();
+        send_all(&mut data, b"protected").await;
+        end(&mut data).await;
+        visitor.says("226 done").await;
+        visitor.leaves().await;
+        // One that is none.
+        place.door.meet().await.says("220 hi").await;
+    };
+    let client = async {
+        let mut client = Client::connect(Arc::new(place.implicit())).await.unwrap();
+        assert_eq!(client.retrieve(&path("/f"), 0).await.unwrap().finish().await.unwrap(), 9);
+        drop(client);
+        let error = Client::connect(Arc::new(place.implicit())).await.err().unwrap();
+        assert!(matches!(error.kind(), ErrorKind::Tls(ConnectError::NotTls)), "{error}");
+        assert!(error.to_string().contains("ftpes://"), "{error}");
+    };
+    join!(server, client);
+}
+
+/// Some servers say 150 only when the data connection's handshake is done. It costs patience once.
+#[tokio::test]
+async fn a_server_that_begins_with_the_handshake() {
+    let place = Place::new().await;
+    let server = async {
+        let control = place.control();
+        let mut visitor = place.log_in(&control).await;
+        for _ in 0..3 {
+            let listener = visitor.passive().await;
+            let socket = accepted(&listener).await;
+            visitor.hears("RETR /f").await;
+            let (mut data, _) = control.accept_data(socket, Direction::ToClient).await.unwrap();
+            visitor.says("150 now").await;
+            send_all(&mut data, b"late").await;
+            end(&mut data).await;
+            visitor.says("226 done").await;
+        }
+    };
+    let client = async {
+        let mut client = Client::connect(Arc::new(place.explicit())).await.unwrap();
+        for _ in 0..3 {
+            assert_eq!(client.retrieve(&path("/f"), 0).await.unwrap().finish().await.unwrap(), 4);
+        }
+    };
+    join!(server, client);
+}
+
+/// A server that wants a session to be resumed and cannot have it with TLS 1.3 gets TLS 1.2, once and for all.
+#[tokio::test]
+async fn a_refused_data_connection_is_tried_with_tls_1_2() {
+    let place = Place::new().await;
+    let server = async {
+        let control = place.control();
+        let mut visitor = place.log_in(&control).await;
+        let listener = visitor.passive().await;
+        let socket = accepted(&listener).await;
+        visitor.answers("STOR /f", "150 now").await;
+        visitor.says("522 session reuse required").await;
+        drop(socket);
+        visitor.leaves().await;
+        let control = place.control();
+        let mut visitor = place.log_in(&control).await;
+        for _ in 0..10 {
+            let listener = visitor.passive().await;
+            let socket = accepted(&listener).await;
+            visitor.answers("STOR /f", "150 now").await;
+            let (mut data, _) = control.accept_data(socket, Direction::FromClient).await.unwrap();
+            let info = data.info().unwrap();
+            assert_eq!((info.version, info.resumed), ("TLSv1.2", true));
+            assert_eq!(receive_all(&mut data).await, (b"x".to_vec(), Received::End));
+            end(&mut data).await;
+            visitor.says("226 done").await;
+        }
+    };
+    let client = async {
+        let mut client = Client::connect(Arc::new(place.explicit())).await.unwrap();
+        for _ in 0..10 {
+            let mut upload = client.store(&path("/f"), Store::Replace).await.unwrap();
+            upload.write_all(b"x").await.unwrap();
+            upload.finish().await.unwrap();
+        }
+        assert_eq!(client.security().tls.unwrap().version, "TLSv1.2");
+    };
+    join!(server, client);
+}
+
+#[tokio::test]
+async fn stalled_handshakes_are_named() {
+    let place = Place::new().await;
+    let timeouts = Timeouts { handshake: SHORT, ..place.explicit().timeouts };
+    let server = async {
+        let mut silent = place.door.meet().await;
+        silent.says("220 hi").await;
+        silent.answers("AUTH TLS", "234 go").await;
+        let control = place.control();
+        let mut visitor = place.log_in(&control).await;
+        let data = visitor.transfer("RETR /f").await;
+        visitor.leaves().await;
+        drop((silent, data));
+    };
+    let client = async {
+        let settings = Arc::new(Settings { timeouts, ..place.explicit() });
+        let error = Client::connect(Arc::clone(&settings)).await.err().unwrap();
+        assert!(matches!(error.kind(), ErrorKind::TimedOut(Stage::Handshake)), "{error}");
+        let timeouts = Timeouts { reply: SHORT, ..timeouts };
+        let mut client = Client::connect(Arc::new(Settings { timeouts, ..place.explicit() })).await.unwrap();
+        let error = client.retrieve(&path("/f"), 0).await.err().unwrap();
+        assert!(matches!(error.kind(), ErrorKind::TimedOut(Stage::DataHandshake)), "{error}");
+        drop(client);
+    };
+    join!(server, client);
+}
