@@ -13,7 +13,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 use crate::certificates::{Authority, Files, Identity, Kind};
-use crate::programs::{Tls, percent_encoded};
+use crate::programs::{Tls, needs, percent_encoded};
 use crate::server::{Mode, Server};
 use crate::setup::{USER, password};
 use crate::{loopback, wait};
@@ -99,14 +99,17 @@ impl Peer {
         }
         let why = match self {
             _ if !self.program().is_file() => "not there, see scripts/peers",
-            Peer::Vsftpd | Peer::Proftpd | Peer::PureFtpd if !rustix::process::geteuid().is_root() => {
-                "wants to be started by root"
-            }
-            _ => return true,
+            _ if self.is_walled() && !rustix::process::geteuid().is_root() => "wants to be started by root",
+            _ => return !self.is_walled() || needs(&["unshare", "openssl"]),
         };
         assert!(std::env::var_os("CI").is_none(), "{}: {why}", self.name());
         eprintln!("left out: {}: {why}", self.name());
         false
+    }
+
+    /// Runs in namespaces of its own, as its own user.
+    fn is_walled(self) -> bool {
+        matches!(self, Peer::Vsftpd | Peer::Proftpd | Peer::PureFtpd)
     }
 
     /// Starts it and waits until it listens.
@@ -303,7 +306,7 @@ impl RunningPeer {
 
     /// Makes the user the owner of everything in the home, after the test has put files there.
     pub fn give_home_away(&self) {
-        if matches!(self.peer, Peer::Vsftpd | Peer::Proftpd | Peer::PureFtpd) {
+        if self.peer.is_walled() {
             give_away(&self.home());
         }
     }

@@ -389,6 +389,7 @@ fn a_million_entries_are_listed() {
     let run = run_within(WITH_ENTRIES_KIB, &client, &server, &["ls", &server.url("/")]);
     assert!(run.status.success(), "{}", run.stderr);
     assert_eq!(run.stdout.lines().count(), 1_000_000);
+    assert!(run.peak_kib > 8 << 10, "the memory was not seen: {} KiB", run.peak_kib);
 }
 
 #[test]

@@ -33,13 +33,21 @@ impl Client {
         }
     }
 
-    /// The size of a file in bytes; `None` where the server does not tell.
+    /// The size of a file in bytes, by SIZE, or by MLST where there is no SIZE; `None` where the server does not tell.
     ///
     /// # Errors
     /// [`ErrorKind::NotFoundOrDenied`] where there is no such file, and whatever else can happen on the way.
     pub async fn size(&mut self, path: &RemotePath) -> Result<Option<u64>, Error> {
         let mut connection = self.take_for(Operation::Stat, path).await?;
-        let told = connection.value(Command::Size(path.clone()), size).await;
+        let told = match connection.value(Command::Size(path.clone()), size).await {
+            Ok(None) if self.learnt.machine_listings == MachineListings::Tried => {
+                match connection.facts(path).await {
+                    Err(kind) if kind.is_unknown_command() => Ok(None),
+                    told => told.map(|facts| facts.size.filter(|_| facts.kind != EntryKind::Folder)),
+                }
+            }
+            told => told,
+        };
         self.done(connection, told, Operation::Stat, path)
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrack_ftp_client::{Client, ErrorKind, Pace, Retry, Settings, Stage, Store, Timeouts};
-use scripted::{Counting, Door, SHORT, drain, path, unwatched};
+use scripted::{Counting, Door, SHORT, drain, path, soon, unwatched};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::join;
 
@@ -201,7 +201,10 @@ async fn a_refusal_in_the_middle_ends_the_transfer_at_once() {
         visitor.leaves().await;
     };
     let client = async {
-        let mut client = door.connect().await;
+        // Neither side gives up by itself.
+        let timeouts = Timeouts { stall: Duration::from_secs(3600), ..door.settings().timeouts };
+        let settings = Settings { timeouts, ..door.settings() };
+        let mut client = Client::connect(Arc::new(settings)).await.unwrap();
         let mut download = client.retrieve(&path("/f"), 0).await.unwrap();
         let error = download.read_to_end(&mut Vec::new()).await.unwrap_err();
         assert!(error.to_string().contains("426 enough"), "{error}");
@@ -212,7 +215,7 @@ async fn a_refusal_in_the_middle_ends_the_transfer_at_once() {
         assert!(error.reply().is_some_and(|reply| reply.code().number() == 552), "{error}");
         assert_eq!(client.size(&path("/f")).await.unwrap(), Some(5), "over the same connection");
     };
-    join!(server, client);
+    soon(async { join!(server, client) }).await;
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ fn reply(line: &str) -> Reply {
     let mut machine = Machine::new(plan, Extended::default());
     machine.receive(b"220 hi\r\n");
     assert!(machine.next_event().is_none());
+    assert!(machine.transmit().is_some());
     machine.receive(format!("{line}\r\n").as_bytes());
     match machine.next_event() {
         Some(Event::Failed(Failure::LoginRefused(reply) | Failure::ServiceClosed(reply))) => reply,

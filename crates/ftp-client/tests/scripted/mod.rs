@@ -16,6 +16,11 @@ use tokio::net::{TcpListener, TcpStream};
 /// Longer than anything takes here.
 const LONG: Duration = Duration::from_secs(20);
 
+/// What has come to nothing by then never will.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(LONG, future).await.unwrap()
+}
+
 /// For what is expected to be waited for in vain.
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
