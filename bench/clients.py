@@ -3,8 +3,8 @@
 
     bench/clients.py [--rounds 3] [--mib 2048] [--files 2000] [--carrack target/release/carrack] [--out FILE]
 
-Needs root (vsftpd logs a system user in; passwd and shadow are replaced in a mount namespace of its own), vsftpd, curl,
-lftp and openssl. Everything goes over loopback on tmpfs, the server pinned to core 0 and the client to core 1. CPU is what
+Needs root (vsftpd logs a system user in; passwd, shadow and PAM's files are replaced in a mount namespace of its own), vsftpd
+(installed, or unpacked by scripts/peers), curl, lftp and openssl. Everything goes over loopback on tmpfs, the server pinned to core 0 and the client to core 1. CPU is what
 the kernel says the client used (user and system, of wait4); the server's is not counted.
 """
 import argparse
@@ -23,6 +23,8 @@ USER, PASSWORD = "sailor", "bench-pass"
 # out), so those are held to TLS 1.2.
 CURL_FILES = 100
 LISTEN_S = 10
+VSFTPD_PROGRAM = shutil.which("vsftpd", path=os.environ.get("PATH", "") + ":/usr/sbin") or os.path.abspath(
+    os.path.join(os.path.dirname(__file__), "..", "target", "peers", "usr", "sbin", "vsftpd"))
 
 VSFTPD = """\
 listen=YES
@@ -87,7 +89,8 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.configure()
-        private = "mount --bind %s/passwd /etc/passwd && mount --bind %s/shadow /etc/shadow && exec taskset -c 0 vsftpd %s/vsftpd.conf" % ((work,) * 3)
+        private = "cd %s && mount --bind passwd /etc/passwd && mount --bind shadow /etc/shadow && mount --bind pam.d /etc/pam.d && " \
+            "exec taskset -c 0 %s %s/vsftpd.conf" % (work, VSFTPD_PROGRAM, work)
         self.process = subprocess.Popen(["unshare", "--mount", "sh", "-ec", private], stdin=subprocess.DEVNULL)
         end = time.monotonic() + LISTEN_S
         while True:
@@ -101,6 +104,9 @@ class Server:
 
     def configure(self):
         work = self.work
+        os.mkdir(os.path.join(work, "pam.d"))
+        with open(os.path.join(work, "pam.d", "vsftpd"), "w") as out:
+            out.write("auth required pam_unix.so\naccount required pam_unix.so\n")
         hashed = run(["openssl", "passwd", "-1", "-salt", "benchsal", PASSWORD]).strip()
         nobody = 65534
         with open(os.path.join(work, "passwd"), "w") as out:
@@ -245,7 +251,7 @@ def main():
                     runs.setdefault(scenario, {}).setdefault(client, []).append((wall, cpu, count))
         first = lambda argv: run(argv).splitlines()[0]
         versions = [first([a.carrack, "--version"]), first(["curl", "--version"]), first(["lftp", "--version"]),
-                    run(["sh", "-c", "vsftpd -v 0>&1"]).strip() + ", TLS as it comes, session reuse required"]
+                    run(["sh", "-c", VSFTPD_PROGRAM + " -v 0>&1"]).strip() + ", TLS as it comes, session reuse required"]
         table = report(runs, a, versions)
         print(table, end="")
         if a.out:

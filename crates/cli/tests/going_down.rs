@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use running::{Running, carrack};
 
@@ -58,10 +58,10 @@ fn log_until(log: &mut impl BufRead, event: &str) -> String {
     text
 }
 
-fn end(mut child: Child, mut log: impl Read) -> (Option<i32>, String) {
+fn end(mut server: Running, mut log: impl Read) -> (Option<i32>, String) {
     let mut text = String::new();
     log.read_to_string(&mut text).unwrap();
-    (child.wait().unwrap().code(), text)
+    (server.child.wait().unwrap().code(), text)
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_second_signal_cuts_and_the_status_says_so() {
     server.terminate();
     log_until(&mut log, "draining");
     server.terminate();
-    let (status, log) = end(server.child, log);
+    let (status, log) = end(server, log);
     assert_eq!(status, Some(1), "{log}");
     assert!(log.contains("carrack: 1 transfer was cut: a second signal came"), "{log}");
     assert!(log.contains("\"transfers_cut\":1"), "{log}");
@@ -99,7 +99,7 @@ fn a_transfer_that_ends_in_time_is_no_failure() {
     let Upload { mut control, data } = upload;
     drop(data);
     reply(&mut control, "226");
-    let (status, log) = end(server.child, log);
+    let (status, log) = end(server, log);
     assert_eq!(status, Some(0), "{log}");
     assert_eq!(fs::read(folder.join("big")).unwrap(), b"half of it");
 }
@@ -133,7 +133,7 @@ fn a_deadline_cuts_and_the_status_says_so() {
     let upload = Upload::begin(address, "alice", "secret");
     let server = Running { child, hints: String::new() };
     server.terminate();
-    let (status, log) = end(server.child, log);
+    let (status, log) = end(server, log);
     assert_eq!(status, Some(1), "{log}");
     assert!(log.contains("carrack: 1 transfer was cut: timeouts.drain_s, 0 seconds, had passed"), "{log}");
     drop(upload);

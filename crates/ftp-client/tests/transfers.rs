@@ -23,6 +23,12 @@ fn impatient(door: &Door) -> Arc<Settings> {
     Arc::new(Settings { timeouts, ..door.settings() })
 }
 
+/// Nothing is given up because it does not move.
+fn patient(door: &Door) -> Arc<Settings> {
+    let timeouts = Timeouts { stall: Duration::from_secs(3600), ..door.settings().timeouts };
+    Arc::new(Settings { timeouts, ..door.settings() })
+}
+
 #[tokio::test]
 async fn files_of_all_sizes_arrive() {
     let files = [Vec::new(), b"x".to_vec(), vec![7; 256 * 1024], large()];
@@ -201,10 +207,7 @@ async fn a_refusal_in_the_middle_ends_the_transfer_at_once() {
         visitor.leaves().await;
     };
     let client = async {
-        // Neither side gives up by itself.
-        let timeouts = Timeouts { stall: Duration::from_secs(3600), ..door.settings().timeouts };
-        let settings = Settings { timeouts, ..door.settings() };
-        let mut client = Client::connect(Arc::new(settings)).await.unwrap();
+        let mut client = Client::connect(patient(&door)).await.unwrap();
         let mut download = client.retrieve(&path("/f"), 0).await.unwrap();
         let error = download.read_to_end(&mut Vec::new()).await.unwrap_err();
         assert!(error.to_string().contains("426 enough"), "{error}");
@@ -400,13 +403,13 @@ async fn the_servers_side_of_an_upload_may_stay_open() {
         drop(data);
     };
     let client = async {
-        let mut client = door.connect().await;
+        let mut client = Client::connect(patient(&door)).await.unwrap();
         let mut upload = client.store(&path("/f"), Store::Replace).await.unwrap();
         upload.write_all(b"all").await.unwrap();
         assert_eq!(upload.finish().await.unwrap(), 3);
         client.size(&path("/f")).await.unwrap();
     };
-    join!(server, client);
+    soon(async { join!(server, client) }).await;
 }
 
 /// Every future can run on a runtime of many threads.

@@ -70,6 +70,15 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    /// No server outlives its test.
+    fn drop(&mut self) {
+        // One that was stopped has ended, and is not there to be ended again.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 /// What a program said on standard error.
 pub fn error(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()

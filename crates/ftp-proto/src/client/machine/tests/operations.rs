@@ -153,3 +153,30 @@ fn commands_are_one_line_each() {
         assert_eq!(talk.machine.transmit().unwrap().bytes(), line);
     }
 }
+
+proptest! {
+    /// Whatever bytes somebody calls a path: it is one line on the wire, or no path.
+    #[test]
+    fn any_bytes_are_one_line_or_no_path(
+        bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(&b"\r\n\0\xff/. "[..])], 0..24),
+    ) {
+        let Ok(path) = RemotePath::root().join(&bytes) else { return Ok(()) };
+        let commands: [fn(RemotePath) -> Command; 6] = [
+            Command::ChangeFolder,
+            Command::RemoveFile,
+            Command::RenameTo,
+            Command::Facts,
+            |path| Command::SetModified(path, 0),
+            |path| Command::HashByName("XCRC", path),
+        ];
+        for command in commands {
+            let mut talk = Talk::logged_in();
+            talk.machine.ask(&command(path.clone()));
+            let line = talk.machine.transmit().unwrap();
+            let text = line.bytes().strip_suffix(b"\r\n").unwrap();
+            prop_assert!(!text.iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)));
+            // Telnet's commands begin with one 255; here they all come in pairs.
+            prop_assert!(text.split(|byte| *byte != 255).all(|run| run.len() % 2 == 0));
+        }
+    }
+}
