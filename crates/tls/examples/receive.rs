@@ -1,7 +1,7 @@
 //! What a download costs its client: CPU seconds of the receiving thread per gigabyte, for each way to receive.
 //!
 //! ```text
-//! cargo run --release -p carrack-tls --example download [MIB] [ROUNDS] [FOLDER]
+//! cargo run --release -p carrack-tls --example receive [MIB] [ROUNDS] [FOLDER]
 //! ```
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
