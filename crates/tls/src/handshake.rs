@@ -3,12 +3,13 @@
 use std::{io, sync::Arc};
 
 use rustls::{
-    AlertDescription, HandshakeKind, InvalidMessage, ServerConfig,
+    AlertDescription, HandshakeKind, ServerConfig,
     server::{Acceptor, ClientHello, UnbufferedServerConnection},
 };
 use thiserror::Error;
 use tokio::net::TcpStream;
 
+use crate::broken::{Broken, is_not_tls};
 use crate::data::{
     Arrived, Connection, DataStream, Handshake, Inbox, Interest, acknowledge, ready, receive, send,
 };
@@ -42,11 +43,7 @@ impl From<rustls::Error> for HandshakeError {
         match error {
             rustls::Error::AlertReceived(alert) => HandshakeError::Refused(alert),
             rustls::Error::NoApplicationProtocol => HandshakeError::ForeignProtocol,
-            rustls::Error::InvalidMessage(
-                InvalidMessage::InvalidContentType
-                | InvalidMessage::UnknownProtocolVersion
-                | InvalidMessage::InvalidEmptyPayload,
-            ) => HandshakeError::NotTls,
+            rustls::Error::InvalidMessage(message) if is_not_tls(message) => HandshakeError::NotTls,
             other => HandshakeError::Tls(other),
         }
     }
@@ -54,15 +51,10 @@ impl From<rustls::Error> for HandshakeError {
 
 impl From<io::Error> for HandshakeError {
     fn from(error: io::Error) -> Self {
-        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return tls.clone().into();
-        }
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionAborted => HandshakeError::Closed,
-            _ => HandshakeError::Io(error),
+        match error.into() {
+            Broken::Tls(error) => error.into(),
+            Broken::Closed => HandshakeError::Closed,
+            Broken::Io(error) => HandshakeError::Io(error),
         }
     }
 }

@@ -73,6 +73,7 @@
 
 mod alpn;
 pub mod binding;
+mod broken;
 mod certificate;
 pub mod client;
 pub mod data;

@@ -2,10 +2,11 @@
 
 use std::io;
 
-use rustls::{AlertDescription, InvalidMessage, PeerIncompatible};
+use rustls::{AlertDescription, PeerIncompatible};
 use thiserror::Error;
 
 use super::Untrusted;
+use crate::broken::{Broken, is_not_tls};
 
 /// Why a connection could not be secured.
 #[derive(Debug, Error)]
@@ -50,11 +51,7 @@ impl From<rustls::Error> for ConnectError {
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
             ) => ConnectError::NoCommonVersion,
             rustls::Error::AlertReceived(alert) => ConnectError::Refused(alert),
-            rustls::Error::InvalidMessage(
-                InvalidMessage::InvalidContentType
-                | InvalidMessage::UnknownProtocolVersion
-                | InvalidMessage::InvalidEmptyPayload,
-            ) => ConnectError::NotTls,
+            rustls::Error::InvalidMessage(message) if is_not_tls(message) => ConnectError::NotTls,
             other => ConnectError::Tls(other),
         }
     }
@@ -63,15 +60,10 @@ impl From<rustls::Error> for ConnectError {
 /// Finds the TLS error inside those that async streams return.
 impl From<io::Error> for ConnectError {
     fn from(error: io::Error) -> Self {
-        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-            return tls.clone().into();
-        }
-        match error.kind() {
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::ConnectionAborted => ConnectError::Closed,
-            _ => ConnectError::Io(error),
+        match error.into() {
+            Broken::Tls(error) => error.into(),
+            Broken::Closed => ConnectError::Closed,
+            Broken::Io(error) => ConnectError::Io(error),
         }
     }
 }

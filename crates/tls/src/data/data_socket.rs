@@ -26,7 +26,7 @@ const PLENTY_WAIT: Duration = Duration::from_millis(20);
 ///
 /// The event loop is told of it with the first [`poll_ready`](Self::poll_ready) and forgets it with the next
 /// [`wait`](Self::wait): a socket that stays in there wakes the event loop for every segment that arrives, although nobody
-/// waits for it there, and costs a large transfer half as much again.
+/// waits for it there.
 pub(crate) struct DataSocket {
     stream: Arc<TcpStream>,
     watched: Option<AsyncFd<Arc<TcpStream>>>,
