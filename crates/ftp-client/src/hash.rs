@@ -48,6 +48,11 @@ impl Digest {
         &self.bytes
     }
 
+    /// Of as many bytes as the algorithm has.
+    pub(crate) fn made(algorithm: HashAlgorithm, bytes: Vec<u8>) -> Digest {
+        Digest { algorithm, bytes }
+    }
+
     /// Reads hexadecimal digits, in any case. Of a CRC-32, which is a number, leading zeros may be missing.
     fn read(algorithm: HashAlgorithm, digits: &[u8]) -> Option<Digest> {
         let wanted = algorithm.length() * 2;
@@ -81,7 +86,7 @@ impl Client {
     /// The best hash that the server can make.
     #[must_use]
     pub fn best_hash(&self) -> Option<HashAlgorithm> {
-        WORTH.into_iter().find(|&algorithm| way(self.features(), algorithm).is_some())
+        WORTH.into_iter().find(|&algorithm| is_offered(self.features(), algorithm))
     }
 
     /// The hash of a whole file, made by the server: with HASH (draft-bryan-ftpext-hash), or with XSHA256 and its kin.
@@ -103,6 +108,11 @@ impl Client {
         };
         self.done(connection, made, Operation::Hash, path)
     }
+}
+
+/// Whether the server makes this hash.
+pub(crate) fn is_offered(features: &Features, algorithm: HashAlgorithm) -> bool {
+    way(features, algorithm).is_some()
 }
 
 /// How a hash is asked for.

@@ -84,7 +84,7 @@ async fn download(
         }
     }
     download.finish().await?;
-    Ok(hasher.finish().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hasher.finish().to_string())
 }
 
 /// What the server can do instead.

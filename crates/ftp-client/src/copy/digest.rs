@@ -6,7 +6,8 @@ use std::os::unix::fs::FileExt as _;
 
 use carrack_ftp_proto::client::{Features, HashAlgorithm};
 
-use crate::Hasher;
+use crate::hash::is_offered;
+use crate::{Digest, Hasher};
 
 /// Bytes that are read at a time: fits in the cache of a core.
 const PIECE: usize = 256 * 1024;
@@ -19,16 +20,7 @@ const WANTED: [HashAlgorithm; 4] =
 
 /// The hash that a server is asked for, if it offers one.
 pub(super) fn offered(features: &Features) -> Option<HashAlgorithm> {
-    WANTED.into_iter().find(|algorithm| {
-        features.hash.contains(algorithm)
-            || match algorithm {
-                HashAlgorithm::Crc32 => features.xcrc,
-                HashAlgorithm::Md5 => features.xmd5,
-                HashAlgorithm::Sha1 => features.xsha1,
-                HashAlgorithm::Sha256 => features.xsha256,
-                HashAlgorithm::Sha512 => features.xsha512,
-            }
-    })
+    WANTED.into_iter().find(|&algorithm| is_offered(features, algorithm))
 }
 
 /// The hash of the first `length` bytes, `None` for an algorithm that is not used. Fails where there are fewer.
@@ -36,7 +28,7 @@ pub(super) async fn of_file(
     file: &File,
     length: u64,
     algorithm: HashAlgorithm,
-) -> io::Result<Option<Vec<u8>>> {
+) -> io::Result<Option<Digest>> {
     if length <= INLINE_BYTES {
         return hash(file, length, algorithm);
     }
@@ -44,7 +36,7 @@ pub(super) async fn of_file(
     tokio::task::spawn_blocking(move || hash(&file, length, algorithm)).await.map_err(io::Error::other)?
 }
 
-fn hash(file: &File, length: u64, algorithm: HashAlgorithm) -> io::Result<Option<Vec<u8>>> {
+fn hash(file: &File, length: u64, algorithm: HashAlgorithm) -> io::Result<Option<Digest>> {
     let Some(mut hasher) = Hasher::new(algorithm) else { return Ok(None) };
     let mut buffer = vec![0; PIECE];
     let mut at = 0;
@@ -65,10 +57,6 @@ mod tests {
 
     use super::*;
 
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
-
     #[tokio::test]
     async fn hashes_are_those_that_everybody_has() {
         let mut file = tempfile::tempfile().unwrap();
@@ -78,9 +66,9 @@ mod tests {
             (HashAlgorithm::Sha1, "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
             (HashAlgorithm::Sha256, "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
         ] {
-            assert_eq!(hex(&of_file(&file, 9, algorithm).await.unwrap().unwrap()), expected);
+            assert_eq!(of_file(&file, 9, algorithm).await.unwrap().unwrap().to_string(), expected);
         }
-        assert_eq!(of_file(&file, 9, HashAlgorithm::Sha512).await.unwrap().unwrap().len(), 64);
+        assert_eq!(of_file(&file, 9, HashAlgorithm::Sha512).await.unwrap().unwrap().as_bytes().len(), 64);
         assert_eq!(of_file(&file, 9, HashAlgorithm::Md5).await.unwrap(), None);
     }
 
@@ -89,7 +77,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&vec![0; 3 * PIECE + 7]).unwrap();
         let whole = of_file(&file, 3 * PIECE as u64 + 7, HashAlgorithm::Crc32).await.unwrap().unwrap();
-        assert_eq!(whole, crc32fast::hash(&vec![0; 3 * PIECE + 7]).to_be_bytes());
+        assert_eq!(whole.as_bytes(), crc32fast::hash(&vec![0; 3 * PIECE + 7]).to_be_bytes());
         assert!(of_file(&file, 4 * PIECE as u64, HashAlgorithm::Crc32).await.is_err());
     }
 

@@ -73,14 +73,13 @@ impl Complete<'_> {
         let Some(here) = here.map_err(|error| LocalFailure::io("read", self.path, error))? else {
             return Ok(None);
         };
-        if here == there.as_bytes() {
+        if here == there {
             return Ok(Some(Verified::Hash(algorithm)));
         }
-        let here = here.iter().map(|byte| format!("{byte:02x}")).collect();
         Err(Failure::HashDiffers {
             place: place(),
             algorithm: algorithm.name(),
-            here,
+            here: here.to_string(),
             there: there.to_string(),
         })
     }
