@@ -149,10 +149,7 @@ pub(crate) fn status_of(error: &Error) -> Status {
         | ErrorKind::DataRefused(_)
         | ErrorKind::DataLost => Status::Connection,
         ErrorKind::Stopped => Status::Interrupted,
-        ErrorKind::Refused { .. }
-        | ErrorKind::Truncated
-        | ErrorKind::SizeDiffers { .. }
-        | ErrorKind::HashDiffers(_) => Status::Failed,
+        ErrorKind::Refused { .. } | ErrorKind::Truncated | ErrorKind::NothingListed => Status::Failed,
     }
 }
 
@@ -238,7 +235,7 @@ mod tests {
             (local(io::ErrorKind::PermissionDenied), Status::Missing),
             (local(io::ErrorKind::StorageFull), Status::Failed),
             (ErrorKind::Truncated, Status::Failed),
-            (ErrorKind::SizeDiffers { expected: 2, actual: 1 }, Status::Failed),
+            (ErrorKind::NothingListed, Status::Failed),
             (ErrorKind::Stopped, Status::Interrupted),
         ] {
             let error = Error::new(Operation::Download, "x", kind);

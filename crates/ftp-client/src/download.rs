@@ -131,6 +131,12 @@ impl<'c> Download<'c> {
         Ok(received + saved)
     }
 
+    /// Ends it for this reason.
+    pub(crate) fn failed(&mut self, kind: ErrorKind) -> Error {
+        self.stage = Stage::Failed;
+        self.flow.error(kind)
+    }
+
     /// Reads into `buffer`; 0 behind the good end.
     pub(crate) fn poll_receive(
         &mut self,

@@ -8,10 +8,14 @@ use carrack_ftp_proto::client::{Format, Listed, ListingReader, RemotePath};
 
 use crate::client::{Client, MachineListings, Wanted};
 use crate::download::Download;
-use crate::error::{Error, Operation};
+use crate::error::{Error, ErrorKind, Operation};
 
 /// Bytes read at a time.
 const STEP: usize = 32 * 1024;
+
+/// Bytes in which a listing may name nothing: `total` lines, `.` and `..`, the rest of a line that is too long. Real servers
+/// have a few hundred; a hostile one would keep us reading for ever.
+const IN_VAIN: usize = 1024 * 1024;
 
 impl Client {
     /// Begins to list a folder: with MLSD where the server knows it, else with LIST, whose times are rough and whose names
@@ -74,6 +78,8 @@ pub struct Listing<'c> {
     download: Download<'c>,
     reader: ListingReader,
     buffer: Vec<u8>,
+    /// Bytes read since something was named.
+    in_vain: usize,
     ended: bool,
 }
 
@@ -81,17 +87,24 @@ impl<'c> Listing<'c> {
     fn new(download: Download<'c>, format: Format) -> Listing<'c> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let reader = ListingReader::new(format, i64::try_from(now).unwrap_or(i64::MAX));
-        Listing { download, reader, buffer: vec![0; STEP], ended: false }
+        Listing { download, reader, buffer: vec![0; STEP], in_vain: 0, ended: false }
     }
 
     /// The next entry, or a line that is none and why. `None` behind the last one, and behind an error. Cancellation safe.
     pub async fn next(&mut self) -> Option<Result<Listed, Error>> {
         loop {
             if let Some(listed) = self.reader.next() {
+                if !matches!(listed, Listed::Current(_)) {
+                    self.in_vain = 0;
+                }
                 return Some(Ok(listed));
             }
             if self.ended {
                 return None;
+            }
+            if self.in_vain >= IN_VAIN {
+                self.ended = true;
+                return Some(Err(self.download.failed(ErrorKind::NothingListed)));
             }
             if let Err(error) = self.fill().await {
                 return Some(Err(error));
@@ -101,7 +114,7 @@ impl<'c> Listing<'c> {
 
     /// Reads the next bytes, or the end.
     async fn fill(&mut self) -> Result<(), Error> {
-        let Listing { download, reader, buffer, ended } = self;
+        let Listing { download, reader, buffer, in_vain, ended } = self;
         match poll_fn(|cx| download.poll_receive(cx, buffer)).await {
             Ok(0) => {
                 reader.finish();
@@ -109,6 +122,7 @@ impl<'c> Listing<'c> {
                 Ok(())
             }
             Ok(bytes) => {
+                *in_vain += bytes;
                 reader.feed(buffer.get(..bytes).unwrap_or_default());
                 Ok(())
             }

@@ -6,7 +6,7 @@
 mod scripted;
 
 use carrack_ftp_client::{Digest, Entry, EntryKind, Error, ErrorKind, HashAlgorithm, Listed, Listing};
-use scripted::{Door, path};
+use scripted::{Door, path, soon};
 use tokio::io::AsyncWriteExt;
 use tokio::join;
 
@@ -54,6 +54,34 @@ async fn machine_listings() {
         assert!(listing.next().await.is_none());
     };
     join!(server, client);
+}
+
+/// Until the client has enough.
+async fn pours_without_end(door: &Door, line: &[u8]) {
+    let mut visitor = door.log_in(&["MLST type*;"]).await;
+    let mut data = visitor.transfer("MLSD /").await;
+    let piece = line.repeat(64 * 1024 / line.len());
+    while data.write_all(&piece).await.is_ok() {}
+}
+
+#[tokio::test]
+async fn a_listing_without_end_that_names_nothing_is_left() {
+    for line in [&b"type=cdir; .\r\ntype=pdir; ..\r\n"[..], b"a line without end"] {
+        let door = Door::open().await;
+        let client = async {
+            let mut client = door.connect().await;
+            let mut listing = client.list(&path("/")).await.unwrap();
+            let error = loop {
+                match listing.next().await.unwrap() {
+                    Ok(_) => {}
+                    Err(error) => break error,
+                }
+            };
+            assert!(matches!(error.kind(), ErrorKind::NothingListed), "{error}");
+            assert!(listing.next().await.is_none(), "the end stays the end");
+        };
+        soon(async { join!(pours_without_end(&door, line), client) }).await;
+    }
 }
 
 const LONG: &[u8] =

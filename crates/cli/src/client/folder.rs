@@ -5,7 +5,7 @@ use carrack_ftp_client::{Client, Entry, Error, Listed, RemotePath, escaped};
 use super::output::Output;
 use crate::exit::{Failure, Status};
 
-/// Entries that are held to be sorted, or to be gone through while the connection is used for something else: some 60 MB.
+/// Entries that are held to be sorted, or to be gone through while the connection is used for something else: some 100 MB.
 pub(crate) const HELD: usize = 200_000;
 
 /// Levels of folders that are gone down. No file system of people is half as deep, and a server can say what it likes.

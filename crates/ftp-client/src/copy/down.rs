@@ -15,7 +15,6 @@ use rustix::io::Errno;
 
 use super::known::{Is, Known, known};
 use super::naming::{NoPlace, Put, SourceIs, Sources, TargetIs, put};
-use super::retries::is_lost;
 use super::task::{Task, TaskKind};
 use super::terms::Terms;
 use super::work::Work;
@@ -119,14 +118,7 @@ impl Down {
             TaskKind::Folder => self.search(terms, client, work, source.clone(), &at, task).await,
             TaskKind::Unknown => self.find_out(terms, client, work, source.clone(), &at, task).await,
         };
-        match outcome {
-            Err(failure) if is_lost(&failure) => Err(failure),
-            Err(failure) => {
-                terms.telling.failed(Place::Remote(source), failure);
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
+        outcome.or_else(|failure| terms.go_on_without(Place::Remote(source), failure))
     }
 
     async fn receive(
@@ -195,15 +187,7 @@ impl Down {
 async fn look(terms: &Terms, client: &mut Client, sources: Vec<UrlPath>) -> Result<Vec<Named>, Failure> {
     let mut named = Vec::new();
     for source in sources {
-        let meant = match pattern::meant(terms, client, &source).await {
-            Ok(meant) => meant,
-            Err(failure) if is_lost(&failure) => return Err(failure),
-            Err(failure) => {
-                terms.telling.failed(Place::Remote(client.resolve(&source)), failure);
-                continue;
-            }
-        };
-        for (path, known) in meant {
+        for (path, known) in pattern::meant_or_told(terms, client, &source).await? {
             let place = || Place::Remote(path.clone());
             let is = match known.is {
                 Is::Special => {

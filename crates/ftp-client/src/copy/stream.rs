@@ -11,7 +11,6 @@ use super::down::pattern;
 use super::errand::Sink;
 use super::known::{Is, Known, known};
 use super::naming::TargetIs;
-use super::retries::is_lost;
 use super::telling::{End, Meter, Transfer};
 use super::terms::Terms;
 use super::up::look_at_target;
@@ -32,15 +31,7 @@ pub(super) async fn to_stream(
     target: &mut Sink,
 ) -> Result<Ended, Failure> {
     for source in sources {
-        let meant = match pattern::meant(terms, client, &source).await {
-            Ok(meant) => meant,
-            Err(failure) if is_lost(&failure) => return Err(failure),
-            Err(failure) => {
-                terms.telling.failed(Place::Remote(client.resolve(&source)), failure);
-                continue;
-            }
-        };
-        for (path, known) in meant {
+        for (path, known) in pattern::meant_or_told(terms, client, &source).await? {
             let place = Place::Remote(path.clone());
             match known.is {
                 Is::Folder => terms.telling.failed(place.clone(), Failure::FolderToStream(place)),

@@ -7,9 +7,9 @@ use std::time::SystemTime;
 
 use super::limiter::Limiter;
 use super::plan::JOBS_MOST;
-use super::retries::Attempts;
+use super::retries::{Attempts, is_lost};
 use super::telling::Telling;
-use super::{Existing, Note, Plan, Recursion, Resume, Retries, Stop, Times, Verify};
+use super::{Existing, Failure, Note, Place, Plan, Recursion, Resume, Retries, Stop, Times, Verify};
 use crate::Settings;
 use crate::filter::Filter;
 use crate::journal::{Claim, Journal, Key};
@@ -74,6 +74,15 @@ impl Terms {
     /// The attempts at one thing.
     pub(super) fn attempts(&self) -> Attempts {
         Attempts::new(self.retries)
+    }
+
+    /// Tells of something that did not work, and goes on without it; fails where nothing else would work either.
+    pub(super) fn go_on_without(&self, what: Place, failure: Failure) -> Result<(), Failure> {
+        if is_lost(&failure) {
+            return Err(failure);
+        }
+        self.telling.failed(what, failure);
+        Ok(())
     }
 
     /// Takes hold of a transfer in the journal, if it is one that is written down.

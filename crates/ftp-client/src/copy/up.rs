@@ -14,7 +14,6 @@ use carrack_ftp_proto::client::{EntryName, RemotePath};
 use super::down::spooling;
 use super::known::{Is, is_nothing, known};
 use super::naming::{NoPlace, Put, SourceIs, Sources, TargetIs, put};
-use super::retries::is_lost;
 use super::task::{Task, TaskKind};
 use super::terms::Terms;
 use super::work::Work;
@@ -130,15 +129,10 @@ impl Up {
             TaskKind::File => self.send(terms, client, root, task).await,
             TaskKind::Folder | TaskKind::Unknown => self.search(terms, client, work, root, task).await,
         };
-        match outcome {
-            Err(failure) if is_lost(&failure) => Err(failure),
-            Err(failure) => {
-                let path = task.path.names().map(OsStr::from_bytes);
-                terms.telling.failed(Place::Local(root.source.join(path.collect::<PathBuf>())), failure);
-                Ok(())
-            }
-            Ok(()) => Ok(()),
-        }
+        outcome.or_else(|failure| {
+            let path = task.path.names().map(OsStr::from_bytes);
+            terms.go_on_without(Place::Local(root.source.join(path.collect::<PathBuf>())), failure)
+        })
     }
 
     async fn send(

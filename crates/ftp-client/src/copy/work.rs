@@ -65,23 +65,19 @@ impl Work {
 
     /// Adds tasks, and wakes whoever waits for some.
     pub(super) fn add(&self, tasks: impl IntoIterator<Item = Task>) -> io::Result<()> {
-        let mut waiting = self.waiting();
         for task in tasks {
-            match task.kind {
-                TaskKind::File => waiting.files.push(task)?,
-                TaskKind::Folder | TaskKind::Unknown => waiting.folders.push(task)?,
-            }
+            self.waiting().put(task)?;
         }
-        drop(waiting);
         self.changed.notify_waiters();
         Ok(())
     }
 
-    /// Adds what a listing of a folder brought.
+    /// Adds what a listing of a folder brought, and wakes the others once.
     pub(super) fn add_all(&self, mut found: Spool) -> io::Result<()> {
         while let Some(task) = found.pop()? {
-            self.add([task])?;
+            self.waiting().put(task)?;
         }
+        self.changed.notify_waiters();
         Ok(())
     }
 
@@ -135,6 +131,13 @@ impl Work {
 }
 
 impl Waiting {
+    fn put(&mut self, task: Task) -> io::Result<()> {
+        match task.kind {
+            TaskKind::File => self.files.push(task),
+            TaskKind::Folder | TaskKind::Unknown => self.folders.push(task),
+        }
+    }
+
     fn next(&mut self, prefer: Prefer) -> io::Result<Option<Task>> {
         if prefer == Prefer::Folders
             && self.files.length() < AHEAD

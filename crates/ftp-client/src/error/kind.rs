@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use carrack_ftp_proto::client::machine::{BadLogin, Failure};
-use carrack_ftp_proto::client::{BadReply, HashAlgorithm, Reply, Violation};
+use carrack_ftp_proto::client::{BadReply, Reply, Violation};
 use carrack_ftp_proto::reply::Code;
 use carrack_tls::{ConnectError, Untrusted};
 
@@ -60,15 +60,8 @@ pub enum ErrorKind {
     DataLost,
     /// The data ended without TLS's close_notify: what came may be a part, whatever the server says of it.
     Truncated,
-    /// The target has another size than the source.
-    SizeDiffers {
-        /// Bytes that should be there.
-        expected: u64,
-        /// Bytes that are there.
-        actual: u64,
-    },
-    /// The target has another hash than the source.
-    HashDiffers(HashAlgorithm),
+    /// A listing went on and on and named nothing.
+    NothingListed,
     /// A local file could not be read or written.
     Local(io::Error),
     /// The [`Watch`](crate::Watch) said stop.
@@ -178,8 +171,7 @@ impl ErrorKind {
             | ErrorKind::DataTls(_)
             | ErrorKind::DataRefused(_)
             | ErrorKind::Truncated
-            | ErrorKind::SizeDiffers { .. }
-            | ErrorKind::HashDiffers(_) => Fault::Server,
+            | ErrorKind::NothingListed => Fault::Server,
             ErrorKind::Local(_) => Fault::Client,
         }
     }
@@ -195,8 +187,6 @@ impl ErrorKind {
             ErrorKind::ConnectionLost
             | ErrorKind::DataLost
             | ErrorKind::Truncated
-            | ErrorKind::SizeDiffers { .. }
-            | ErrorKind::HashDiffers(_)
             | ErrorKind::DataTls(ConnectError::Closed | ConnectError::Io(_)) => Retry::OnNewConnection,
             ErrorKind::LoginRefused(reply)
             | ErrorKind::Refused { reply, .. }
@@ -217,6 +207,7 @@ impl ErrorKind {
             | ErrorKind::Refused { .. }
             | ErrorKind::DataTls(_)
             | ErrorKind::DataRefused(_)
+            | ErrorKind::NothingListed
             | ErrorKind::Local(_)
             | ErrorKind::Stopped => Retry::Never,
         }
@@ -291,12 +282,7 @@ impl fmt::Display for ErrorKind {
             ErrorKind::Truncated => f.write_str(
                 "the server, or somebody on the way, ended the data without TLS's close_notify: what came may be a part",
             ),
-            ErrorKind::SizeDiffers { expected, actual } => {
-                write!(f, "{actual} bytes are there where {expected} should be")
-            }
-            ErrorKind::HashDiffers(algorithm) => {
-                write!(f, "the {} of the two sides differs", algorithm.name())
-            }
+            ErrorKind::NothingListed => f.write_str("the server sent a listing without end in which nothing is named"),
             ErrorKind::Local(error) => write!(f, "the local file: {error}"),
             ErrorKind::Stopped => f.write_str("stopped"),
         }

@@ -47,8 +47,8 @@ fn an_error_is_one_sentence_with_the_mend() {
             "cannot download /a b: the server did not answer RETR in time",
         ),
         (
-            ErrorKind::SizeDiffers { expected: 2, actual: 1 },
-            "cannot download /a b: 1 bytes are there where 2 should be",
+            ErrorKind::NothingListed,
+            "cannot download /a b: the server sent a listing without end in which nothing is named",
         ),
     ] {
         assert_eq!(Error::new(Operation::Download, "/a b", kind).to_string(), sentence);

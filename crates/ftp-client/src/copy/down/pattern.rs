@@ -14,12 +14,23 @@ use crate::url::UrlPath;
 /// What a path that somebody named means, with what the server told of it.
 pub(in crate::copy) type Meant = (RemotePath, Known);
 
-/// What a path means: what is there under this very name, else what it means as a pattern.
-pub(in crate::copy) async fn meant(
+/// What a path means; nothing where that cannot be found out, which is told.
+pub(in crate::copy) async fn meant_or_told(
     terms: &Terms,
     client: &mut Client,
     path: &UrlPath,
 ) -> Result<Vec<Meant>, Failure> {
+    match meant(terms, client, path).await {
+        Ok(meant) => Ok(meant),
+        Err(failure) => {
+            terms.go_on_without(Place::Remote(client.resolve(path)), failure)?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// What a path means: what is there under this very name, else what it means as a pattern.
+async fn meant(terms: &Terms, client: &mut Client, path: &UrlPath) -> Result<Vec<Meant>, Failure> {
     let literal = client.resolve(path);
     let refused = match (known(terms, client, &literal).await, path.pattern()) {
         (Ok(known), _) => return Ok(vec![(literal, known)]),
