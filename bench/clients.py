@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """What `carrack cp` costs beside curl and lftp, against one vsftpd, in one interleaved run.
 
-    bench/clients.py [--rounds 3] [--mib 2048] [--files 2000] [--carrack target/release/carrack] [--out FILE]
+    bench/clients.py [--rounds 3] [--mib 2048] [--files 2000] [--disk target] [--carrack target/release/carrack] [--out FILE]
 
 Needs root (vsftpd logs a system user in; passwd, shadow and PAM's files are replaced in a mount namespace of its own), vsftpd
-(installed, or unpacked by scripts/peers), curl, lftp and openssl. Everything goes over loopback on tmpfs, the server pinned to core 0 and the client to core 1. CPU is what
-the kernel says the client used (user and system, of wait4); the server's is not counted.
+(installed, or unpacked by scripts/peers), curl, lftp and openssl. Everything goes over loopback on tmpfs ("get, to disk": into a
+folder of `--disk`), the server pinned to core 0 and the client to core 1. CPU is what the kernel says the client used (user
+and system, of wait4); of the server's core it is said how busy it was, because a client is no faster than its server.
+In a guest that gives free memory back to its host (/sys/module/page_reporting), the first touch of a page costs many times
+what writing it does: switch that off for the run, with `echo 11 > /sys/module/page_reporting/parameters/page_reporting_order`.
 """
 import argparse
 import os
@@ -22,6 +25,7 @@ USER, PASSWORD = "sailor", "bench-pass"
 # What curl does in a row takes 0.2 s each, so it gets fewer. Uploads in a row fail for it with TLS 1.3 (522, its tickets run
 # out), so those are held to TLS 1.2.
 CURL_FILES = 100
+BIG = ("get", "get, to disk", "get, dropped", "put")
 LISTEN_S = 10
 VSFTPD_PROGRAM = shutil.which("vsftpd", path=os.environ.get("PATH", "") + ":/usr/sbin") or os.path.abspath(
     os.path.join(os.path.dirname(__file__), "..", "target", "peers", "usr", "sbin", "vsftpd"))
@@ -61,9 +65,16 @@ def run(argv, **kw):
     return done.stdout
 
 
+def idle_of_core_0():
+    """Seconds that the server's core had nothing to do since the machine started."""
+    with open("/proc/stat") as stat:
+        of_core = next(line.split() for line in stat if line.startswith("cpu0 "))
+    return int(of_core[4]) / os.sysconf("SC_CLK_TCK")
+
+
 def measured(argv, env):
-    """(wall s, CPU s) of a client on core 1."""
-    start = time.monotonic()
+    """(wall s, CPU s, part of the time that the server's core was busy) of a client on core 1."""
+    start, idle = time.monotonic(), idle_of_core_0()
     with tempfile.TemporaryFile() as output:
         child = subprocess.Popen(["taskset", "-c", "1"] + argv, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         _, status, used = os.wait4(child.pid, 0)
@@ -72,14 +83,14 @@ def measured(argv, env):
         if child.returncode:
             output.seek(0)
             sys.exit("%s: status %d: %s" % (" ".join(argv), child.returncode, output.read()[-2000:].decode(errors="replace")))
-    return wall, used.ru_utime + used.ru_stime
+    return wall, used.ru_utime + used.ru_stime, max(0, 1 - (idle_of_core_0() - idle) / wall)
 
 
 class Server:
     """vsftpd with one user, whose root is the work folder's `root`."""
 
-    def __init__(self, work):
-        self.work, self.root = work, os.path.join(work, "root")
+    def __init__(self, work, disk):
+        self.work, self.disk, self.root = work, disk, os.path.join(work, "root")
         self.cert, self.key = os.path.join(work, "cert.pem"), os.path.join(work, "key.pem")
         for folder in ("empty", "root", "root/up"):
             os.mkdir(os.path.join(work, folder))
@@ -129,14 +140,21 @@ def clients(server, a):
     ours = "ftpes://%s@%s/" % (USER, host)
     curl = ["curl", "-sS", "--ssl-reqd", "--cacert", server.cert, "--user", "%s:%s" % (USER, PASSWORD)]
     theirs = "ftp://%s/" % host
-    lftp = lambda what: ["lftp", "-c", "set cmd:fail-exit yes; set ssl:ca-file %s; set ftp:ssl-force true; set ftp:ssl-protect-data true; "
-                         "open -u %s,%s %s; %s" % (server.cert, USER, PASSWORD, theirs, what)]
+    lftp = lambda what, more="": ["lftp", "-c", "set cmd:fail-exit yes; set ssl:ca-file %s; set ftp:ssl-force true; set ftp:ssl-protect-data true; "
+                                  "%sopen -u %s,%s %s; %s" % (server.cert, more, USER, PASSWORD, theirs, what)]
+    only_12 = "set ssl:priority NORMAL:-VERS-TLS1.3; "
+    disk = os.path.join(server.disk, "down")
     size = a.mib << 20
     return {
         "get": {
             "carrack": (carrack + [ours + "big.bin", scratch + "/"], size),
             "curl": (curl + ["-o", scratch + "/big.bin", theirs + "big.bin"], size),
             "lftp": (lftp("get big.bin -o %s/big.bin" % scratch), size),
+        },
+        "get, to disk": {
+            "carrack": (carrack + [ours + "big.bin", disk + "/"], size),
+            "curl": (curl + ["-o", disk + "/big.bin", theirs + "big.bin"], size),
+            "lftp": (lftp("get big.bin -o %s/big.bin" % disk), size),
         },
         "get, dropped": {
             "carrack": (["sh", "-c", 'exec "$@" > /dev/null', "sh"] + carrack + [ours + "big.bin", "-"], size),
@@ -152,6 +170,11 @@ def clients(server, a):
             "carrack": (carrack + ["-r", ours + "small/", scratch + "/small/"], a.files),
             "curl": (curl + ["--create-dirs", "-o", scratch + "/small/#1", theirs + "small/f-[00000-%05d].bin" % (CURL_FILES - 1)], CURL_FILES),
             "lftp": (lftp("mirror -P 8 small %s/small" % scratch), a.files),
+        },
+        "many down, TLS 1.2": {
+            "carrack": (carrack + ["--tls", "1.2", "-r", ours + "small/", scratch + "/small/"], a.files),
+            "curl": (curl + ["--tls-max", "1.2", "--create-dirs", "-o", scratch + "/small/#1", theirs + "small/f-[00000-%05d].bin" % (CURL_FILES - 1)], CURL_FILES),
+            "lftp": (lftp("mirror -P 8 small %s/small" % scratch, only_12), a.files),
         },
         "many up": {
             "carrack": (carrack + ["-r", source + "/", ours + "up/small/"], a.files),
@@ -173,10 +196,20 @@ def fill(server, a):
                 out.write(block[n:n + 1024])
 
 
+def warm(server, a):
+    """Touches the memory that the largest scenario needs: in a guest, the first touch of a page is its host's work."""
+    place = os.path.join(server.work, "warm")
+    block = os.urandom(1 << 20)
+    with open(place, "wb") as out:
+        for _ in range(2 * a.mib):
+            out.write(block)
+    os.unlink(place)
+
+
 def empty(server):
     """Takes away what the last client moved."""
     down, up = os.path.join(server.work, "down"), os.path.join(server.root, "up")
-    for folder in (down, up):
+    for folder in (down, up, os.path.join(server.disk, "down")):
         shutil.rmtree(folder, ignore_errors=True)
         os.mkdir(folder)
     os.chown(up, 65534, 65534)
@@ -186,9 +219,14 @@ def moved(server, scenario, count):
     """Dies unless the scenario has moved what it should."""
     if scenario == "get, dropped":
         return
-    place = os.path.join(server.work, "down") if scenario in ("get", "many down") else os.path.join(server.root, "up")
+    if scenario == "get, to disk":
+        place = os.path.join(server.disk, "down")
+    elif scenario in ("get", "many down", "many down, TLS 1.2"):
+        place = os.path.join(server.work, "down")
+    else:
+        place = os.path.join(server.root, "up")
     files = [os.path.join(folder, name) for folder, _, names in os.walk(place) for name in names]
-    if scenario in ("get", "put"):
+    if scenario in BIG:
         right = [os.path.getsize(file) for file in files] == [count]
     else:
         right = len(files) == count and all(os.path.getsize(file) == 1024 for file in files)
@@ -206,10 +244,11 @@ def report(runs, a, versions):
     lines += ["- %s" % version for version in versions]
     lines += ["", "| scenario | figure | carrack | curl | lftp | carrack / curl | carrack / lftp |", "|---|---|---:|---:|---:|---:|---:|"]
     for scenario, by_client in runs.items():
-        big = scenario in ("get", "get, dropped", "put")
+        big = scenario in BIG
         figures = {
-            "CPU s/GB" if big else "CPU ms/file": lambda wall, cpu, n: cpu / n * (1e9 if big else 1e3),
-            "MB/s" if big else "files/s": lambda wall, cpu, n: n / wall / (1e6 if big else 1),
+            "CPU s/GB" if big else "CPU ms/file": lambda wall, cpu, busy, n: cpu / n * (1e9 if big else 1e3),
+            "MB/s" if big else "files/s": lambda wall, cpu, busy, n: n / wall / (1e6 if big else 1),
+            "server's core busy, %": lambda wall, cpu, busy, n: busy * 100,
         }
         for unit, figure in figures.items():
             of = {client: [figure(*one) for one in rounds] for client, rounds in by_client.items()}
@@ -226,15 +265,18 @@ def main():
     parser.add_argument("--mib", type=int, default=2048)
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--carrack", default=os.path.join(here, "..", "target", "release", "carrack"))
+    parser.add_argument("--disk", default=os.path.join(here, "..", "target"), help="where \"get, to disk\" writes")
     parser.add_argument("--only", help="one scenario, such as \"many down\"")
     parser.add_argument("--out", help="a file for the table; it is always printed")
     a = parser.parse_args()
     a.carrack = os.path.abspath(a.carrack)
     work = tempfile.mkdtemp(prefix="carrack-bench-", dir="/dev/shm")
     os.chmod(work, 0o755)
-    server = Server(work)
+    disk = tempfile.mkdtemp(prefix="bench-", dir=a.disk)
+    server = Server(work, disk)
     try:
         fill(server, a)
+        warm(server, a)
         env = dict(os.environ, CARRACK_PASSWORD=PASSWORD, HOME=work)
         runs = {}
         for turn in range(a.rounds):
@@ -246,9 +288,9 @@ def main():
                 order = order[turn % len(order):] + order[:turn % len(order)]
                 for client, (argv, count) in order:
                     empty(server)
-                    wall, cpu = measured(argv, env)
+                    figures = measured(argv, env)
                     moved(server, scenario, count)
-                    runs.setdefault(scenario, {}).setdefault(client, []).append((wall, cpu, count))
+                    runs.setdefault(scenario, {}).setdefault(client, []).append(figures + (count,))
         first = lambda argv: run(argv).splitlines()[0]
         versions = [first([a.carrack, "--version"]), first(["curl", "--version"]), first(["lftp", "--version"]),
                     run(["sh", "-c", VSFTPD_PROGRAM + " -v 0>&1"]).strip() + ", TLS as it comes, session reuse required"]
@@ -260,6 +302,7 @@ def main():
     finally:
         server.end()
         shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(disk, ignore_errors=True)
 
 
 if __name__ == "__main__":
