@@ -400,6 +400,8 @@ fn entries_without_end_are_not_gathered() {
     assert!(!run.status.success() && run.stderr.contains("entries"), "{}", run.report());
     let run = run_within(WITH_ENTRIES_KIB, &client, &server, &["rm", "-r", &server.url("/folder")]);
     assert!(!run.status.success(), "{}", run.report());
+    let run = run_within(MEMORY_KIB, &client, &server, &["cp", "-r", &server.url("/"), "target"]);
+    assert!(!run.status.success() && run.stderr.contains("lines"), "{}", run.report());
 }
 
 /// What is printed without end ends with its reader.
