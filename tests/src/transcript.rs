@@ -52,13 +52,21 @@ impl Transcript {
         Ok(transcripts)
     }
 
-    /// The verbs that its client says.
-    pub fn verbs(&self) -> impl Iterator<Item = Verb> {
-        self.text
-            .lines()
-            .filter_map(|line| line.strip_prefix("C: "))
-            .flat_map(|said| said.split("\\r\\n"))
-            .filter_map(|line| Verb::named(line.split(' ').next()?.as_bytes()))
+    /// What its client says and what comes of it, where one command is said at a time.
+    pub fn exchanges(&self) -> impl Iterator<Item = (Verb, Came)> {
+        let mut said = None;
+        self.text.lines().filter_map(move |line| {
+            if let Some(command) = line.strip_prefix("C: ") {
+                said = Verb::named(command.split([' ', '\\']).next()?.as_bytes());
+                return None;
+            }
+            let code = line.strip_prefix("S: ")?.as_bytes();
+            match (code.first()?, code.get(3)?) {
+                (b'1' | b'2' | b'3', b' ') => Some((said?, Came::Success)),
+                (b'4' | b'5', b' ') => Some((said?, Came::Refusal)),
+                _ => None,
+            }
+        })
     }
 
     /// Plays it.
@@ -73,6 +81,15 @@ impl Transcript {
         }
         player.nothing_left().map_err(|problem| format!("{}: at the end: {problem}", self.path.display()))
     }
+}
+
+/// What a reply says of its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Came {
+    /// 1yz, 2yz, 3yz: it is done, or goes on (RFC 959 §4.2.1).
+    Success,
+    /// 4yz, 5yz: it is not done.
+    Refusal,
 }
 
 /// The driver's side, played from the file.

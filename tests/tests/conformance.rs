@@ -5,14 +5,15 @@ use std::path::Path;
 use std::{env, fs};
 
 use carrack_ftp_proto::verb::{Argument, Data, DuringTransfer, Phase, Restart, Row, Support, TABLE};
-use carrack_tests::transcript::Transcript;
+use carrack_tests::transcript::{Came, Transcript};
 
 const HEAD: &str = "\
 # Conformance: every command, where it is defined, who may say it
 
 Made from THE TABLE (`crates/ftp-proto/src/verb.rs`) by `tests/tests/conformance.rs`; edit the table, not this page.
 *Refused* commands are known and answered with the code their RFC has for that. A command that waits is carried out when the
-transfer has ended. *REST* tells whether a restart marker lives through the command.
+transfer has ended. *REST* tells whether a restart marker lives through the command. *Done in* and *refused in* name the
+transcripts (`tests/transcripts/`) that show the command succeed and be refused.
 
 Where the server departs from an RFC: `REIN` keeps TLS (RFC 4217 §13 would have it cleared: this server never steps down);
 in `TYPE A` a transfer does not restart (`550`); there is no default data port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
@@ -21,9 +22,8 @@ in `TYPE A` a transfer does not restart (`550`); there is no default data port: 
 
 #[test]
 fn the_conformance_page_is_what_the_table_says() {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = page(&Transcript::read_all(&tests.join("transcripts")).expect("transcripts are read"));
-    let path = tests.join("../docs/conformance.md");
+    let page = page(&transcripts());
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/conformance.md");
     if env::var_os("CARRACK_BLESS").is_some() {
         fs::write(&path, &page).expect("the page is written");
     }
@@ -34,28 +34,38 @@ fn the_conformance_page_is_what_the_table_says() {
     );
 }
 
+fn transcripts() -> Vec<Transcript> {
+    Transcript::read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts"))
+        .expect("transcripts are read")
+}
+
+/// The transcripts that show this of a command.
+fn shown_in(transcripts: &[Transcript], row: &Row, came: Came) -> Vec<String> {
+    transcripts
+        .iter()
+        .filter(|transcript| transcript.exchanges().any(|exchange| exchange == (row.verb, came)))
+        .filter_map(|transcript| transcript.path.file_stem()?.to_str().map(str::to_owned))
+        .collect()
+}
+
 fn page(transcripts: &[Transcript]) -> String {
     let mut page = HEAD.to_owned();
     page.push_str(
-        "| command | defined in | said by | data connection | during a transfer | REST | transcripts |\n",
+        "| command | defined in | said by | data connection | during a transfer | REST | done in | refused in |\n",
     );
-    page.push_str("|---|---|---|---|---|---|---|\n");
+    page.push_str("|---|---|---|---|---|---|---|---|\n");
     for row in TABLE {
-        let files: Vec<String> = transcripts
-            .iter()
-            .filter(|transcript| transcript.verbs().any(|verb| verb == row.verb))
-            .filter_map(|transcript| transcript.path.file_stem()?.to_str().map(str::to_owned))
-            .collect();
         writeln!(
             page,
-            "| `{}` | {} | {} | {} | {} | {} | {} |",
+            "| `{}` | {} | {} | {} | {} | {} | {} | {} |",
             command(row),
             row.rfc,
             said_by(row),
             data(row),
             during_transfer(row),
             if row.restart == Restart::Kept { "lives" } else { "" },
-            files.join(", ")
+            shown_in(transcripts, row, Came::Success).join(", "),
+            shown_in(transcripts, row, Came::Refusal).join(", ")
         )
         .expect("writing to a string");
     }
