@@ -77,7 +77,7 @@ impl Session {
     }
 
     /// What writing this name takes: `write` where nothing is, `overwrite` over a complete file.
-    fn permit_upload(&self, path: &VirtualPath) -> Result<Permit<Write>> {
+    pub(super) fn permit_upload(&self, path: &VirtualPath) -> Result<Permit<Write>> {
         match self.existing_file(path)? {
             Some(_) => self.policy.replace(path),
             None => self.policy.create(path),
@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// The complete file under this name. Anything else that stands there is an error.
-    fn existing_file(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
+    pub(super) fn existing_file(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
         // Who may not upload here learns nothing, not even whether the name is taken.
         self.policy.resume(path)?;
         let place = self.mounts.locate(self.policy.look(path)?);

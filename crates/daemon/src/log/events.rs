@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use carrack_core::backend::Attributes;
 use carrack_core::event::{
     Change, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
 };
@@ -162,6 +163,10 @@ fn transfer(finished: &TransferFinished) {
 
 fn changed(origin: &Origin, user: &str, change: &Change) {
     let (what, path, to) = match change {
+        Change::SetAttributes { path, attributes } => {
+            return attributes_set(origin, user, path, attributes);
+        }
+        Change::Combined { target, parts } => return combined(origin, user, target, *parts),
         Change::Deleted(path) => ("deleted", path, None),
         Change::Renamed { from, to } => ("renamed", from, Some(to.display().to_string())),
         Change::MadeDirectory(path) => ("made_directory", path, None),
@@ -169,6 +174,22 @@ fn changed(origin: &Origin, user: &str, change: &Change) {
     };
     let session = origin.id.0;
     tracing::info!(target: TARGET, session, peer = %origin.peer, user, what, path = %path.display(), to, "changed");
+}
+
+fn attributes_set(origin: &Origin, user: &str, path: &VirtualPath, attributes: &Attributes) {
+    let Origin { id, peer, .. } = origin;
+    let modified_s = attributes.modified.map(|(seconds, _)| seconds);
+    let mode = attributes.mode.map(|mode| format!("{:04o}", mode.bits()));
+    let what = "set_attributes";
+    tracing::info!(
+        target: TARGET, session = id.0, %peer, user, what, path = %path.display(), modified_s, mode, "changed"
+    );
+}
+
+fn combined(origin: &Origin, user: &str, target: &VirtualPath, parts: usize) {
+    let Origin { id, peer, .. } = origin;
+    let path = target.display();
+    tracing::info!(target: TARGET, session = id.0, %peer, user, what = "combined", %path, parts, "changed");
 }
 
 #[cfg(test)]
