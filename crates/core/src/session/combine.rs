@@ -33,8 +33,8 @@ pub struct Combining {
     core: Arc<Core>,
     origin: Origin,
     user: String,
-    /// On the target and on every part: no other session of this user writes them meanwhile. Let go last.
-    _claims: Vec<WriteClaim>,
+    /// No other session of this user writes the target meanwhile. Let go last.
+    _claim: WriteClaim,
 }
 
 /// How parts were combined.
@@ -53,6 +53,8 @@ struct Part {
     delete: Located<Delete>,
     /// What it was when the work began.
     before: Metadata,
+    /// No other session of this user writes it meanwhile.
+    _claim: WriteClaim,
 }
 
 impl Session {
@@ -67,14 +69,13 @@ impl Session {
 
     fn try_combine(&self, target: &VirtualPath, parts: &[VirtualPath]) -> Result<Combining> {
         let permit = self.permit_upload(target)?;
-        let mut claims = vec![self.claim_unused(target)?];
+        let claim = self.claim_unused(target)?;
         let mut found = Vec::new();
         for (index, path) in parts.iter().enumerate() {
             if path == target || parts.iter().take(index).any(|earlier| earlier == path) {
                 return Err(Error::new(ErrorKind::InvalidName).at(path));
             }
             found.push(self.part(path).map_err(|error| error.at(path))?);
-            claims.push(self.claim_unused(path)?);
         }
         let existing = self.existing_file(target)?;
         let start = existing.map_or(Start::Anew, |file| Start::CopyOf { first: file.size });
@@ -95,7 +96,7 @@ impl Session {
             core: Arc::clone(&self.core),
             origin: self.origin.clone(),
             user: self.account.name.clone(),
-            _claims: claims,
+            _claim: claim,
         })
     }
 
@@ -103,6 +104,7 @@ impl Session {
         let read = self.mounts.locate(self.policy.read(path)?);
         let delete = self.mounts.locate(self.policy.delete(path)?);
         let look = self.mounts.locate(self.policy.stat(path)?);
+        let claim = self.claim_unused(path)?;
         let before = look.store.stat(&look.at)?;
         match before.kind {
             Kind::File => {}
@@ -111,7 +113,8 @@ impl Session {
             Kind::Special => return Err(ErrorKind::NotAFile.into()),
         }
         let store = Arc::clone(look.store);
-        Ok(Part { path: path.clone(), store, look: look.at, read: read.at, delete: delete.at, before })
+        let path = path.clone();
+        Ok(Part { path, store, look: look.at, read: read.at, delete: delete.at, before, _claim: claim })
     }
 
     /// Claims a name of which this user has nothing unfinished. A live upload of it is not stopped: its bytes are the
