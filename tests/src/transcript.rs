@@ -26,6 +26,7 @@ use carrack_ftp_proto::server::{
     AbortKind, Active, DataProtection, Event, Grant, Login, Mode, Passive, PassiveStyle, Pending, Plaintext,
     Policy, RequestKind, Running, Server, StatusKind, TransferKind, Upgrade,
 };
+use carrack_ftp_proto::site::SiteVerb;
 use carrack_ftp_proto::verb::Verb;
 
 /// One transcript.
@@ -59,6 +60,14 @@ impl Transcript {
             .filter_map(|line| line.strip_prefix("C: "))
             .flat_map(|said| said.split("\\r\\n"))
             .filter_map(|line| Verb::named(line.split(' ').next()?.as_bytes()))
+    }
+
+    /// The commands of SITE that its client says.
+    pub fn site_verbs(&self) -> impl Iterator<Item = SiteVerb> {
+        self.text
+            .lines()
+            .filter_map(|line| line.strip_prefix("C: SITE "))
+            .filter_map(|said| SiteVerb::named(said.split(' ').next()?.as_bytes()))
     }
 
     /// Plays it.

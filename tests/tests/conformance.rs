@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
+use carrack_ftp_proto::site::SITE_TABLE;
 use carrack_ftp_proto::verb::{Argument, Data, DuringTransfer, Phase, Restart, Row, Support, TABLE};
 use carrack_tests::transcript::Transcript;
 
 const HEAD: &str = "\
 # Conformance: every command, where it is defined, who may say it
 
-Made from THE TABLE (`crates/ftp-proto/src/verb.rs`) by `tests/tests/conformance.rs`; edit the table, not this page.
+Made from THE TABLE (`crates/ftp-proto/src/verb.rs`), and that of SITE, by `tests/tests/conformance.rs`; edit the tables, not this page.
 *Refused* commands are known and answered with the code their RFC has for that. A command that waits is carried out when the
 transfer has ended. *REST* tells whether a restart marker lives through the command.
 
@@ -58,6 +59,18 @@ fn page(transcripts: &[Transcript]) -> String {
             files.join(", ")
         )
         .expect("writing to a string");
+    }
+    page.push_str("\n## Behind SITE\n\n| command | whose it is | transcripts |\n|---|---|---|\n");
+    for row in SITE_TABLE {
+        let forms: Vec<String> =
+            row.forms.iter().map(|form| format!("`SITE {} {form}`", row.name).replace('|', "\\|")).collect();
+        let files: Vec<String> = transcripts
+            .iter()
+            .filter(|transcript| transcript.site_verbs().any(|verb| verb == row.verb))
+            .filter_map(|transcript| transcript.path.file_stem()?.to_str().map(str::to_owned))
+            .collect();
+        writeln!(page, "| {} | {} | {} |", forms.join("<br>"), row.source, files.join(", "))
+            .expect("writing to a string");
     }
     page
 }

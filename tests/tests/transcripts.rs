@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use carrack_ftp_proto::site::SITE_TABLE;
 use carrack_ftp_proto::verb::TABLE;
 use carrack_tests::transcript::Transcript;
 
@@ -25,4 +26,8 @@ fn every_row_of_the_table_has_a_transcript() {
     let missing: Vec<&str> =
         TABLE.iter().filter(|row| !played.contains(&row.verb)).map(|row| row.name).collect();
     assert!(missing.is_empty(), "no transcript says {}", missing.join(", "));
+    let played: HashSet<_> = transcripts.iter().flat_map(Transcript::site_verbs).collect();
+    let missing: Vec<&str> =
+        SITE_TABLE.iter().filter(|row| !played.contains(&row.verb)).map(|row| row.name).collect();
+    assert!(missing.is_empty(), "no transcript says SITE {}", missing.join(", "));
 }
