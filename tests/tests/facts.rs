@@ -150,13 +150,12 @@ fn a_part_that_is_not_complete_is_refused() {
     let server = Setup::new().start();
     let mut control = Control::open(&server);
     control.upload("p1", b"one");
-    let before = server.cut_transfers();
     let mut cut = Control::open(&server);
     let mut data = cut.begin("STOR p2");
     data.send(b"half of it").unwrap();
     control.expect("COMB \"whole\" \"p1\" \"p2\"", 450);
     drop(data);
-    server.wait_for_cut_after(before);
+    cut.wait_for(426);
     control.expect("COMB \"whole\" \"p1\" \"p2\"", 550);
     assert_eq!(control.download("p1"), b"one");
     control.expect("SIZE whole", 550);

@@ -162,34 +162,35 @@ fn transfer(finished: &TransferFinished) {
 }
 
 fn changed(origin: &Origin, user: &str, change: &Change) {
-    let (what, path, to) = match change {
-        Change::SetAttributes { path, attributes } => {
-            return attributes_set(origin, user, path, attributes);
-        }
-        Change::Combined { target, parts } => return combined(origin, user, target, *parts),
-        Change::Deleted(path) => ("deleted", path, None),
-        Change::Renamed { from, to } => ("renamed", from, Some(to.display().to_string())),
-        Change::MadeDirectory(path) => ("made_directory", path, None),
-        Change::RemovedDirectory(path) => ("removed_directory", path, None),
+    let (what, path) = match change {
+        Change::Deleted(path) => ("deleted", path),
+        Change::Renamed { from, .. } => ("renamed", from),
+        Change::MadeDirectory(path) => ("made_directory", path),
+        Change::RemovedDirectory(path) => ("removed_directory", path),
+        Change::SetAttributes { path, .. } => ("set_attributes", path),
+        Change::Combined { target, .. } => ("combined", target),
     };
-    let session = origin.id.0;
-    tracing::info!(target: TARGET, session, peer = %origin.peer, user, what, path = %path.display(), to, "changed");
-}
-
-fn attributes_set(origin: &Origin, user: &str, path: &VirtualPath, attributes: &Attributes) {
-    let Origin { id, peer, .. } = origin;
+    let to = if let Change::Renamed { to, .. } = change { Some(to.display().to_string()) } else { None };
+    let attributes = match change {
+        Change::SetAttributes { attributes, .. } => *attributes,
+        _ => Attributes::default(),
+    };
     let modified_s = attributes.modified.map(|(seconds, _)| seconds);
     let mode = attributes.mode.map(|mode| format!("{:04o}", mode.bits()));
-    let what = "set_attributes";
+    let parts = if let Change::Combined { parts, .. } = change { Some(*parts) } else { None };
     tracing::info!(
-        target: TARGET, session = id.0, %peer, user, what, path = %path.display(), modified_s, mode, "changed"
+        target: TARGET,
+        session = origin.id.0,
+        peer = %origin.peer,
+        user,
+        what,
+        path = %path.display(),
+        to,
+        modified_s,
+        mode,
+        parts,
+        "changed"
     );
-}
-
-fn combined(origin: &Origin, user: &str, target: &VirtualPath, parts: usize) {
-    let Origin { id, peer, .. } = origin;
-    let path = target.display();
-    tracing::info!(target: TARGET, session = id.0, %peer, user, what = "combined", %path, parts, "changed");
 }
 
 #[cfg(test)]
