@@ -16,7 +16,8 @@ Made from THE TABLE (`crates/ftp-proto/src/verb.rs`), and that of SITE, by `test
 transfer has ended. *REST* tells whether a restart marker lives through the command.
 
 Where the server departs from an RFC: `REIN` keeps TLS (RFC 4217 §13 would have it cleared: this server never steps down);
-in `TYPE A` a transfer does not restart (`550`); there is no default data port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
+in `TYPE A` a transfer does not restart (`550`); when a file was made cannot be set (`MFCT`: `502`, `MFF Create=`: `504`,
+[decision 0019](decisions/0019-when-a-file-was-made.md)); there is no default data port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
 
 ";
 

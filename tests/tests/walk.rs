@@ -95,7 +95,7 @@ fn is_typical(state: &State) -> bool {
 }
 
 /// One argument of every class: none, empty, right ones of every kind, wrong ones of every kind.
-const ARGUMENTS: [&[u8]; 26] = [
+const ARGUMENTS: [&[u8]; 25] = [
     b"",
     b" ",
     b" a",
@@ -117,7 +117,6 @@ const ARGUMENTS: [&[u8]; 26] = [
     b" 20020717210715 a",
     b" Modify=20020717210715; a",
     b" CHMOD 640 a",
-    b" a b",
     b" 192,0,2,1,9,9",
     b" |2|2001:db8::1|2000|",
     b" a\0b",

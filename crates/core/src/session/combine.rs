@@ -24,6 +24,9 @@ pub struct Combining {
     /// The new target; `None` once it is published.
     file: Option<Box<dyn WriteFile>>,
     target: VirtualPath,
+    look: (Arc<dyn Backend>, Located<Stat>),
+    /// What the target was when the work began.
+    existing: Option<Metadata>,
     parts: Vec<Part>,
     /// How many parts are copied.
     copied: usize,
@@ -68,7 +71,6 @@ impl Session {
     }
 
     fn try_combine(&self, target: &VirtualPath, parts: &[VirtualPath]) -> Result<Combining> {
-        let permit = self.permit_upload(target)?;
         let claim = self.claim_unused(target)?;
         let mut found = Vec::new();
         for (index, path) in parts.iter().enumerate() {
@@ -78,9 +80,17 @@ impl Session {
             found.push(self.part(path).map_err(|error| error.at(path))?);
         }
         let existing = self.existing_file(target)?;
-        let start = existing.map_or(Start::Anew, |file| Start::CopyOf { first: file.size });
+        let (permit, start) = match &existing {
+            Some(file) => (self.policy.replace(target)?, Start::CopyOf { first: file.size }),
+            // Where a file appears meanwhile the parts go behind nothing: it is for the client to say what it wants then.
+            None => (self.policy.create_unique(target)?, Start::Anew),
+        };
         let place = self.mounts.locate(permit);
-        let file = place.store.create(&place.at, &self.account.name, start)?;
+        let look = self.mounts.locate(self.policy.look(target)?);
+        // Under an owner's name that nobody can log in with: what a crash leaves of this is no upload that a client knows
+        // of and could go on with. It expires like one.
+        let owner = format!("{}\0combining", self.account.name);
+        let file = place.store.create(&place.at, &owner, start)?;
         if file.position() != existing.map_or(0, |file| file.size) {
             file.discard()?;
             return Err(ErrorKind::Interrupted.into());
@@ -89,6 +99,8 @@ impl Session {
         Ok(Combining {
             file: Some(file),
             target: target.clone(),
+            look: (Arc::clone(look.store), look.at),
+            existing,
             parts: found,
             copied: 0,
             current: None,
@@ -139,16 +151,27 @@ impl Combining {
     /// Publishes the target, as durably as the store is configured, and then removes the parts.
     pub fn finish(mut self) -> Result<Combined> {
         while !self.step()? {}
-        let published = match &mut self.file {
-            Some(file) => file.publish(),
-            None => Err(ErrorKind::Interrupted.into()),
-        };
+        let published = self.publish();
         published.map_err(|error| self.failed("publish", error))?;
         self.file = None;
         self.tell(Change::Combined { target: self.target.clone(), parts: self.parts.len() });
         let parts = std::mem::take(&mut self.parts);
         let parts_left = parts.iter().filter(|part| !self.remove(part)).count();
         Ok(Combined { parts_left })
+    }
+
+    fn publish(&mut self) -> Result<()> {
+        let Some(file) = &mut self.file else { return Err(ErrorKind::Interrupted.into()) };
+        if let Some(existing) = &self.existing {
+            let (store, at) = &self.look;
+            let now = store.stat(at)?;
+            // The same file, as long as it was, or, in a store that writes in place, as it is to be. Else somebody has
+            // replaced it or added to it since it was copied, and that would be lost.
+            if now.unique != existing.unique || ![existing.size, file.position()].contains(&now.size) {
+                return Err(ErrorKind::Interrupted.into());
+            }
+        }
+        file.publish().map(drop)
     }
 
     fn copy_piece(&mut self) -> Result<bool> {

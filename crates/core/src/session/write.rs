@@ -77,7 +77,7 @@ impl Session {
     }
 
     /// What writing this name takes: `write` where nothing is, `overwrite` over a complete file.
-    pub(super) fn permit_upload(&self, path: &VirtualPath) -> Result<Permit<Write>> {
+    fn permit_upload(&self, path: &VirtualPath) -> Result<Permit<Write>> {
         match self.existing_file(path)? {
             Some(_) => self.policy.replace(path),
             None => self.policy.create(path),

@@ -1,11 +1,14 @@
 //! Parts become one file whole or not at all, and no byte is lost on the way.
 
-use carrack_core::ErrorKind::{self, Busy, Denied, InvalidName, IsADirectory, NotFound, Unfinished};
+use carrack_core::ErrorKind::{
+    self, Busy, Denied, Exists, Interrupted, InvalidName, IsADirectory, NotFound, Unfinished,
+};
 use carrack_core::Session;
 use carrack_core::path::VirtualPath;
 use carrack_core::permission::{Permission, Permissions};
-use carrack_core::session::WriteMode::Replace;
+use carrack_core::session::WriteMode::{Append, Replace};
 use carrack_core::session::{Combined, Combining};
+use carrack_storage::local::Publish;
 use carrack_storage::memory::Faults;
 
 use crate::on_every_store;
@@ -84,6 +87,33 @@ on_every_store! {
         assert_eq!(alice.take("/target").unwrap(), b"old one two");
     };
 
+    a_target_that_changed_meanwhile_is_not_overwritten, |world| {
+        let (alice, bob) = (world.session("alice"), world.session("bob"));
+        for (target, mode) in [("/target", Replace), ("/target", Append), ("/new", Replace)] {
+            prepared(&alice);
+            let mut combining = begin(&alice, target, &["/1", "/2"]).unwrap();
+            while !combining.step().unwrap() {}
+            bob.put(target, mode.clone(), b"from bob").unwrap();
+            let now = bob.take(target).unwrap();
+            let refused = combining.finish().unwrap_err().kind();
+            assert!(matches!(refused, Interrupted | Exists), "{target} {mode:?}: {refused:?}");
+            assert_eq!(alice.take(target).unwrap(), now, "{target} {mode:?}");
+            assert_eq!(alice.take("/1").unwrap(), b"one ");
+        }
+    };
+
+    what_a_crash_leaves_is_nobodys_upload, |world| {
+        let alice = world.session("alice");
+        prepared(&alice);
+        let mut combining = begin(&alice, "/target", &["/1", "/2"]).unwrap();
+        while !combining.step().unwrap() {}
+        assert_eq!(alice.facts(&path("/target")).unwrap().size, 4);
+        // As a crash leaves it: nothing is given up in order.
+        std::mem::forget(combining);
+        assert_eq!(alice.names("/"), ["1", "2", "target"]);
+        assert_eq!(alice.facts(&path("/target")).unwrap().size, 4);
+    };
+
     a_part_that_somebody_replaced_meanwhile_stays, |world| {
         let alice = world.session("alice");
         prepared(&alice);
@@ -144,4 +174,16 @@ fn a_failure_at_any_point_loses_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn a_store_that_writes_in_place_combines_too() {
+    let world = World::local_with(|settings| settings.publish = Publish::InPlace);
+    let alice = world.session("alice");
+    prepared(&alice);
+    combine(&alice, "/target", &["/1", "/2"]).unwrap();
+    assert_eq!(
+        (alice.take("/target").unwrap(), alice.names("/")),
+        (b"old one two".to_vec(), vec!["target".into()])
+    );
 }
