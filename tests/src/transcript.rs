@@ -26,6 +26,7 @@ use carrack_ftp_proto::server::{
     AbortKind, Active, DataProtection, Event, Grant, Login, Mode, Passive, PassiveStyle, Pending, Plaintext,
     Policy, RequestKind, Running, Server, StatusKind, TransferKind, Upgrade,
 };
+use carrack_ftp_proto::site::SiteVerb;
 use carrack_ftp_proto::verb::Verb;
 
 /// One transcript.
@@ -54,10 +55,21 @@ impl Transcript {
 
     /// What its client says and what comes of it, where one command is said at a time.
     pub fn exchanges(&self) -> impl Iterator<Item = (Verb, Came)> {
+        self.lines_and_answers().filter_map(|(said, came)| Some((Verb::named(first_word(said))?, came)))
+    }
+
+    /// The same for the commands of SITE.
+    pub fn site_exchanges(&self) -> impl Iterator<Item = (SiteVerb, Came)> {
+        self.lines_and_answers().filter_map(|(said, came)| {
+            Some((SiteVerb::named(first_word(said.strip_prefix("SITE ")?))?, came))
+        })
+    }
+
+    fn lines_and_answers(&self) -> impl Iterator<Item = (&str, Came)> {
         let mut said = None;
         self.text.lines().filter_map(move |line| {
             if let Some(command) = line.strip_prefix("C: ") {
-                said = Verb::named(command.split([' ', '\\']).next()?.as_bytes());
+                said = Some(command);
                 return None;
             }
             let code = line.strip_prefix("S: ")?.as_bytes();
@@ -90,6 +102,10 @@ pub enum Came {
     Success,
     /// 4yz, 5yz: it is not done.
     Refusal,
+}
+
+fn first_word(line: &str) -> &[u8] {
+    line.split([' ', '\\']).next().unwrap_or_default().as_bytes()
 }
 
 /// The driver's side, played from the file.

@@ -4,19 +4,21 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
+use carrack_ftp_proto::site::SITE_TABLE;
 use carrack_ftp_proto::verb::{Argument, Data, DuringTransfer, Phase, Restart, Row, Support, TABLE};
 use carrack_tests::transcript::{Came, Transcript};
 
 const HEAD: &str = "\
 # Conformance: every command, where it is defined, who may say it
 
-Made from THE TABLE (`crates/ftp-proto/src/verb.rs`) by `tests/tests/conformance.rs`; edit the table, not this page.
+Made from THE TABLE (`crates/ftp-proto/src/verb.rs`), and that of SITE, by `tests/tests/conformance.rs`; edit the tables, not this page.
 *Refused* commands are known and answered with the code their RFC has for that. A command that waits is carried out when the
 transfer has ended. *REST* tells whether a restart marker lives through the command. *Done in* and *refused in* name the
 transcripts (`tests/transcripts/`) that show the command succeed and be refused.
 
 Where the server departs from an RFC: `REIN` keeps TLS (RFC 4217 §13 would have it cleared: this server never steps down);
-in `TYPE A` a transfer does not restart (`550`); there is no default data port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
+in `TYPE A` a transfer does not restart (`550`); when a file was made cannot be set (`MFCT`: `502`, `MFF Create=`: `504`,
+[decision 0019](decisions/0019-when-a-file-was-made.md)); there is no default data port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
 
 ";
 
@@ -39,13 +41,11 @@ fn transcripts() -> Vec<Transcript> {
         .expect("transcripts are read")
 }
 
-/// The transcripts that show this of a command.
-fn shown_in(transcripts: &[Transcript], row: &Row, came: Came) -> Vec<String> {
-    transcripts
-        .iter()
-        .filter(|transcript| transcript.exchanges().any(|exchange| exchange == (row.verb, came)))
-        .filter_map(|transcript| transcript.path.file_stem()?.to_str().map(str::to_owned))
-        .collect()
+/// The names of the transcripts of which this is true.
+fn named(transcripts: &[Transcript], shows: impl Fn(&Transcript) -> bool) -> String {
+    let showing = transcripts.iter().filter(|transcript| shows(transcript));
+    let names: Vec<_> = showing.filter_map(|transcript| transcript.path.file_stem()?.to_str()).collect();
+    names.join(", ")
 }
 
 fn page(transcripts: &[Transcript]) -> String {
@@ -55,6 +55,7 @@ fn page(transcripts: &[Transcript]) -> String {
     );
     page.push_str("|---|---|---|---|---|---|---|---|\n");
     for row in TABLE {
+        let shown = |came| named(transcripts, |t| t.exchanges().any(|exchange| exchange == (row.verb, came)));
         writeln!(
             page,
             "| `{}` | {} | {} | {} | {} | {} | {} | {} |",
@@ -64,10 +65,22 @@ fn page(transcripts: &[Transcript]) -> String {
             data(row),
             during_transfer(row),
             if row.restart == Restart::Kept { "lives" } else { "" },
-            shown_in(transcripts, row, Came::Success).join(", "),
-            shown_in(transcripts, row, Came::Refusal).join(", ")
+            shown(Came::Success),
+            shown(Came::Refusal)
         )
         .expect("writing to a string");
+    }
+    page.push_str(
+        "\n## Behind SITE\n\n| command | whose it is | done in | refused in |\n|---|---|---|---|\n",
+    );
+    for row in SITE_TABLE {
+        let forms: Vec<String> =
+            row.forms.iter().map(|form| format!("`SITE {} {form}`", row.name).replace('|', "\\|")).collect();
+        let shown =
+            |came| named(transcripts, |t| t.site_exchanges().any(|exchange| exchange == (row.verb, came)));
+        let (done, refused) = (shown(Came::Success), shown(Came::Refusal));
+        writeln!(page, "| {} | {} | {done} | {refused} |", forms.join("<br>"), row.source)
+            .expect("writing to a string");
     }
     page
 }

@@ -97,6 +97,42 @@ fn kill_nine_in_mid_upload_leaves_acknowledged_files_whole_and_shows_no_partial(
 }
 
 #[test]
+fn kill_nine_while_parts_are_combined_loses_none() {
+    let mut server = Setup::new().start();
+    let parts: Vec<Vec<u8>> = (0..3).map(|seed| tree::bytes(seed, 20_000_000)).collect();
+    let whole = [b"old".to_vec(), parts.concat()].concat();
+    fs::write(server.home().join("target"), "old").unwrap();
+    for (number, part) in parts.iter().enumerate() {
+        fs::write(server.home().join(format!("part{number}")), part).unwrap();
+    }
+    let mut control = Control::open(&server);
+    control.say("COMB target part0 part1 part2");
+    wait::until_true("the work to begin", || {
+        fs::read_dir(server.home()).unwrap().any(|entry| {
+            let entry = entry.unwrap();
+            // A part that is gone means that it was over before it was seen.
+            entry.file_name().to_string_lossy().starts_with(".carrack-")
+        }) || !server.home().join("part0").exists()
+    });
+    server.signal(Signal::KILL);
+    server = server.start_again();
+    let target = fs::read(server.home().join("target")).unwrap();
+    if target == b"old" {
+        for (number, part) in parts.iter().enumerate() {
+            assert!(fs::read(server.home().join(format!("part{number}"))).unwrap() == *part, "part{number}");
+        }
+        // What was left of it is in nobody's way.
+        let mut control = Control::open(&server);
+        assert_eq!(control.expect("SIZE target", 213).to_string(), "213 3");
+        control.expect("COMB target part0 part1 part2", 250);
+        assert_eq!(tree::names(&server.home()), ["target"]);
+        assert!(fs::read(server.home().join("target")).unwrap() == whole);
+    } else {
+        assert!(target == whole, "neither the old target nor the whole one");
+    }
+}
+
+#[test]
 fn an_upload_cut_by_a_kill_is_resumed_at_the_next_start() {
     let server = Setup::new().start();
     let bytes = tree::bytes(3, 3_000_000);

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use carrack_ftp_proto::site::SITE_TABLE;
 use carrack_ftp_proto::verb::{Support, TABLE};
 use carrack_tests::transcript::{Came, Transcript};
 
@@ -28,4 +29,11 @@ fn every_command_is_shown_to_be_done_and_to_be_refused() {
     };
     assert_eq!(lacking(Came::Success), [""; 0], "no transcript shows these done");
     assert_eq!(lacking(Came::Refusal), [""; 0], "no transcript shows these refused");
+    let shown: HashSet<_> = transcripts.iter().flat_map(Transcript::site_exchanges).collect();
+    let lacking = |came| {
+        let due = SITE_TABLE.iter().filter(|row| !shown.contains(&(row.verb, came)));
+        due.map(|row| row.name).collect::<Vec<_>>()
+    };
+    assert_eq!(lacking(Came::Success), [""; 0], "no transcript shows these done behind SITE");
+    assert_eq!(lacking(Came::Refusal), [""; 0], "no transcript shows these refused behind SITE");
 }

@@ -95,7 +95,7 @@ fn is_typical(state: &State) -> bool {
 }
 
 /// One argument of every class: none, empty, right ones of every kind, wrong ones of every kind.
-const ARGUMENTS: [&[u8]; 22] = [
+const ARGUMENTS: [&[u8]; 25] = [
     b"",
     b" ",
     b" a",
@@ -114,6 +114,9 @@ const ARGUMENTS: [&[u8]; 22] = [
     b" SSL",
     b" ALL",
     b" MLST size;",
+    b" 20020717210715 a",
+    b" Modify=20020717210715; a",
+    b" CHMOD 640 a",
     b" 192,0,2,1,9,9",
     b" |2|2001:db8::1|2000|",
     b" a\0b",
@@ -133,6 +136,10 @@ fn right_argument(row: &Row) -> &'static [u8] {
         ("STRU", _) => b" F",
         ("PORT", _) => b" 192,0,2,1,9,9",
         ("EPRT", _) => b" |1|192.0.2.1|2000|",
+        ("MFMT", _) => b" 20020717210715 a",
+        ("MFF", _) => b" Modify=20020717210715; a",
+        ("SITE", _) => b" CHMOD 640 a",
+        ("COMB", _) => b" a b",
         (_, Argument::Number) | ("ALLO", _) => b" 7",
         _ => b" a",
     }

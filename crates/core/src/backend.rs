@@ -9,7 +9,9 @@ pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::mounts::Located;
 pub use crate::partial::{Extension, Partial, PartialIndex, PartialRecord};
 use crate::path::Name;
-pub use crate::policy::{Delete, List, Mkdir, Read, Rename, RenameTo, Replacing, Resume, Stat, Write};
+pub use crate::policy::{
+    Alter, Delete, List, Mkdir, Read, Rename, RenameTo, Replacing, Resume, Space, Stat, Write,
+};
 pub use crate::upload::Kept;
 
 /// A store: one tree of files. Calls block; run them off event threads.
@@ -52,6 +54,45 @@ pub trait Backend: Send + Sync {
 
     /// Gives a file or folder another name. A file at the target is replaced where `to` permits it; a folder never.
     fn rename(&self, from: &Located<Rename>, to: &Located<RenameTo>) -> Result<()>;
+
+    /// Changes the time or the mode of a complete file or a folder, and nothing else of it; what it is then. Needs
+    /// [`Capability::SetTime`] and [`Capability::SetMode`] for what is to change.
+    fn set_attributes(&self, _at: &Located<Alter>, _attributes: &Attributes) -> Result<Metadata> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    /// How many bytes of new files a folder has room for. Needs [`Capability::Space`].
+    fn space(&self, _at: &Located<Space>) -> Result<u64> {
+        Err(ErrorKind::Unsupported.into())
+    }
+}
+
+/// What is to change about a file or folder; `None` stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Last change of the contents: seconds since 1970 (UTC), and nanoseconds. A store keeps it as exactly as it can.
+    pub modified: Option<(i64, u32)>,
+    /// Who may read, write and execute.
+    pub mode: Option<AccessBits>,
+}
+
+/// The nine bits of a Unix mode that say who may read, write and execute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccessBits(u16);
+
+impl AccessBits {
+    /// The bits, unless there are others among them.
+    //
+    // SECURITY: set-user-id and set-group-id would let an uploaded program run as the server's user, so no client sets
+    // them, nor the sticky bit.
+    pub const fn new(bits: u16) -> Option<AccessBits> {
+        if bits & !0o777 == 0 { Some(AccessBits(bits)) } else { None }
+    }
+
+    /// From 0 to 0o777.
+    pub const fn bits(self) -> u16 {
+        self.0
+    }
 }
 
 /// How an upload begins.
@@ -143,6 +184,10 @@ pub struct Metadata {
     pub size: u64,
     /// Last change of the contents: seconds since 1970 (UTC), and nanoseconds.
     pub modified: (i64, u32),
+    /// When it was made, in the same form, where the store remembers that.
+    pub created: Option<(i64, u32)>,
+    /// Whose it is to the operating system: the numbers of user and group, where there are such.
+    pub owner: Option<(u32, u32)>,
     /// Unix permission bits, where the store has them.
     pub mode: Option<u32>,
     /// Number of hard links.
@@ -176,6 +221,12 @@ pub enum Capability {
     Resume,
     /// Files and folders can be renamed.
     Rename,
+    /// The time of a file's last change can be set ([`Attributes::modified`]).
+    SetTime,
+    /// Who may read, write and execute can be set ([`Attributes::mode`]).
+    SetMode,
+    /// It is known how much room there is ([`Backend::space`]).
+    Space,
 }
 
 /// A set of abilities.

@@ -47,7 +47,7 @@ pub enum ErrorKind {
     },
     /// Somebody is writing this file now. Retry later.
     Busy,
-    /// The user has an unfinished upload of this name, and was told its length; the complete file has another.
+    /// The user has an unfinished upload of this name, and may well take the complete file for it.
     Unfinished,
     /// A newer upload of the same user took the file over.
     TakenOver,
@@ -138,7 +138,7 @@ impl fmt::Display for ErrorKind {
                 return write!(f, "the upload goes on at byte {length}");
             }
             ErrorKind::Busy => "being written by somebody",
-            ErrorKind::Unfinished => "the client was told the length of an unfinished upload",
+            ErrorKind::Unfinished => "there is an unfinished upload of this name",
             ErrorKind::TakenOver => "taken over by a newer upload",
             ErrorKind::Interrupted => "changed underneath",
             ErrorKind::Unsupported => "not supported here",

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::backend::Attributes;
 use crate::error::ErrorKind;
 use crate::login::LoginError;
 use crate::path::VirtualPath;
@@ -183,6 +184,20 @@ pub enum Change {
     MadeDirectory(VirtualPath),
     /// A folder was removed.
     RemovedDirectory(VirtualPath),
+    /// The time or the mode of a file or folder was set.
+    SetAttributes {
+        /// Of what.
+        path: VirtualPath,
+        /// To what.
+        attributes: Attributes,
+    },
+    /// Parts were put together, behind what the target had before.
+    Combined {
+        /// The file that is there now.
+        target: VirtualPath,
+        /// Of how many parts. Each one that was then removed is told as [`Change::Deleted`].
+        parts: usize,
+    },
 }
 
 impl fmt::Display for Incomplete {

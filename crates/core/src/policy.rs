@@ -52,6 +52,12 @@ pub struct RenameTo(Replacing);
 /// Make a folder.
 #[derive(Debug)]
 pub struct Mkdir(());
+/// Change the time or the mode of an entry.
+#[derive(Debug)]
+pub struct Alter(());
+/// Ask how much room a folder has.
+#[derive(Debug)]
+pub struct Space(());
 
 /// What becomes of a complete file under the target's name, also of one that appears after the permit was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +81,9 @@ impl RenameTo {
         self.0
     }
 }
+
+/// What lets a user upload, under new names or over complete files.
+const UPLOADS: Permissions = Permissions::of(&[Permission::Write, Permission::Overwrite]);
 
 /// The rules that hold for one session.
 #[derive(Debug)]
@@ -149,8 +158,7 @@ impl Policy {
 
     /// To resume an upload: who may upload may know how far it got.
     pub(crate) fn resume(&self, path: &VirtualPath) -> Result<Permit<Resume>> {
-        let uploads = Permissions::of(&[Permission::Write, Permission::Overwrite]);
-        permit(self.permissions(path).intersects(uploads), path, Resume(()))
+        permit(self.permissions(path).intersects(UPLOADS), path, Resume(()))
     }
 
     pub(crate) fn delete(&self, path: &VirtualPath) -> Result<Permit<Delete>> {
@@ -177,6 +185,17 @@ impl Policy {
         permit(self.has(path, Permission::Mkdir), path, Mkdir(()))
     }
 
+    /// To change an entry's time or mode: that is a change of something complete, one's own uploads included.
+    pub(crate) fn alter(&self, path: &VirtualPath) -> Result<Permit<Alter>> {
+        self.refuse_landmark(path)?;
+        permit(self.has(path, Permission::Overwrite), path, Alter(()))
+    }
+
+    /// To ask how much room a folder has: who may upload there may know.
+    pub(crate) fn space(&self, path: &VirtualPath) -> Result<Permit<Space>> {
+        permit(self.permissions(path).intersects(UPLOADS), path, Space(()))
+    }
+
     fn has(&self, path: &VirtualPath, permission: Permission) -> bool {
         self.permissions(path).contains(permission)
     }
@@ -185,7 +204,7 @@ impl Policy {
         if self.has(path, Permission::Overwrite) { Replacing::Allowed } else { Replacing::Refused }
     }
 
-    /// Refuses to move or remove the home, a folder that a rule names, and whatever contains one.
+    /// Refuses to move, remove or lock the home, a folder that a rule names, and whatever contains one.
     //
     // SECURITY: otherwise a rule stays behind when its folder is renamed, and the files lie open under the new name.
     fn refuse_landmark(&self, path: &VirtualPath) -> Result<()> {

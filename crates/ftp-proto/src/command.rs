@@ -1,18 +1,24 @@
 //! What did the client say? Lines become typed commands, an argument family per file.
 
 mod address;
+mod combine;
+mod facts;
 mod line;
 mod list;
 mod parameter;
 mod path;
 mod security;
+mod site;
 
 use std::net::SocketAddr;
 
+pub use combine::Combine;
+pub use facts::{FactChanges, SetFacts};
 pub(crate) use line::{Line, LineReader};
 pub use parameter::Opts;
 pub use path::PathArgument;
 pub use security::{Level, Mechanism};
+pub use site::SiteCommand;
 
 use crate::reply::{Code, Reply};
 use crate::server::{PassiveStyle, Password, Representation};
@@ -41,7 +47,7 @@ pub enum Command {
     Help(Option<Verb>),
     Noop,
     Stat(Option<PathArgument>),
-    Site,
+    Site(SiteCommand),
     Type(Representation),
     Mode,
     Stru,
@@ -59,8 +65,14 @@ pub enum Command {
     Rnfr(PathArgument),
     Rnto(PathArgument),
     Size(PathArgument),
-    Mdtm(PathArgument),
+    /// The argument as a path, and what it sets if it is none.
+    Mdtm(PathArgument, Option<SetFacts>),
     Mlst(Option<PathArgument>),
+    /// MFMT and MFF.
+    SetFacts(SetFacts),
+    Mfct,
+    Avbl(Option<PathArgument>),
+    Comb(Combine),
     Rest(u64),
     Allo,
     Retr(PathArgument),
@@ -115,7 +127,7 @@ impl Command {
             Verb::Help => Command::Help(parameter::help(argument)?),
             Verb::Noop => Command::Noop,
             Verb::Stat => Command::Stat(PathArgument::new(argument)),
-            Verb::Site => Command::Site,
+            Verb::Site => Command::Site(SiteCommand::read(argument)?),
             Verb::Type => Command::Type(parameter::representation(argument)?),
             Verb::Mode => parameter::mode(argument).map(|()| Command::Mode)?,
             Verb::Stru => parameter::structure(argument).map(|()| Command::Stru)?,
@@ -132,8 +144,13 @@ impl Command {
             Verb::Rnfr => Command::Rnfr(path()?),
             Verb::Rnto => Command::Rnto(path()?),
             Verb::Size => Command::Size(path()?),
-            Verb::Mdtm => Command::Mdtm(path()?),
+            Verb::Mdtm => Command::Mdtm(path()?, facts::mdtm(argument)),
             Verb::Mlst => Command::Mlst(PathArgument::new(argument)),
+            Verb::Mfmt => Command::SetFacts(facts::mfmt(argument)?),
+            Verb::Mff => Command::SetFacts(facts::mff(argument)?),
+            Verb::Mfct => Command::Mfct,
+            Verb::Avbl => Command::Avbl(PathArgument::new(argument)),
+            Verb::Comb => Command::Comb(Combine::read(argument)?),
             Verb::Rest => Command::Rest(parameter::decimal(argument).ok_or_else(|| malformed(verb))?),
             Verb::Allo => parameter::allocation(argument).map(|()| Command::Allo)?,
             Verb::Retr => Command::Retr(path()?),

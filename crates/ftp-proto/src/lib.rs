@@ -59,4 +59,5 @@ pub mod limits;
 pub mod listing;
 pub mod reply;
 pub mod server;
+pub mod site;
 pub mod verb;

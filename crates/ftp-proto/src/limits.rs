@@ -21,7 +21,10 @@ pub const PIPELINED_COMMANDS: usize = 128;
 /// Refused commands in a row before login that end the connection: no client needs them, a scanner or a browser does.
 pub const REFUSED_BEFORE_LOGIN: u32 = 10;
 
-/// Arguments of OPTS MLST that are looked at: there are six facts, and a client may ask for more than we know.
+/// Parts that one COMB puts together: clients split a file into a handful, and each part is a file to open.
+pub const COMBINED_PARTS: usize = 256;
+
+/// Arguments of OPTS MLST that are looked at: there are nine facts, and a client may ask for more than we know.
 pub const FACT_NAMES: usize = 64;
 
 /// Longest name in a listing, in bytes. Linux has names of 255 bytes, NTFS and APFS of 255 UTF-16 units (765 bytes of

@@ -18,8 +18,12 @@ pub struct EntryView<'a> {
     pub modified_s: i64,
     /// The nanoseconds behind them.
     pub modified_ns: u32,
+    /// When it was made, in the same form, where that is known.
+    pub created: Option<(i64, u32)>,
     /// Permission bits of the operating system, where there is one.
     pub mode: Option<u32>,
+    /// The operating system's numbers of user and group.
+    pub owner: Option<(u32, u32)>,
     /// Number of hard links.
     pub links: u64,
     /// What this user may do with it.
@@ -57,7 +61,7 @@ pub struct Perm(u16);
 
 /// A set of MLSx facts, chosen by OPTS MLST (RFC 3659 §7.9).
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct FactSet(u8);
+pub struct FactSet(u16);
 
 impl fmt::Debug for FactSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -124,7 +128,7 @@ macro_rules! facts {
         /// The facts this server knows.
         impl FactSet {
             $(#[doc = $doc] pub const $name: FactSet = FactSet(1 << $bit);)*
-            /// All of them; what holds until OPTS MLST says otherwise.
+            /// All of them.
             pub const ALL: FactSet = FactSet($((1 << $bit))|*);
             const LABELS: &'static [(FactSet, &'static str)] = &[$((FactSet::$name, $label)),*];
         }
@@ -135,14 +139,18 @@ facts! {
     TYPE = 0 "Type", "`type` (RFC 3659 §7.5.1).";
     SIZE = 1 "Size", "`size` (RFC 3659 §7.5.7).";
     MODIFY = 2 "Modify", "`modify` (RFC 3659 §7.5.3).";
-    PERM = 3 "Perm", "`perm` (RFC 3659 §7.5.5).";
-    UNIQUE = 4 "Unique", "`unique` (RFC 3659 §7.5.2).";
-    UNIX_MODE = 5 "UNIX.mode", "`UNIX.mode` (RFC 3659 §7.6.1).";
+    CREATE = 3 "Create", "`create` (RFC 3659 §7.5.4).";
+    PERM = 4 "Perm", "`perm` (RFC 3659 §7.5.5).";
+    UNIQUE = 5 "Unique", "`unique` (RFC 3659 §7.5.2).";
+    UNIX_MODE = 6 "UNIX.mode", "`UNIX.mode`, in octal (RFC 3659 §7.6).";
+    UNIX_OWNER = 7 "UNIX.owner", "`UNIX.owner`, a number (RFC 3659 §7.6).";
+    UNIX_GROUP = 8 "UNIX.group", "`UNIX.group`, a number (RFC 3659 §7.6).";
 }
 
 impl Default for FactSet {
     fn default() -> FactSet {
-        FactSet::ALL
+        // What clients show. When a file was made few of them do, and who wants that asks for it.
+        FactSet(FactSet::ALL.0 & !FactSet::CREATE.0)
     }
 }
 
@@ -156,8 +164,14 @@ impl FactSet {
         let names = list.split(|&byte| byte == b';').take(crate::limits::FACT_NAMES);
         names.fold(FactSet::NONE, |set, name| {
             let known = FactSet::LABELS.iter().find(|(_, label)| label.as_bytes().eq_ignore_ascii_case(name));
-            known.map_or(set, |(fact, _)| FactSet(set.0 | fact.0))
+            known.map_or(set, |(fact, _)| set.union(*fact))
         })
+    }
+
+    /// Both sets together.
+    #[must_use]
+    pub const fn union(self, other: FactSet) -> FactSet {
+        FactSet(self.0 | other.0)
     }
 
     /// Whether every fact of `other` is in it.
@@ -286,6 +300,10 @@ fn push_fact(line: &mut Vec<u8>, fact: FactSet, entry: &EntryView<'_>) -> bool {
         FactSet::SIZE if entry.kind.is_directory() => return false,
         FactSet::SIZE => _ = write!(line, "{}", entry.size),
         FactSet::MODIFY => push_time_val(line, entry.modified_s, entry.modified_ns),
+        FactSet::CREATE => match entry.created {
+            Some((seconds, nanoseconds)) => push_time_val(line, seconds, nanoseconds),
+            None => return false,
+        },
         FactSet::PERM => {
             let letters = Perm::LETTERS.iter().filter(|(perm, _)| entry.perm.contains(*perm));
             line.extend(letters.map(|(_, letter)| letter));
@@ -296,6 +314,12 @@ fn push_fact(line: &mut Vec<u8>, fact: FactSet, entry: &EntryView<'_>) -> bool {
         },
         FactSet::UNIX_MODE => match entry.mode {
             Some(mode) => _ = write!(line, "{:04o}", mode & 0o7777),
+            None => return false,
+        },
+        FactSet::UNIX_OWNER | FactSet::UNIX_GROUP => match entry.owner {
+            Some((user, group)) => {
+                _ = write!(line, "{}", if fact == FactSet::UNIX_OWNER { user } else { group });
+            }
             None => return false,
         },
         _ => return false,

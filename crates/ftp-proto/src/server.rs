@@ -21,7 +21,7 @@ use std::time::Instant;
 
 pub use event::{
     Action, Channel, CloseReason, Event, Family, ListFormat, PassiveStyle, Password, Protection,
-    Representation, Request, StoreMode, Transfer,
+    Representation, Request, SetAnswer, StoreMode, Transfer,
 };
 pub use pending::{
     AbortKind, Active, Answerable, Login, Passive, Pending, RequestKind, Running, StatusKind, TransferKind,

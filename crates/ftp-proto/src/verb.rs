@@ -190,7 +190,7 @@ table! {
     Help "HELP"  OptionalText Any      None Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "[<verb>]";
     Noop "NOOP"  None         Any      None Answered     Kept    Full    []                     "RFC 959 §4.1.3"   "";
     Stat "STAT"  OptionalPath LoggedIn None AnsweredBare Dropped Full    []                     "RFC 959 §4.1.3"   "[<pathname>]";
-    Site "SITE"  Ignored      Any      None Waits        Dropped Refused []                     "RFC 959 §4.1.3"   "<string>";
+    Site "SITE"  Text         LoggedIn None Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "HELP | <command> ...";
 
     Type "TYPE"  Text         LoggedIn None Waits        Kept    Full    []                     "RFC 959 §4.1.2"   "A [N] | I | L 8";
     Mode "MODE"  Text         LoggedIn None Waits        Dropped Full    []                     "RFC 959 §4.1.2"   "S";
@@ -209,8 +209,13 @@ table! {
     Rnfr "RNFR"  Path         LoggedIn None Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "<pathname>";
     Rnto "RNTO"  Path         LoggedIn None Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "<pathname>";
     Size "SIZE"  Path         LoggedIn None Waits        Dropped Full    [Line("SIZE")]         "RFC 3659 §4"      "<pathname>";
-    Mdtm "MDTM"  Path         LoggedIn None Waits        Dropped Full    [Line("MDTM")]         "RFC 3659 §3"      "<pathname>";
+    Mdtm "MDTM"  Path         LoggedIn None Waits        Dropped Full    [Line("MDTM")]         "RFC 3659 §3"      "[<time>] <pathname>";
     Mlst "MLST"  OptionalPath LoggedIn None Waits        Dropped Full    [Facts]                "RFC 3659 §7"      "[<pathname>]";
+    Mfmt "MFMT"  Text         LoggedIn None Waits        Dropped Full    [Line("MFMT")]         "draft-somers-ftp-mfxx §3" "<time> <pathname>";
+    Mff  "MFF"   Text         LoggedIn None Waits        Dropped Full    [Line("MFF Modify;UNIX.mode;")] "draft-somers-ftp-mfxx §5" "[Modify=<time>;][UNIX.mode=<000-777>;] <pathname>";
+    Mfct "MFCT"  Ignored      Any      None Waits        Dropped Refused []                     "draft-somers-ftp-mfxx §4" "<time> <pathname>";
+    Avbl "AVBL"  OptionalPath LoggedIn None Waits        Dropped Full    [Line("AVBL")]         "draft-peterson-streamlined-ftp-command-extensions" "[<pathname>]";
+    Comb "COMB"  Text         LoggedIn None Waits        Dropped Full    [Line("COMB target;source_list")] "CuteFTP's, by nobody's RFC" "\"<target>\" \"<part>\"...";
     Xpwd "XPWD"  None         LoggedIn None Waits        Dropped Full    []                     "RFC 1123 §4.1.3.1" "";
     Xcwd "XCWD"  Path         LoggedIn None Waits        Dropped Full    []                     "RFC 1123 §4.1.3.1" "<pathname>";
     Xcup "XCUP"  None         LoggedIn None Waits        Dropped Full    []                     "RFC 1123 §4.1.3.1" "";

@@ -34,8 +34,7 @@ pub(crate) fn kind(kind: ErrorKind) -> Reply {
         ErrorKind::Busy => (Code::FILE_BUSY, "Another transfer of this file is ending, try again.".into()),
         ErrorKind::Unfinished => (
             Code::FILE_UNAVAILABLE,
-            "You have an unfinished upload of this name, and SIZE spoke of it: finish it or delete it first."
-                .into(),
+            "You have an unfinished upload of this name: finish it or delete it first.".into(),
         ),
         ErrorKind::TakenOver => (Code::TRANSFER_ABORTED, "A newer upload of this file took over.".into()),
         ErrorKind::Interrupted => (Code::LOCAL_ERROR, "Interrupted, try again.".into()),

@@ -17,7 +17,7 @@ pub(super) const ABILITIES: Abilities = Abilities {
     active: Ability::Yes,
     clear_data: Ability::Yes,
     machine_listings: Ability::Yes,
-    set_times: Ability::No("Carrack's server does not know MFMT yet"),
+    set_times: Ability::Yes,
     hash: Ability::No("Carrack's server knows no command that computes a hash yet"),
     restart_downloads: Ability::Yes,
     restart_uploads: Ability::Yes,

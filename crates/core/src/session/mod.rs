@@ -1,5 +1,7 @@
 //! What can a logged-in user do? One file per operation, the same lines for every protocol.
 
+mod attributes;
+mod combine;
 mod delete;
 mod directory;
 mod list;
@@ -24,6 +26,7 @@ use crate::permission::Permissions;
 use crate::policy::Policy;
 use crate::takeover::{Key, LiveUploads};
 
+pub use self::combine::{Combined, Combining};
 use self::told::Told;
 pub use write::WriteMode;
 

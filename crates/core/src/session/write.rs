@@ -85,7 +85,7 @@ impl Session {
     }
 
     /// The complete file under this name. Anything else that stands there is an error.
-    fn existing_file(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
+    pub(super) fn existing_file(&self, path: &VirtualPath) -> Result<Option<Metadata>> {
         // Who may not upload here learns nothing, not even whether the name is taken.
         self.policy.resume(path)?;
         let place = self.mounts.locate(self.policy.look(path)?);

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use carrack_core::backend::Attributes;
 use carrack_core::event::{
     Change, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
 };
@@ -161,14 +162,35 @@ fn transfer(finished: &TransferFinished) {
 }
 
 fn changed(origin: &Origin, user: &str, change: &Change) {
-    let (what, path, to) = match change {
-        Change::Deleted(path) => ("deleted", path, None),
-        Change::Renamed { from, to } => ("renamed", from, Some(to.display().to_string())),
-        Change::MadeDirectory(path) => ("made_directory", path, None),
-        Change::RemovedDirectory(path) => ("removed_directory", path, None),
+    let (what, path) = match change {
+        Change::Deleted(path) => ("deleted", path),
+        Change::Renamed { from, .. } => ("renamed", from),
+        Change::MadeDirectory(path) => ("made_directory", path),
+        Change::RemovedDirectory(path) => ("removed_directory", path),
+        Change::SetAttributes { path, .. } => ("set_attributes", path),
+        Change::Combined { target, .. } => ("combined", target),
     };
-    let session = origin.id.0;
-    tracing::info!(target: TARGET, session, peer = %origin.peer, user, what, path = %path.display(), to, "changed");
+    let to = if let Change::Renamed { to, .. } = change { Some(to.display().to_string()) } else { None };
+    let attributes = match change {
+        Change::SetAttributes { attributes, .. } => *attributes,
+        _ => Attributes::default(),
+    };
+    let modified_s = attributes.modified.map(|(seconds, _)| seconds);
+    let mode = attributes.mode.map(|mode| format!("{:04o}", mode.bits()));
+    let parts = if let Change::Combined { parts, .. } = change { Some(*parts) } else { None };
+    tracing::info!(
+        target: TARGET,
+        session = origin.id.0,
+        peer = %origin.peer,
+        user,
+        what,
+        path = %path.display(),
+        to,
+        modified_s,
+        mode,
+        parts,
+        "changed"
+    );
 }
 
 #[cfg(test)]

@@ -89,7 +89,7 @@ pub(super) fn decimal(digits: &[u8]) -> Option<u64> {
 }
 
 /// The word before the first space, and everything behind it.
-fn split_at_space(text: &[u8]) -> (&[u8], &[u8]) {
+pub(super) fn split_at_space(text: &[u8]) -> (&[u8], &[u8]) {
     let mut parts = text.splitn(2, |&byte| byte == b' ');
     (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::limits;
 use crate::listing::FactSet;
 use crate::server::Family;
+use crate::site::SiteVerb;
 use crate::verb::TABLE;
 
 fn read(verb: Verb, argument: &str) -> Result<Command, u16> {
@@ -114,6 +115,104 @@ fn options() {
     assert_eq!(read(Verb::Opts, "utf8 on"), Ok(Command::Opts(Opts::Utf8)));
     assert_eq!(read(Verb::Opts, "UTF8 OFF"), Err(504));
     assert_eq!(read(Verb::Opts, "RETR"), Err(501));
+}
+
+#[test]
+fn facts_that_are_set() {
+    let changes = |modify, unix_mode| FactChanges { modify, unix_mode };
+    let set = |name, changes| Ok(Command::SetFacts(SetFacts { path: path(name), changes }));
+    let time = Some((1_026_940_035, 0));
+    assert_eq!(read(Verb::Mfmt, "20020717210715 a b"), set("a b", changes(time, None)));
+    let exact = Some((1_026_940_035, 250_000_000));
+    assert_eq!(read(Verb::Mfmt, "20020717210715.25  a"), set(" a", changes(exact, None)));
+    for wrong in [
+        "20020717210715",
+        "20020717210715 ",
+        "20010229000000 a",
+        "20020717250715 a",
+        "2002071721071 a",
+        "20020717210715. a",
+        "19691231235959 a",
+        "+0020717210715 a",
+        "a 20020717210715",
+    ] {
+        assert_eq!(read(Verb::Mfmt, wrong), Err(501), "MFMT {wrong}");
+        let as_name = Ok(Command::Mdtm(path(wrong), None));
+        assert_eq!(read(Verb::Mdtm, wrong), as_name, "MDTM {wrong}");
+    }
+    assert_eq!(
+        read(Verb::Mff, "modify=20020717210715;unix.MODE=0644; a"),
+        set("a", changes(time, Some(0o644)))
+    );
+    assert_eq!(read(Verb::Mff, "UNIX.mode=7 a;b"), set("a;b", changes(None, Some(7))));
+    for (wrong, code) in [
+        (" a", 501),
+        ("; a", 501),
+        ("Modify; a", 501),
+        ("Modify=20010229000000; a", 501),
+        ("UNIX.mode=rwx; a", 501),
+        ("UNIX.mode=00644; a", 501),
+        ("UNIX.mode=644;UNIX.mode=644; a", 501),
+        ("UNIX.mode=644;", 501),
+        ("UNIX.mode=4755; a", 504),
+        ("Create=20020717210715; a", 504),
+        ("UNIX.mode=644;X.frogs=1; a", 504),
+        ("UNIX.owner=0; a", 504),
+    ] {
+        assert_eq!(read(Verb::Mff, wrong), Err(code), "MFF {wrong}");
+    }
+}
+
+#[test]
+fn site() {
+    let changes = |modify, unix_mode| FactChanges { modify, unix_mode };
+    let chmod = |name, mode| {
+        let set = SetFacts { path: path(name), changes: changes(None, Some(mode)) };
+        Ok(Command::Site(SiteCommand::Chmod(set)))
+    };
+    let utime = |name, seconds| {
+        let set = SetFacts { path: path(name), changes: changes(Some((seconds, 0)), None) };
+        Ok(Command::Site(SiteCommand::Utime(set)))
+    };
+    assert_eq!(read(Verb::Site, "help"), Ok(Command::Site(SiteCommand::Help(None))));
+    assert_eq!(read(Verb::Site, "HELP utime"), Ok(Command::Site(SiteCommand::Help(Some(SiteVerb::Utime)))));
+    assert_eq!(read(Verb::Site, "chmod 755 a b"), chmod("a b", 0o755));
+    assert_eq!(read(Verb::Site, "UTIME 20020717210715 a b"), utime("a b", 1_026_940_035));
+    assert_eq!(read(Verb::Site, "UTIME 200207172107 a"), utime("a", 1_026_940_020));
+    let times = "20010101000000 20020717210715 20030101000000";
+    assert_eq!(read(Verb::Site, &format!("UTIME a b {times} UTC")), utime("a b", 1_026_940_035));
+    for (wrong, code) in [
+        ("", 501),
+        ("CHMOD", 501),
+        ("CHMOD 755", 501),
+        ("CHMOD 8 a", 501),
+        ("CHMOD u+x a", 501),
+        ("CHMOD 1777 a", 504),
+        ("UTIME a", 501),
+        ("UTIME 20020230000000 a", 501),
+        ("UTIME a 20010101000000 20020717210715 20030101000000 CET", 501),
+        ("EXEC id", 500),
+        ("HELP EXEC", 500),
+    ] {
+        assert_eq!(read(Verb::Site, wrong), Err(code), "SITE {wrong}");
+    }
+}
+
+#[test]
+fn parts_to_combine() {
+    let combine = |target, parts: &[&str]| {
+        let parts = parts.iter().map(|part| path(part)).collect();
+        Ok(Command::Comb(Combine { target: path(target), parts }))
+    };
+    assert_eq!(read(Verb::Comb, r#""a b" "c" "d""e""#), combine("a b", &["c", "d\"e"]));
+    assert_eq!(read(Verb::Comb, "a b c"), combine("a", &["b", "c"]));
+    for wrong in [r#""a""#, r#""a" "b"#, r#""a""b""#, r#""a"  "b""#, r#""a" "b" "#, r#""" "b""#, r#""a" """#]
+    {
+        assert_eq!(read(Verb::Comb, wrong), Err(501), "COMB {wrong}");
+    }
+    let parts = |count| format!("t{}", " p".repeat(count));
+    assert!(read(Verb::Comb, &parts(limits::COMBINED_PARTS)).is_ok());
+    assert_eq!(read(Verb::Comb, &parts(limits::COMBINED_PARTS + 1)), Err(501));
 }
 
 #[test]

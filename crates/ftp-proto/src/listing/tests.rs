@@ -10,7 +10,9 @@ const ENTRY: EntryView<'static> = EntryView {
     size: 1234,
     modified_s: 1_709_210_096, // 2024-02-29 12:34:56 UTC
     modified_ns: 0,
+    created: Some((1_000_000_000, 500_000_000)), // 2001-09-09 01:46:40.5 UTC
     mode: Some(0o100_640),
+    owner: Some((1000, 0)),
     links: 1,
     perm: Perm::NONE,
     unique: Some((0x801, 0x2a)),
@@ -49,7 +51,8 @@ fn facts_in_the_form_of_rfc_3659() {
     let perm = Perm::READ | Perm::WRITE | Perm::APPEND;
     assert_eq!(
         text(|line| facts(line, &EntryView { perm, ..ENTRY }, FactSet::ALL)),
-        "Type=file;Size=1234;Modify=20240229123456;Perm=arw;Unique=801g2a;UNIX.mode=0640; report.csv\r\n"
+        "Type=file;Size=1234;Modify=20240229123456;Create=20010909014640.500;Perm=arw;Unique=801g2a;UNIX.mode=0640;\
+         UNIX.owner=1000;UNIX.group=0; report.csv\r\n"
     );
     let directory = EntryView { kind: EntryKind::Directory, modified_ns: 7_000_000, ..ENTRY };
     assert_eq!(
@@ -57,13 +60,17 @@ fn facts_in_the_form_of_rfc_3659() {
         "Type=dir;Modify=20240229123456.007; report.csv"
     );
     assert_eq!(text(|line| facts(line, &ENTRY, FactSet::NONE)), " report.csv\r\n");
+    let unknown = EntryView { created: None, owner: None, mode: None, unique: None, ..ENTRY };
+    let asked = FactSet::named(b"create;unix.owner;unix.group;unix.mode;unique;size");
+    assert_eq!(text(|line| facts(line, &unknown, asked)), "Size=1234; report.csv\r\n");
 }
 
 #[test]
 fn fact_sets_are_told_in_both_forms() {
     let set = FactSet::named(b"MODIFY;type;x.frogs;");
     assert_eq!(set.labels(), "Type;Modify;");
-    assert_eq!(set.starred(), "Type*;Size;Modify*;Perm;Unique;UNIX.mode;");
+    assert_eq!(set.starred(), "Type*;Size;Modify*;Create;Perm;Unique;UNIX.mode;UNIX.owner;UNIX.group;");
+    assert_eq!(FactSet::default().labels(), "Type;Size;Modify;Perm;Unique;UNIX.mode;UNIX.owner;UNIX.group;");
 }
 
 #[test]
@@ -131,7 +138,7 @@ proptest! {
     }
 
     #[test]
-    fn facts_read_back(size: u64, modified_s in 0..LAST_S, perm in 0u16..1024, mode in 0u32..0o10000, set in 0u8..64) {
+    fn facts_read_back(size: u64, modified_s in 0..LAST_S, perm in 0u16..1024, mode in 0u32..0o10000, set in 0u16..512) {
         let entry = EntryView { size, modified_s, perm: Perm(perm), mode: Some(mode), ..ENTRY };
         let set = FactSet(set);
         let line = text(|line| facts(line, &entry, set));
@@ -143,6 +150,9 @@ proptest! {
                 ("Type", value) => prop_assert_eq!(value, "file"),
                 ("Size", value) => prop_assert_eq!(value.parse::<u64>().unwrap(), size),
                 ("Modify", value) => prop_assert_eq!(seconds_of(value), modified_s),
+                ("Create", value) => prop_assert_eq!(value, "20010909014640.500"),
+                ("UNIX.owner", value) => prop_assert_eq!(value, "1000"),
+                ("UNIX.group", value) => prop_assert_eq!(value, "0"),
                 ("Perm", value) => prop_assert_eq!(value.len(), perm.count_ones() as usize),
                 ("Unique", value) => prop_assert_eq!(value, "801g2a"),
                 ("UNIX.mode", value) => prop_assert_eq!(u32::from_str_radix(value, 8).unwrap(), mode),

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::pending::{
     AbortKind, Active, Login, Passive, Pending, RequestKind, StatusKind, TransferKind, Upgrade,
 };
-use crate::command::PathArgument;
+use crate::command::{Combine, PathArgument, SetFacts};
 use crate::listing::FactSet;
 
 /// One thing for the driver to do. Whatever has a [`Pending`] waits for an answer.
@@ -143,6 +143,8 @@ pub enum Request {
     ModificationTime {
         /// The file.
         path: PathArgument,
+        /// What is to be set, answered as MFMT is, if no file has that whole argument for its name.
+        or_set: Option<SetFacts>,
     },
     /// MLST (RFC 3659 §7).
     Facts {
@@ -151,11 +153,34 @@ pub enum Request {
         /// The facts the client selected.
         facts: FactSet,
     },
+    /// MFMT and MFF (draft-somers-ftp-mfxx), SITE CHMOD and SITE UTIME.
+    SetFacts {
+        /// What, and of which file or directory.
+        set: SetFacts,
+        /// How success is told.
+        answer: SetAnswer,
+    },
+    /// AVBL: how many bytes a directory has room for.
+    Space {
+        /// The directory, or the working directory.
+        path: Option<PathArgument>,
+    },
+    /// COMB: puts parts together and removes them.
+    Combine(Combine),
     /// STAT with a path: a listing over the control connection.
     StatusOf {
         /// The file or directory.
         path: PathArgument,
     },
+}
+
+/// How it is told that facts were set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SetAnswer {
+    /// `213` with the facts as they are now (draft-somers-ftp-mfxx §3.1, §5.1).
+    Facts,
+    /// `200`, as for everything behind SITE (RFC 959 §4.1.3).
+    Okay,
 }
 
 /// Everything a transfer needs to know, with the restart marker already in its place.

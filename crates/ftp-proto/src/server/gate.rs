@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::login::LoginPhase;
-use super::{Action, Carried, CloseReason, ListFormat, Next, Outcome, Request, Server, StoreMode};
+use super::{Action, Carried, CloseReason, ListFormat, Next, Outcome, Request, Server, SetAnswer, StoreMode};
 use crate::command::{Command, Line};
 use crate::limits;
 use crate::reply::{Code, Reply};
@@ -118,7 +118,8 @@ impl Server {
             Command::Syst => Self::syst(),
             Command::Noop => Self::noop(),
             Command::Stat(path) => self.stat(path),
-            Command::Smnt | Command::Site => Self::not_implemented(),
+            Command::Smnt | Command::Mfct => Self::not_implemented(),
+            Command::Site(command) => self.site(command),
             Command::Opts(opts) => self.opts(opts),
             Command::Type(representation) => self.set_type(representation),
             Command::Mode => Self::mode(),
@@ -145,8 +146,11 @@ impl Server {
             Command::Rnfr(path) => self.rnfr(path),
             Command::Rnto(path) => self.rnto(path, carried),
             Command::Size(path) => self.size(path),
-            Command::Mdtm(path) => self.request(Request::ModificationTime { path }),
+            Command::Mdtm(path, or_set) => self.request(Request::ModificationTime { path, or_set }),
             Command::Mlst(path) => self.request(Request::Facts { path, facts: self.parameters.facts }),
+            Command::SetFacts(set) => self.request(Request::SetFacts { set, answer: SetAnswer::Facts }),
+            Command::Avbl(path) => self.request(Request::Space { path }),
+            Command::Comb(combine) => self.request(Request::Combine(combine)),
         }
     }
 

@@ -1,8 +1,10 @@
 //! What does the server tell about itself? FEAT, HELP, SYST, NOOP, the greeting, and its part of STAT.
 
 use super::login::LoginPhase;
-use super::{Mode, Next, Outcome, Representation, Server, reply};
+use super::{Mode, Next, Outcome, Representation, Request, Server, SetAnswer, reply};
+use crate::command::SiteCommand;
 use crate::reply::{Code, Reply};
+use crate::site::{SITE_TABLE, SiteVerb};
 use crate::verb::{Feature, Support, TABLE, Verb};
 
 /// The `220`, of as many lines as the operator's text has.
@@ -16,9 +18,10 @@ pub(super) fn greeting(text: &str) -> Reply {
 }
 
 impl Server {
-    /// FEAT, gathered from THE TABLE (RFC 2389 §3.2).
+    /// FEAT, gathered from THE TABLE and that of SITE (RFC 2389 §3.2).
     pub(super) fn feat(&self) -> Outcome {
-        let features = TABLE.iter().flat_map(|row| row.features);
+        let of_site = SITE_TABLE.iter().flat_map(|row| row.features);
+        let features = TABLE.iter().flat_map(|row| row.features).chain(of_site);
         let lines = features
             .filter(|feature| self.policy.mode == Mode::Explicit || !matches!(feature, Feature::Explicit(_)))
             .map(|feature| feature.line(self.parameters.facts));
@@ -27,6 +30,10 @@ impl Server {
 
     /// HELP, from THE TABLE; what is refused is marked with a star, as servers have done since 4.2BSD.
     pub(super) fn help(verb: Option<Verb>) -> Outcome {
+        // RFC 959 §4.1.3 has HELP SITE tell what is behind SITE.
+        if verb == Some(Verb::Site) {
+            return Self::site_help(None);
+        }
         if let Some(row) = verb.map(Verb::row) {
             let text = format!("Syntax: {} {}", row.name, row.syntax);
             return reply(Code::HELP, text.trim_end());
@@ -45,6 +52,24 @@ impl Server {
             lines,
             "HELP <verb> tells its syntax.",
         )))
+    }
+
+    /// SITE, by its own table.
+    pub(super) fn site(&mut self, command: SiteCommand) -> Outcome {
+        match command {
+            SiteCommand::Help(verb) => Self::site_help(verb),
+            SiteCommand::Chmod(set) | SiteCommand::Utime(set) => {
+                self.request(Request::SetFacts { set, answer: SetAnswer::Okay })
+            }
+        }
+    }
+
+    fn site_help(verb: Option<SiteVerb>) -> Outcome {
+        if let Some(row) = verb.map(SiteVerb::row) {
+            return reply(Code::HELP, format!("Syntax: {}", row.syntax()));
+        }
+        let lines = SITE_TABLE.iter().map(|row| row.syntax());
+        Ok(Next::Reply(Reply::lines(Code::HELP, "SITE commands:", lines, "End")))
     }
 
     /// SYST: a listing as Unix has it, bytes of eight bits (RFC 959 §4.1.3).

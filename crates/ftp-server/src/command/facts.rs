@@ -2,11 +2,12 @@
 
 use carrack_core::backend::Kind;
 use carrack_core::error::ErrorKind;
-use carrack_ftp_proto::command::PathArgument;
+use carrack_ftp_proto::command::{PathArgument, SetFacts};
 use carrack_ftp_proto::listing::{self, FactSet};
 use carrack_ftp_proto::reply::{Code, Reply};
-use carrack_ftp_proto::server::Representation;
+use carrack_ftp_proto::server::{Representation, SetAnswer};
 
+use super::set;
 use crate::reply_for;
 use crate::visitor::Visitor;
 
@@ -25,7 +26,18 @@ pub(super) async fn size(
     Ok(Reply::new(Code::FILE_STATUS, size.to_string()))
 }
 
-pub(super) async fn modification_time(at: &Visitor, path: &PathArgument) -> Result<Reply, Reply> {
+pub(super) async fn modification_time(
+    at: &Visitor,
+    path: &PathArgument,
+    or_set: Option<&SetFacts>,
+) -> Result<Reply, Reply> {
+    // A file with a time at the beginning of its name is asked for by that name (RFC 3659 §3.1). Where there is none the
+    // client is one that sets times by MDTM.
+    if let Some(set) = or_set
+        && !exists(at, path).await?
+    {
+        return set::facts(at, set, SetAnswer::Facts).await;
+    }
     let path = at.resolve(path)?;
     let metadata = at.on_disk(move |session| session.facts(&path)).await?;
     if metadata.kind != Kind::File {
@@ -33,6 +45,18 @@ pub(super) async fn modification_time(at: &Visitor, path: &PathArgument) -> Resu
     }
     let (seconds, nanoseconds) = metadata.modified;
     Ok(Reply::new(Code::FILE_STATUS, listing::time_val(seconds, nanoseconds)))
+}
+
+/// Whether there is such a file, as far as this user may know.
+async fn exists(at: &Visitor, path: &PathArgument) -> Result<bool, Reply> {
+    // With the time in front it may be no path at all, as when it is longer than a name can be.
+    let Ok(path) = at.resolve(path) else { return Ok(false) };
+    at.on_disk(move |session| match session.facts(&path) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(error),
+    })
+    .await
 }
 
 pub(super) async fn facts(at: &Visitor, path: Option<&PathArgument>, facts: FactSet) -> Result<Reply, Reply> {

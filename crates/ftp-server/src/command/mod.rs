@@ -3,12 +3,15 @@
 //! A command resolves its path, asks the session, and answers. Whether the command may be given at
 //! all was decided by the protocol machine; whether the user may do it is decided by the session.
 
+mod combine;
 mod delete;
 mod directory;
 mod facts;
 mod list;
 mod rename;
 mod retr;
+mod set;
+mod space;
 mod status;
 mod stor;
 
@@ -49,8 +52,13 @@ pub(crate) async fn answer(at: Visitor, request: Request) -> Outcome {
         Request::Size { path, representation } => {
             facts::size(&at, &path, representation).await.map(Into::into)
         }
-        Request::ModificationTime { path } => facts::modification_time(&at, &path).await.map(Into::into),
+        Request::ModificationTime { path, or_set } => {
+            facts::modification_time(&at, &path, or_set.as_ref()).await.map(Into::into)
+        }
         Request::Facts { path, facts } => facts::facts(&at, path.as_ref(), facts).await.map(Into::into),
+        Request::SetFacts { set, answer } => set::facts(&at, &set, answer).await.map(Into::into),
+        Request::Space { path } => space::of(&at, path.as_ref()).await.map(Into::into),
+        Request::Combine(combine) => combine::parts(&at, &combine).await.map(Into::into),
         Request::StatusOf { path } => status::of_path(&at, &path).await.map(Into::into),
     };
     outcome.unwrap_or_else(Into::into)

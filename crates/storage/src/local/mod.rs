@@ -1,5 +1,6 @@
 //! Where do bytes rest on the local disk? Beneath one folder, which no path leaves.
 
+mod attributes;
 mod errno;
 mod expire;
 mod list;
@@ -18,8 +19,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carrack_core::backend::{
-    Backend, Capabilities, Capability, Delete, List, Listing, Located, Metadata, Mkdir, Partial,
-    PartialIndex, Read, ReadFile, Rename, RenameTo, Resume, Start, Stat, Write, WriteFile,
+    Alter, Attributes, Backend, Capabilities, Capability, Delete, List, Listing, Located, Metadata, Mkdir,
+    Partial, PartialIndex, Read, ReadFile, Rename, RenameTo, Resume, Space, Start, Stat, Write, WriteFile,
 };
 use carrack_core::error::Result;
 
@@ -121,7 +122,14 @@ impl LocalStore {
 
 impl Backend for LocalStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::of(&[Capability::Append, Capability::Resume, Capability::Rename])
+        Capabilities::of(&[
+            Capability::Append,
+            Capability::Resume,
+            Capability::Rename,
+            Capability::SetTime,
+            Capability::SetMode,
+            Capability::Space,
+        ])
     }
 
     fn stat(&self, at: &Located<Stat>) -> Result<Metadata> {
@@ -162,6 +170,14 @@ impl Backend for LocalStore {
 
     fn rename(&self, from: &Located<Rename>, to: &Located<RenameTo>) -> Result<()> {
         self.shared.rename(from.path(), to.path(), to.action().replacing())
+    }
+
+    fn set_attributes(&self, at: &Located<Alter>, attributes: &Attributes) -> Result<Metadata> {
+        self.shared.set_attributes(at.path(), attributes)
+    }
+
+    fn space(&self, at: &Located<Space>) -> Result<u64> {
+        self.shared.space(at.path())
     }
 }
 

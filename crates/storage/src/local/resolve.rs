@@ -19,6 +19,9 @@ use super::stat::same_file;
 /// How often a resolution is tried again that the kernel gave up because something was renamed meanwhile.
 const RESOLVE_ATTEMPTS: u32 = 32;
 
+/// What is asked of every file: what listings show.
+const ASKED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
+
 /// The folder that everything lies beneath.
 pub(super) struct Root {
     dir: OwnedFd,
@@ -228,7 +231,8 @@ pub(super) fn location(handle: &OwnedFd) -> rustix::io::Result<Vec<u8>> {
     rustix::fs::readlinkat(CWD, proc_path(handle), Vec::new()).map(|path| path.into_bytes())
 }
 
-fn proc_path(handle: &OwnedFd) -> String {
+/// A path that leads to what a handle stands for, and to nothing else.
+pub(super) fn proc_path(handle: &OwnedFd) -> String {
     use std::os::fd::AsRawFd;
     format!("/proc/self/fd/{}", handle.as_raw_fd())
 }
@@ -236,12 +240,12 @@ fn proc_path(handle: &OwnedFd) -> String {
 /// What a name in a folder is, links not followed.
 pub(super) fn lstat(dir: impl AsFd, name: &[u8]) -> rustix::io::Result<Statx> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
-    rustix::fs::statx(dir, name, flags, StatxFlags::BASIC_STATS)
+    rustix::fs::statx(dir, name, flags, ASKED)
 }
 
 /// What a handle stands for.
 pub(super) fn fstat(handle: impl AsFd) -> rustix::io::Result<Statx> {
-    rustix::fs::statx(handle, c"", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+    rustix::fs::statx(handle, c"", AtFlags::EMPTY_PATH, ASKED)
 }
 
 fn is_link(found: &Statx) -> bool {

@@ -3,7 +3,7 @@
 use carrack_core::backend::{Kind, Metadata};
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
-use rustix::fs::{FileType, Statx};
+use rustix::fs::{FileType, Statx, StatxFlags};
 
 use super::Shared;
 use super::errno::failed;
@@ -33,11 +33,19 @@ pub(super) fn metadata(found: &Statx) -> Metadata {
         kind: kind(found),
         size: found.stx_size,
         modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
+        created: created(found),
+        owner: Some((found.stx_uid, found.stx_gid)),
         mode: Some(u32::from(found.stx_mode) & 0o7777),
         links: found.stx_nlink.into(),
         unique: Some((device(found), found.stx_ino)),
         unfinished: false,
     }
+}
+
+/// When it was made, where the file system remembers that.
+fn created(found: &Statx) -> Option<(i64, u32)> {
+    let told = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
+    told.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
 }
 
 /// What kind of thing it is.

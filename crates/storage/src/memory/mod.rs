@@ -9,14 +9,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use carrack_core::backend::{
-    Backend, Capabilities, Capability, Delete, Entry, Kind, List, Listing, Located, Metadata, Mkdir,
-    Partial as Worth, Read, ReadFile, Rename, RenameTo, Replacing, Resume, Start, Stat, Write, WriteFile,
+    Alter, Attributes, Backend, Capabilities, Capability, Delete, Entry, Kind, List, Listing, Located,
+    Metadata, Mkdir, Partial as Worth, Read, ReadFile, Rename, RenameTo, Replacing, Resume, Start, Stat,
+    Write, WriteFile,
 };
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
 
 pub use self::faults::Faults;
 use self::write::MemoryWrite;
+
+/// The mode of a new file, and of a new folder.
+const FILE_MODE: u16 = 0o644;
+const FOLDER_MODE: u16 = 0o755;
 
 /// A tree in memory.
 #[derive(Clone, Default)]
@@ -37,6 +42,7 @@ type PartialKey = (VirtualPath, String);
 struct Node {
     contents: Contents,
     modified: (i64, u32),
+    mode: u16,
 }
 
 #[derive(Clone)]
@@ -84,7 +90,7 @@ impl MemoryStore {
 
 impl Default for Tree {
     fn default() -> Tree {
-        let root = Node { contents: Contents::Directory, modified: now() };
+        let root = Node { contents: Contents::Directory, modified: now(), mode: FOLDER_MODE };
         Tree {
             nodes: BTreeMap::from([(VirtualPath::root(), root)]),
             partials: BTreeMap::new(),
@@ -126,7 +132,9 @@ impl Tree {
     }
 
     fn put_file(&mut self, path: &VirtualPath, bytes: Vec<u8>) -> Metadata {
-        let node = Node { contents: Contents::File(Arc::new(bytes)), modified: now() };
+        // As on a disk, a file keeps the mode of the one that it replaces.
+        let mode = self.nodes.get(path).map_or(FILE_MODE, |replaced| replaced.mode);
+        let node = Node { contents: Contents::File(Arc::new(bytes)), modified: now(), mode };
         let metadata = node.metadata();
         self.nodes.insert(path.clone(), node);
         metadata
@@ -139,12 +147,22 @@ impl Node {
             Contents::Directory => (Kind::Directory, 0),
             Contents::File(bytes) => (Kind::File, bytes.len() as u64),
         };
-        metadata(kind, size, self.modified)
+        metadata(kind, size, self.modified, self.mode)
     }
 }
 
-fn metadata(kind: Kind, size: u64, modified: (i64, u32)) -> Metadata {
-    Metadata { kind, size, modified, mode: None, links: 1, unique: None, unfinished: false }
+fn metadata(kind: Kind, size: u64, modified: (i64, u32), mode: u16) -> Metadata {
+    Metadata {
+        kind,
+        size,
+        modified,
+        created: None,
+        owner: None,
+        mode: Some(mode.into()),
+        links: 1,
+        unique: None,
+        unfinished: false,
+    }
 }
 
 fn now() -> (i64, u32) {
@@ -154,7 +172,13 @@ fn now() -> (i64, u32) {
 
 impl Backend for MemoryStore {
     fn capabilities(&self) -> Capabilities {
-        Capabilities::of(&[Capability::Append, Capability::Resume, Capability::Rename])
+        Capabilities::of(&[
+            Capability::Append,
+            Capability::Resume,
+            Capability::Rename,
+            Capability::SetTime,
+            Capability::SetMode,
+        ])
     }
 
     fn stat(&self, at: &Located<Stat>) -> Result<Metadata> {
@@ -191,7 +215,7 @@ impl Backend for MemoryStore {
         let partial = tree.partials.get(&(at.path().clone(), owner.to_owned()));
         Ok(partial.map(|partial| {
             let length = partial.bytes.len() as u64;
-            Worth { length, found: metadata(Kind::File, length, partial.modified) }
+            Worth { length, found: metadata(Kind::File, length, partial.modified, FILE_MODE) }
         }))
     }
 
@@ -210,7 +234,10 @@ impl Backend for MemoryStore {
             return Err(ErrorKind::Exists.into());
         }
         tree.check_parent(at.path())?;
-        tree.nodes.insert(at.path().clone(), Node { contents: Contents::Directory, modified: now() });
+        tree.nodes.insert(
+            at.path().clone(),
+            Node { contents: Contents::Directory, modified: now(), mode: FOLDER_MODE },
+        );
         Ok(())
     }
 
@@ -273,6 +300,15 @@ impl Backend for MemoryStore {
             }
         }
         Ok(())
+    }
+
+    fn set_attributes(&self, at: &Located<Alter>, attributes: &Attributes) -> Result<Metadata> {
+        let mut tree = self.operate()?;
+        let missing = tree.missing(at.path());
+        let node = tree.nodes.get_mut(at.path()).ok_or(missing)?;
+        node.modified = attributes.modified.unwrap_or(node.modified);
+        node.mode = attributes.mode.map_or(node.mode, |mode| mode.bits());
+        Ok(node.metadata())
     }
 }
 

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod attributes;
+mod combining;
 mod crash;
 mod disk;
 mod faults;

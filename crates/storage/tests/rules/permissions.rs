@@ -2,6 +2,7 @@
 
 use carrack_core::ErrorKind::{self, Denied, Exists};
 use carrack_core::account::Folder;
+use carrack_core::backend::Attributes;
 use carrack_core::permission::{Permission, Permissions};
 use carrack_core::session::WriteMode::{Append, From, Replace, Unique};
 use carrack_core::{Result, Session};
@@ -12,7 +13,7 @@ use crate::world::{Say, World, path};
 /// An operation, the permission that it takes, and how it is done.
 type Row = (&'static str, Permission, fn(&Session) -> Result<()>);
 
-const MATRIX: [Row; 10] = [
+const MATRIX: [Row; 11] = [
     ("list", Permission::List, |session| session.list(&path("/d")).map(drop)),
     ("read", Permission::Read, |session| session.open_read(&path("/d/old"), 0).map(drop)),
     ("write new", Permission::Write, |session| session.open_write(&path("/d/new"), Replace).map(drop)),
@@ -23,6 +24,10 @@ const MATRIX: [Row; 10] = [
     ("replace", Permission::Overwrite, |session| session.open_write(&path("/d/old"), Replace).map(drop)),
     ("append", Permission::Overwrite, |session| session.open_write(&path("/d/old"), Append).map(drop)),
     ("restart", Permission::Overwrite, |session| session.open_write(&path("/d/old"), From(1)).map(drop)),
+    ("set time", Permission::Overwrite, |session| {
+        let attributes = Attributes { modified: Some((1, 0)), mode: None };
+        session.set_attributes(&path("/d/old"), &attributes).map(drop)
+    }),
     ("rename", Permission::Rename, |session| session.rename(&path("/d/old"), &path("/d/other"))),
     ("mkdir", Permission::Mkdir, |session| session.make_directory(&path("/d/dir"))),
 ];
@@ -117,6 +122,10 @@ on_every_store! {
         denied(alice.remove_directory(&path("/a/secret")));
         denied(alice.remove_directory(&path("/")));
         denied(alice.rename(&path("/"), &path("/c")));
+        let attributes = Attributes { modified: Some((1, 0)), mode: None };
+        for landmark in ["/", "/a", "/a/secret"] {
+            denied(alice.set_attributes(&path(landmark), &attributes).map(drop));
+        }
         alice.rename(&path("/b"), &path("/c")).unwrap();
     };
 

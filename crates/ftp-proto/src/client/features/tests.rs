@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::listing::FactSet;
-use crate::verb;
+use crate::verb::{self, Feature};
 
 /// The features that are offered, by the names of their fields, so that a table can be read.
 fn offered(features: &Features) -> Vec<&'static str> {
@@ -175,11 +175,14 @@ fn carracks_own_answer() {
         .flat_map(|row| row.features)
         .map(|feature| feature.line(FactSet::named(b"type;size")));
     let features = Features::parse(lines);
-    let expected = "mlst size mdtm rest utf8 epsv eprt tvfs tls tls-c tls-p ssl pbsz prot";
+    let expected = "mlst size mdtm mfmt rest utf8 epsv eprt tvfs tls tls-c tls-p ssl pbsz prot";
     assert!(expected.split(' ').all(|feature| offered(&features).contains(&feature)), "{features:?}");
     let shown = features.mlst.iter().flatten().filter(|fact| fact.shown).map(|fact| fact.name.as_str());
     assert_eq!(shown.collect::<Vec<_>>(), ["type", "size"]);
-    assert_eq!(features.facts_to_ask().as_deref(), Some("type;size;modify;perm;unique;unix.mode;"));
+    let asked = "type;size;modify;perm;unique;unix.mode;unix.owner;unix.group;";
+    assert_eq!(features.facts_to_ask().as_deref(), Some(asked));
+    let by_default = Features::parse([Feature::Facts.line(FactSet::default())]);
+    assert_eq!(by_default.facts_to_ask(), None, "a command for each connection is saved");
 }
 
 #[test]

@@ -241,11 +241,11 @@ proptest! {
     #[test]
     fn our_own_facts_read_back(
         name in name(), (kind, expected) in kind(), size: u64, modified_s in 0i64..253_402_300_800,
-        milliseconds in 0u32..1000, mode in 0u32..0o10000, unique: Option<(u64, u64)>,
+        milliseconds in 0u32..1000, mode in 0u32..0o10000, unique: Option<(u64, u64)>, owner: Option<(u32, u32)>,
     ) {
         let entry = EntryView {
             name: &name, kind, size, modified_s, modified_ns: milliseconds * 1_000_000 + 7, mode: Some(mode), links: 1,
-            perm: Perm::READ | Perm::DELETE, unique,
+            perm: Perm::READ | Perm::DELETE, unique, created: Some((0, 0)), owner,
         };
         let mut line = Vec::new();
         formatter::facts(&mut line, &entry, FactSet::ALL);
@@ -257,6 +257,8 @@ proptest! {
         let precision = if milliseconds == 0 { Precision::Second } else { Precision::Subsecond };
         prop_assert_eq!(read.modified, Some(Modified { unix_s: modified_s, nanos: milliseconds * 1_000_000, precision }));
         prop_assert_eq!(read.mode, Some(mode));
+        prop_assert_eq!(read.owner, owner.map(|(user, _)| user.to_string()));
+        prop_assert_eq!(read.group, owner.map(|(_, group)| group.to_string()));
         prop_assert_eq!(read.perm.as_deref(), Some("dr"));
         prop_assert_eq!(read.unique, unique.map(|(space, file)| format!("{space:x}g{file:x}").into_bytes()));
     }
@@ -271,6 +273,7 @@ proptest! {
         let now_s = modified_s.saturating_add(age);
         let entry = EntryView {
             name: &name, kind, size, modified_s, modified_ns: 0, mode: Some(mode), links, perm: Perm::NONE, unique: None,
+            created: None, owner: None,
         };
         let mut line = Vec::new();
         formatter::long(&mut line, &entry, now_s);

@@ -7,6 +7,7 @@ use std::os::fd::AsFd;
 use carrack_core::error::{ErrorKind, Result};
 use rustix::fs::{Mode, OFlags};
 
+use crate::local::attributes::available;
 use crate::local::errno::{failed, io};
 use crate::local::read::open_regular;
 use crate::local::resolve::Slot;
@@ -48,6 +49,5 @@ impl Copying {
 
 /// Refuses, before anything is begun, what the disk has no room for.
 fn check_space(dir: impl AsFd, bytes: u64) -> Result<()> {
-    let disk = rustix::fs::fstatvfs(dir).map_err(failed)?;
-    if bytes > disk.f_bavail.saturating_mul(disk.f_frsize) { Err(ErrorKind::NoSpace.into()) } else { Ok(()) }
+    if bytes > available(dir)? { Err(ErrorKind::NoSpace.into()) } else { Ok(()) }
 }

@@ -265,7 +265,8 @@ fn questions_are_answered_one_by_one() {
         (Command::RenameTo(path("/g")), 250),
         // Its text tries to be three replies, and holds a byte that Telnet doubles.
         (Command::RemoveFile(path("/f")), 550),
-        (Command::SetModified(path("/f"), 0), 500),
+        (Command::SetModified(path("/f"), 0), 250),
+        (Command::HashByName("XUNKNOWN", path("/f")), 500),
         (Command::Quit, 221),
     ] {
         world.events.clear();
