@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    Action, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection, Request, Running, Server,
-    StoreMode,
+    Action, Compression, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection, Request, Running,
+    Server, StoreMode,
 };
 use carrack_ftp_proto::verb::{Argument, DuringTransfer, Restart, Row, TABLE};
 
@@ -48,6 +48,7 @@ fn states() -> Vec<State> {
         &LOGIN,
         &["USER anonymous", "PASS x", "EPSV"],
         &["USER anonymous", "PASS x", "EPSV", "REST 7"],
+        &["USER anonymous", "PASS x", "TYPE I", "EPSV", "RANG 5 9"],
         &["USER anonymous", "PASS x", "RNFR a"],
         &["USER anonymous", "PASS x", "EPSV ALL"],
         &["USER anonymous", "PASS x", "TYPE I", "EPSV", "RETR a"],
@@ -95,7 +96,7 @@ fn is_typical(state: &State) -> bool {
 }
 
 /// One argument of every class: none, empty, right ones of every kind, wrong ones of every kind.
-const ARGUMENTS: [&[u8]; 22] = [
+const ARGUMENTS: [&[u8]; 29] = [
     b"",
     b" ",
     b" a",
@@ -106,6 +107,13 @@ const ARGUMENTS: [&[u8]; 22] = [
     b" 99999999999999999999",
     b" A",
     b" I",
+    b" Z",
+    b" 5 9",
+    b" 1 0",
+    b" 9 5",
+    b" \"a\" 5 9",
+    b" HASH MD5",
+    b" MODE Z LEVEL 9",
     b" S",
     b" F",
     b" P",
@@ -130,6 +138,7 @@ fn right_argument(row: &Row) -> &'static [u8] {
         ("OPTS", _) => b" UTF8 ON",
         ("TYPE", _) => b" I",
         ("MODE", _) => b" S",
+        ("RANG", _) => b" 5 9",
         ("STRU", _) => b" F",
         ("PORT", _) => b" 192,0,2,1,9,9",
         ("EPRT", _) => b" |1|192.0.2.1|2000|",
@@ -168,6 +177,7 @@ impl Walk {
             mode: state.mode,
             plaintext,
             data_protection: state.data,
+            compression: Compression::Offered,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -325,6 +335,10 @@ impl Walk {
                     self.running = Some(self.server.begin(pending, "Opening."));
                 }
                 Event::Transfer { pending, .. } => self.server.answer(pending, refusal(), now),
+                Event::Hash { pending, .. } if grants => {
+                    self.server.answer(pending, Reply::new(Code::FILE_STATUS, "SHA-256 0-0 00 a"), now);
+                }
+                Event::Hash { pending, .. } => self.server.answer(pending, refusal(), now),
                 Event::Abort(pending) => {
                     self.end_transfer();
                     self.server.answer(pending, Reply::new(Code::CLOSING_DATA_CONNECTION, "Aborted."), now);
@@ -390,11 +404,14 @@ impl Walk {
                 let offset = match transfer.action {
                     Action::Retrieve { offset, .. } => offset,
                     Action::Store { mode: StoreMode::From(offset), .. } => offset,
+                    Action::RetrieveSpan { span, .. } | Action::Store { mode: StoreMode::Span(span), .. } => {
+                        span.first
+                    }
                     _ => 0,
                 };
                 // The walk says REST 7 and, rightly or not, other things between it and the transfer.
-                let keeps =
-                    self.last[1].is_some_and(|row| row.name == "REST" || row.restart == Restart::Kept);
+                let keeps = self.last[1]
+                    .is_some_and(|row| matches!(row.name, "REST" | "RANG") || row.restart == Restart::Kept);
                 if offset != 0 && !keeps {
                     self.fail(&format!("{} made the restart marker live on", last.name));
                 }
@@ -453,8 +470,9 @@ fn a_restart_marker_and_a_name_die_behind_every_verb_but_the_kept() {
         clear_data: false,
         before: &LOGIN,
     };
-    for row in
-        TABLE.iter().filter(|row| !matches!(row.name, "USER" | "REIN" | "QUIT" | "REST" | "RNFR" | "RETR"))
+    for row in TABLE
+        .iter()
+        .filter(|row| !matches!(row.name, "USER" | "REIN" | "QUIT" | "REST" | "RANG" | "RNFR" | "RETR"))
     {
         let mut walk = Walk::enter(logged_in);
         for line in ["TYPE I", "EPSV", "REST 7"] {

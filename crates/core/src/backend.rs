@@ -78,6 +78,11 @@ pub trait ReadFile: Send {
     /// Reads at `offset`; 0 at the end.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
 
+    /// What the file is now; `None` where the store cannot tell one version from the next.
+    fn version(&self) -> Result<Option<Version>> {
+        Ok(None)
+    }
+
     /// The open file, where the store has one (for `sendfile`).
     fn as_file(&self) -> Option<&File> {
         None
@@ -100,8 +105,8 @@ pub trait WriteFile: Send {
     fn position(&self) -> u64;
 
     /// Makes the bytes appear under the final name, whole, and, as the store is configured, durably. The last call,
-    /// unless it fails.
-    fn publish(&mut self) -> Result<Metadata>;
+    /// unless it fails. Says what the file is now, where it is certain that it holds these bytes and no others.
+    fn publish(&mut self) -> Result<Option<Version>>;
 
     /// Ends an incomplete upload: keeps what can be resumed, and gives up what cannot be trusted.
     fn keep(self: Box<Self>) -> Result<Kept>;
@@ -151,6 +156,23 @@ pub struct Metadata {
     pub unique: Option<(u64, u64)>,
     /// Whether this is an unfinished upload, shown to its owner.
     pub unfinished: bool,
+}
+
+/// What changes whenever a file's bytes do: of equal versions the bytes are equal, in every store of this machine.
+///
+/// It is as exact as the operating system's clock for files. A program beside the server that writes into a file, without
+/// changing its length, within the same tick (at most 10 ms; Linux 6.13 and newer have none) as the server's last look
+/// at it leaves no trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Version {
+    /// Which file: device and inode.
+    pub file: (u64, u64),
+    /// Its length in bytes.
+    pub size: u64,
+    /// Last change of its contents: seconds since 1970 (UTC), and nanoseconds. Anybody who may write can set it.
+    pub modified: (i64, u32),
+    /// Last change of anything about it. Nobody can set it.
+    pub changed: (i64, u32),
 }
 
 /// What kind of thing an entry is.

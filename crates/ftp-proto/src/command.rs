@@ -6,6 +6,7 @@ mod list;
 mod parameter;
 mod path;
 mod security;
+mod span;
 
 use std::net::SocketAddr;
 
@@ -13,9 +14,11 @@ pub(crate) use line::{Line, LineReader};
 pub use parameter::Opts;
 pub use path::PathArgument;
 pub use security::{Level, Mechanism};
+pub use span::Span;
 
+use crate::hash::HashAlgorithm;
 use crate::reply::{Code, Reply};
-use crate::server::{PassiveStyle, Password, Representation};
+use crate::server::{PassiveStyle, Password, Representation, TransferMode};
 use crate::verb::{Argument, Verb};
 
 /// A command with its argument read. X-forms (RFC 1123 §4.1.3.1) are the commands they stand for.
@@ -43,7 +46,7 @@ pub enum Command {
     Stat(Option<PathArgument>),
     Site,
     Type(Representation),
-    Mode,
+    Mode(TransferMode),
     Stru,
     Passive(PassiveStyle),
     /// `EPSV ALL`.
@@ -61,7 +64,13 @@ pub enum Command {
     Size(PathArgument),
     Mdtm(PathArgument),
     Mlst(Option<PathArgument>),
+    /// HASH.
+    Hash(PathArgument),
+    /// XCRC, XMD5, XSHA1, XSHA256 and XSHA512.
+    HashByName(HashAlgorithm, PathArgument, Span),
     Rest(u64),
+    /// RANG; `None` takes a range back.
+    Rang(Option<Span>),
     Allo,
     Retr(PathArgument),
     Stor(PathArgument),
@@ -117,7 +126,7 @@ impl Command {
             Verb::Stat => Command::Stat(PathArgument::new(argument)),
             Verb::Site => Command::Site,
             Verb::Type => Command::Type(parameter::representation(argument)?),
-            Verb::Mode => parameter::mode(argument).map(|()| Command::Mode)?,
+            Verb::Mode => Command::Mode(parameter::mode(argument)?),
             Verb::Stru => parameter::structure(argument).map(|()| Command::Stru)?,
             Verb::Pasv => Command::Passive(PassiveStyle::Pasv),
             Verb::Epsv => address::epsv(argument)?,
@@ -134,6 +143,13 @@ impl Command {
             Verb::Size => Command::Size(path()?),
             Verb::Mdtm => Command::Mdtm(path()?),
             Verb::Mlst => Command::Mlst(PathArgument::new(argument)),
+            Verb::Hash => Command::Hash(path()?),
+            Verb::Xcrc => span::hash_by_name(verb, HashAlgorithm::Crc32, argument)?,
+            Verb::Xmd5 => span::hash_by_name(verb, HashAlgorithm::Md5, argument)?,
+            Verb::Xsha1 => span::hash_by_name(verb, HashAlgorithm::Sha1, argument)?,
+            Verb::Xsha256 => span::hash_by_name(verb, HashAlgorithm::Sha256, argument)?,
+            Verb::Xsha512 => span::hash_by_name(verb, HashAlgorithm::Sha512, argument)?,
+            Verb::Rang => Command::Rang(span::range(argument)?),
             Verb::Rest => Command::Rest(parameter::decimal(argument).ok_or_else(|| malformed(verb))?),
             Verb::Allo => parameter::allocation(argument).map(|()| Command::Allo)?,
             Verb::Retr => Command::Retr(path()?),

@@ -1,6 +1,6 @@
 //! What is there? `statx` in the words of the domain.
 
-use carrack_core::backend::{Kind, Metadata};
+use carrack_core::backend::{Kind, Metadata, Version};
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
 use rustix::fs::{FileType, Statx};
@@ -37,6 +37,16 @@ pub(super) fn metadata(found: &Statx) -> Metadata {
         links: found.stx_nlink.into(),
         unique: Some((device(found), found.stx_ino)),
         unfinished: false,
+    }
+}
+
+/// What the file is at this moment.
+pub(super) fn version(found: &Statx) -> Version {
+    Version {
+        file: (device(found), found.stx_ino),
+        size: found.stx_size,
+        modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
+        changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
     }
 }
 

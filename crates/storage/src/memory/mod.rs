@@ -125,11 +125,9 @@ impl Tree {
         self.nodes.iter().filter(move |(child, _)| child.parent().as_ref() == Some(path))
     }
 
-    fn put_file(&mut self, path: &VirtualPath, bytes: Vec<u8>) -> Metadata {
+    fn put_file(&mut self, path: &VirtualPath, bytes: Vec<u8>) {
         let node = Node { contents: Contents::File(Arc::new(bytes)), modified: now() };
-        let metadata = node.metadata();
         self.nodes.insert(path.clone(), node);
-        metadata
     }
 }
 
