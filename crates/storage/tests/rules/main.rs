@@ -8,6 +8,7 @@
 )]
 
 mod crash;
+mod digests;
 mod disk;
 mod faults;
 mod machine;
