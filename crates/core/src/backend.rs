@@ -4,6 +4,7 @@
 //! come from the policy alone: whoever can call a method here was authorised to.
 
 use std::fs::File;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::mounts::Located;
@@ -160,9 +161,9 @@ pub struct Metadata {
 
 /// What changes whenever a file's bytes do: of equal versions the bytes are equal, in every store of this machine.
 ///
-/// It is as exact as the operating system's clock for files. A program beside the server that writes into a file, without
-/// changing its length, within the same tick (at most 10 ms; Linux 6.13 and newer have none) as the server's last look
-/// at it leaves no trace.
+/// It is as exact as the operating system's clock for files, of which a tick lasts up to 10 ms (Linux 6.13 and newer have
+/// none). A program beside the server that writes into a file within the tick in which the server published it, without
+/// changing its length, leaves no trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Version {
     /// Which file: device and inode.
@@ -173,6 +174,20 @@ pub struct Version {
     pub modified: (i64, u32),
     /// Last change of anything about it. Nobody can set it.
     pub changed: (i64, u32),
+}
+
+/// Longer than any tick of a clock for files.
+const TICK: Duration = Duration::from_millis(20);
+
+impl Version {
+    /// Whether the last change is so long ago that the next one cannot have the same time.
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
+        let (seconds, nanoseconds) = self.changed;
+        let changed = u64::try_from(seconds)
+            .ok()
+            .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)));
+        changed.and_then(|changed| now.duration_since(changed).ok()).is_some_and(|since| since > TICK)
+    }
 }
 
 /// What kind of thing an entry is.

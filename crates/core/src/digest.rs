@@ -52,6 +52,12 @@ enum State {
     Sha(Context),
 }
 
+impl Algorithm {
+    /// All of them.
+    pub const ALL: [Algorithm; 5] =
+        [Algorithm::Crc32, Algorithm::Md5, Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512];
+}
+
 impl Hasher {
     /// Of nothing yet.
     pub fn new(algorithm: Algorithm) -> Hasher {

@@ -229,9 +229,9 @@ impl Upload {
             return Err(ErrorKind::RangeMismatch { end }.into());
         }
         let version = file.publish()?;
-        if let (Some(version), Some(digest)) = (version, self.digest.take()) {
-            let algorithm = digest.algorithm();
-            self.core.digests.remember(version, algorithm, digest.finish());
+        if let Some(version) = version {
+            let digest = self.digest.take().map(|hasher| (hasher.algorithm(), hasher.finish()));
+            self.core.digests.published(version, digest);
         }
         Ok(())
     }

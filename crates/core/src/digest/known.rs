@@ -55,6 +55,20 @@ impl Digests {
         self.lock().digests.get(&(version, algorithm)).cloned()
     }
 
+    /// Takes note of an upload that is this version now. Whatever was known of it was of another file, whose inode was used
+    /// again within one tick of the clock.
+    pub(crate) fn published(&self, version: Version, digest: Option<(Algorithm, Digest)>) {
+        let mut known = self.lock();
+        let was_known = Algorithm::ALL.map(|algorithm| known.digests.remove(&(version, algorithm)).is_some());
+        if was_known.contains(&true) {
+            known.order.retain(|(remembered, _)| *remembered != version);
+        }
+        drop(known);
+        if let Some((algorithm, digest)) = digest {
+            self.remember(version, algorithm, digest);
+        }
+    }
+
     pub(crate) fn remember(&self, version: Version, algorithm: Algorithm, digest: Digest) {
         let mut known = self.lock();
         let key = (version, algorithm);
@@ -94,6 +108,14 @@ mod tests {
         assert_eq!(digests.find(version(1), Algorithm::Md5), None);
         assert_eq!(digests.find(Version { changed: (5, 7), ..version(1) }, Algorithm::Crc32), None);
         assert_eq!(digests.lock().digests.len(), REMEMBERED);
+        digests.published(version(1), None);
+        assert_eq!(digests.find(version(1), Algorithm::Crc32), None);
+        let of_upload = Hasher::new(Algorithm::Md5).finish();
+        digests.published(version(2), Some((Algorithm::Md5, of_upload.clone())));
+        assert_eq!(digests.find(version(2), Algorithm::Crc32), None);
+        assert_eq!(digests.find(version(2), Algorithm::Md5), Some(of_upload));
+        let known = digests.lock();
+        assert_eq!(known.order.len(), known.digests.len());
     }
 
     #[tokio::test]

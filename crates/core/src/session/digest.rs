@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::backend::{ReadFile, Version};
 use crate::digest::{Algorithm, Digest, Hasher, Turn};
@@ -25,6 +26,8 @@ pub struct Digesting {
     position: u64,
     /// What the file was when it was opened; `None` where the store cannot tell.
     version: Option<Version>,
+    /// Whether it may be remembered: what changed a moment ago may change again with the same time.
+    settled: bool,
     algorithm: Algorithm,
     progress: Progress,
 }
@@ -69,6 +72,7 @@ impl Session {
             path: path.clone(),
             position: range.start,
             range,
+            settled: version.is_some_and(|version| version.is_settled(SystemTime::now())),
             version,
             algorithm,
             progress,
@@ -143,7 +147,8 @@ impl Digesting {
             return Ok(true);
         };
         let digest = hasher.finish();
-        if let Some(version) = self.version.filter(|_| self.range == (0..self.file.length())) {
+        if let Some(version) = self.version.filter(|_| self.settled && self.range == (0..self.file.length()))
+        {
             self.core.digests.remember(version, self.algorithm, digest.clone());
         }
         self.progress = Progress::Done(digest);
