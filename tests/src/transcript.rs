@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! # What this shows, in a sentence or two.
-//! policy explicit refuse require      how the listener is set up; may be left out
+//! policy explicit refuse require      how the listener is set up, perhaps with a fourth word: deflate; may be left out
 //! given tls login private             steps that are not the subject: tls login private passive transfer
 //! C: RETR a                           the client's line; CR LF is added, \r \n \\ \xNN and {A*5000} are read
 //! C+ RETR                             bytes without a line end
@@ -23,8 +23,9 @@ use std::{fs, io};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    AbortKind, Active, DataProtection, Event, Grant, Login, Mode, Passive, PassiveStyle, Pending, Plaintext,
-    Policy, RequestKind, Running, Server, StatusKind, TransferKind, Upgrade,
+    AbortKind, Active, Compression, DataProtection, Event, Grant, HashKind, Login, Mode, Passive,
+    PassiveStyle, Pending, Plaintext, Policy, RequestKind, Running, Server, StatusKind, TransferKind,
+    TransferMode, Upgrade,
 };
 use carrack_ftp_proto::site::SiteVerb;
 use carrack_ftp_proto::verb::Verb;
@@ -86,7 +87,8 @@ impl Transcript {
     /// # Errors
     /// What differed, with the line's number.
     pub fn play(&self) -> Result<(), String> {
-        let mut player = Player::new(Mode::Explicit, Plaintext::Refuse, DataProtection::Require);
+        let mut player =
+            Player::new(Mode::Explicit, Plaintext::Refuse, DataProtection::Require, Compression::Refused);
         for (index, line) in self.text.lines().enumerate() {
             let at = |problem: String| format!("{}:{}: {line}\n  {problem}", self.path.display(), index + 1);
             player.line(line).map_err(at)?;
@@ -128,6 +130,7 @@ struct Open {
     active: Option<Pending<Active>>,
     request: Option<Pending<RequestKind>>,
     transfer: Option<Pending<TransferKind>>,
+    hash: Option<Pending<HashKind>>,
     abort: Option<Pending<AbortKind>>,
     status: Option<Pending<StatusKind>>,
     running: Option<Running>,
@@ -136,12 +139,18 @@ struct Open {
 type Played = Result<(), String>;
 
 impl Player {
-    fn new(mode: Mode, plaintext: Plaintext, data_protection: DataProtection) -> Player {
+    fn new(
+        mode: Mode,
+        plaintext: Plaintext,
+        data_protection: DataProtection,
+        compression: Compression,
+    ) -> Player {
         let now = Instant::now();
         let policy = Policy {
             mode,
             plaintext,
             data_protection,
+            compression,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -188,8 +197,10 @@ impl Player {
 
     fn policy(&mut self, words: &str) -> Played {
         let words: Vec<&str> = words.split(' ').collect();
-        let [mode, plaintext, data] = words.as_slice() else {
-            return Err("policy MODE PLAINTEXT DATA".to_owned());
+        let (mode, plaintext, data, compression) = match words.as_slice() {
+            [mode, plaintext, data] => (mode, plaintext, data, Compression::Refused),
+            [mode, plaintext, data, "deflate"] => (mode, plaintext, data, Compression::Offered),
+            _ => return Err("policy MODE PLAINTEXT DATA [deflate]".to_owned()),
         };
         let mode = if *mode == "implicit" { Mode::Implicit } else { Mode::Explicit };
         let plaintext = match *plaintext {
@@ -198,7 +209,7 @@ impl Player {
             _ => Plaintext::Refuse,
         };
         let data = if *data == "optional" { DataProtection::Optional } else { DataProtection::Require };
-        *self = Player::new(mode, plaintext, data);
+        *self = Player::new(mode, plaintext, data, compression);
         Ok(())
     }
 
@@ -320,9 +331,23 @@ impl Open {
             }
             Event::Transfer { transfer, pending } => {
                 self.transfer = Some(pending);
-                let carrack_ftp_proto::server::Transfer { action, representation, protection, channel } =
-                    transfer;
-                format!("Transfer {action:?} {representation:?} {protection:?} {channel:?}")
+                let carrack_ftp_proto::server::Transfer {
+                    action,
+                    representation,
+                    mode,
+                    level,
+                    protection,
+                    channel,
+                } = transfer;
+                let mode = match mode {
+                    TransferMode::Stream => String::new(),
+                    TransferMode::Deflate => format!(" Deflate {}", level.number()),
+                };
+                format!("Transfer {action:?} {representation:?}{mode} {protection:?} {channel:?}")
+            }
+            Event::Hash { hash, pending } => {
+                self.hash = Some(pending);
+                format!("{hash:?}")
             }
             Event::Abort(pending) => {
                 self.abort = Some(pending);
@@ -349,6 +374,8 @@ impl Open {
         } else if let Some(pending) = self.active.take() {
             server.answer(pending, reply, now);
         } else if let Some(pending) = self.login.take() {
+            server.answer(pending, reply, now);
+        } else if let Some(pending) = self.hash.take() {
             server.answer(pending, reply, now);
         } else if let Some(pending) = self.transfer.take() {
             server.answer(pending, reply, now);

@@ -4,15 +4,20 @@
 //! once grants everything and once refuses everything. A watcher that knows nothing of the machine's insides keeps its own
 //! books from what it sees and checks each event and each reply against them.
 
+#[path = "walk/arguments.rs"]
+mod arguments;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    Action, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection, Request, Running, Server,
-    StoreMode,
+    Action, Compression, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection, Request, Running,
+    Server, StoreMode,
 };
-use carrack_ftp_proto::verb::{Argument, DuringTransfer, Restart, Row, TABLE};
+use carrack_ftp_proto::verb::{DuringTransfer, Restart, Row, TABLE};
+
+use arguments::{ARGUMENTS, right_argument};
 
 /// What the driver says to whatever it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +53,7 @@ fn states() -> Vec<State> {
         &LOGIN,
         &["USER anonymous", "PASS x", "EPSV"],
         &["USER anonymous", "PASS x", "EPSV", "REST 7"],
+        &["USER anonymous", "PASS x", "TYPE I", "EPSV", "RANG 5 9"],
         &["USER anonymous", "PASS x", "RNFR a"],
         &["USER anonymous", "PASS x", "EPSV ALL"],
         &["USER anonymous", "PASS x", "TYPE I", "EPSV", "RETR a"],
@@ -94,57 +100,6 @@ fn is_typical(state: &State) -> bool {
     }
 }
 
-/// One argument of every class: none, empty, right ones of every kind, wrong ones of every kind.
-const ARGUMENTS: [&[u8]; 25] = [
-    b"",
-    b" ",
-    b" a",
-    b" -la a",
-    b" 0",
-    b" 7",
-    b" -1",
-    b" 99999999999999999999",
-    b" A",
-    b" I",
-    b" S",
-    b" F",
-    b" P",
-    b" C",
-    b" TLS",
-    b" SSL",
-    b" ALL",
-    b" MLST size;",
-    b" 20020717210715 a",
-    b" Modify=20020717210715; a",
-    b" CHMOD 640 a",
-    b" 192,0,2,1,9,9",
-    b" |2|2001:db8::1|2000|",
-    b" a\0b",
-    b" a\rb",
-];
-
-/// An argument with which the verb does what it is for.
-fn right_argument(row: &Row) -> &'static [u8] {
-    match (row.name, row.argument) {
-        (_, Argument::None | Argument::Ignored | Argument::OptionalText) => b"",
-        ("USER", _) => b" anonymous",
-        ("AUTH", _) => b" TLS",
-        ("PROT", _) => b" P",
-        ("OPTS", _) => b" UTF8 ON",
-        ("TYPE", _) => b" I",
-        ("MODE", _) => b" S",
-        ("STRU", _) => b" F",
-        ("PORT", _) => b" 192,0,2,1,9,9",
-        ("EPRT", _) => b" |1|192.0.2.1|2000|",
-        ("MFMT", _) => b" 20020717210715 a",
-        ("MFF", _) => b" Modify=20020717210715; a",
-        ("SITE", _) => b" CHMOD 640 a",
-        ("COMB", _) => b" a b",
-        (_, Argument::Number) | ("ALLO", _) => b" 7",
-        _ => b" a",
-    }
-}
-
 /// The machine, a driver with a mood, and the books.
 struct Walk {
     state: State,
@@ -175,6 +130,7 @@ impl Walk {
             mode: state.mode,
             plaintext,
             data_protection: state.data,
+            compression: Compression::Offered,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -332,6 +288,10 @@ impl Walk {
                     self.running = Some(self.server.begin(pending, "Opening."));
                 }
                 Event::Transfer { pending, .. } => self.server.answer(pending, refusal(), now),
+                Event::Hash { pending, .. } if grants => {
+                    self.server.answer(pending, Reply::new(Code::FILE_STATUS, "SHA-256 0-0 00 a"), now);
+                }
+                Event::Hash { pending, .. } => self.server.answer(pending, refusal(), now),
                 Event::Abort(pending) => {
                     self.end_transfer();
                     self.server.answer(pending, Reply::new(Code::CLOSING_DATA_CONNECTION, "Aborted."), now);
@@ -397,11 +357,14 @@ impl Walk {
                 let offset = match transfer.action {
                     Action::Retrieve { offset, .. } => offset,
                     Action::Store { mode: StoreMode::From(offset), .. } => offset,
+                    Action::RetrieveSpan { span, .. } | Action::Store { mode: StoreMode::Span(span), .. } => {
+                        span.first
+                    }
                     _ => 0,
                 };
                 // The walk says REST 7 and, rightly or not, other things between it and the transfer.
-                let keeps =
-                    self.last[1].is_some_and(|row| row.name == "REST" || row.restart == Restart::Kept);
+                let keeps = self.last[1]
+                    .is_some_and(|row| matches!(row.name, "REST" | "RANG") || row.restart == Restart::Kept);
                 if offset != 0 && !keeps {
                     self.fail(&format!("{} made the restart marker live on", last.name));
                 }
@@ -460,8 +423,9 @@ fn a_restart_marker_and_a_name_die_behind_every_verb_but_the_kept() {
         clear_data: false,
         before: &LOGIN,
     };
-    for row in
-        TABLE.iter().filter(|row| !matches!(row.name, "USER" | "REIN" | "QUIT" | "REST" | "RNFR" | "RETR"))
+    for row in TABLE
+        .iter()
+        .filter(|row| !matches!(row.name, "USER" | "REIN" | "QUIT" | "REST" | "RANG" | "RNFR" | "RETR"))
     {
         let mut walk = Walk::enter(logged_in);
         for line in ["TYPE I", "EPSV", "REST 7"] {

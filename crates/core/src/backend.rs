@@ -4,6 +4,7 @@
 //! come from the policy alone: whoever can call a method here was authorised to.
 
 use std::fs::File;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use crate::error::{Error, ErrorKind, Result};
 pub use crate::mounts::Located;
@@ -119,6 +120,11 @@ pub trait ReadFile: Send {
     /// Reads at `offset`; 0 at the end.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
 
+    /// What the file is now; `None` where the store cannot tell one version from the next.
+    fn version(&self) -> Result<Option<Version>> {
+        Ok(None)
+    }
+
     /// The open file, where the store has one (for `sendfile`).
     fn as_file(&self) -> Option<&File> {
         None
@@ -141,8 +147,8 @@ pub trait WriteFile: Send {
     fn position(&self) -> u64;
 
     /// Makes the bytes appear under the final name, whole, and, as the store is configured, durably. The last call,
-    /// unless it fails.
-    fn publish(&mut self) -> Result<Metadata>;
+    /// unless it fails. Says what the file is now, where it is certain that it holds these bytes and no others.
+    fn publish(&mut self) -> Result<Option<Version>>;
 
     /// Ends an incomplete upload: keeps what can be resumed, and gives up what cannot be trusted.
     fn keep(self: Box<Self>) -> Result<Kept>;
@@ -196,6 +202,37 @@ pub struct Metadata {
     pub unique: Option<(u64, u64)>,
     /// Whether this is an unfinished upload, shown to its owner.
     pub unfinished: bool,
+}
+
+/// What changes whenever a file's bytes do: of equal versions the bytes are equal, in every store of this machine.
+///
+/// It is as exact as the operating system's clock for files, of which a tick lasts up to 10 ms (Linux 6.13 and newer have
+/// none). A program beside the server that writes into a file within the tick in which the server published it, without
+/// changing its length, leaves no trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Version {
+    /// Which file: device and inode.
+    pub file: (u64, u64),
+    /// Its length in bytes.
+    pub size: u64,
+    /// Last change of its contents: seconds since 1970 (UTC), and nanoseconds. Anybody who may write can set it.
+    pub modified: (i64, u32),
+    /// Last change of anything about it. Nobody can set it.
+    pub changed: (i64, u32),
+}
+
+/// Longer than any tick of a clock for files.
+const TICK: Duration = Duration::from_millis(20);
+
+impl Version {
+    /// Whether the last change is so long ago that the next one cannot have the same time.
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
+        let (seconds, nanoseconds) = self.changed;
+        let changed = u64::try_from(seconds)
+            .ok()
+            .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)));
+        changed.and_then(|changed| now.duration_since(changed).ok()).is_some_and(|since| since > TICK)
+    }
 }
 
 /// What kind of thing an entry is.

@@ -1,6 +1,7 @@
-//! How does a file go out? From an offset to the length that it had when it was opened, and not a byte less.
+//! How does a file go out? From an offset to the length that it had when it was opened, or to the end of a range, and not a byte less.
 
 use std::fs::File;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ pub struct Download {
     user: String,
     path: VirtualPath,
     started: Instant,
-    offset: u64,
+    range: Range<u64>,
     position: u64,
     protection: Protection,
     /// Whether the outcome was told already.
@@ -32,7 +33,7 @@ impl Download {
         origin: &Origin,
         user: &str,
         path: &VirtualPath,
-        offset: u64,
+        range: Range<u64>,
     ) -> Download {
         Download {
             file,
@@ -41,8 +42,8 @@ impl Download {
             user: user.to_owned(),
             path: path.clone(),
             started: Instant::now(),
-            offset,
-            position: offset,
+            position: range.start,
+            range,
             protection: Protection::Clear,
             reported: false,
         }
@@ -55,7 +56,7 @@ impl Download {
 
     /// Where in the file this download begins.
     pub fn offset(&self) -> u64 {
-        self.offset
+        self.range.start
     }
 
     /// Where in the file the next read begins.
@@ -65,7 +66,7 @@ impl Download {
 
     /// How many bytes are still to be read.
     pub fn remaining(&self) -> u64 {
-        self.length().saturating_sub(self.position)
+        self.range.end.saturating_sub(self.position)
     }
 
     /// Reads the next bytes; 0 only at the end. A file that became shorter meanwhile is
@@ -125,7 +126,7 @@ impl Download {
             user: self.user.clone(),
             direction: Direction::Download,
             path: self.path.clone(),
-            bytes: self.position.saturating_sub(self.offset),
+            bytes: self.position.saturating_sub(self.range.start),
             lasted: self.started.elapsed(),
             protection: self.protection,
             outcome,

@@ -45,6 +45,16 @@ pub enum ErrorKind {
         /// Where it can go on.
         length: u64,
     },
+    /// What is asked for begins behind the end of the file.
+    BeyondEnd {
+        /// Where it ends.
+        length: u64,
+    },
+    /// The upload brought another number of bytes than its range has.
+    RangeMismatch {
+        /// Where the range ends.
+        end: u64,
+    },
     /// Somebody is writing this file now. Retry later.
     Busy,
     /// The user has an unfinished upload of this name, and may well take the complete file for it.
@@ -136,6 +146,12 @@ impl fmt::Display for ErrorKind {
             ErrorKind::NoSpace => "no space left",
             ErrorKind::OffsetMismatch { length } => {
                 return write!(f, "the upload goes on at byte {length}");
+            }
+            ErrorKind::BeyondEnd { length } => {
+                return write!(f, "the file ends at byte {length}");
+            }
+            ErrorKind::RangeMismatch { end } => {
+                return write!(f, "the upload does not end with its range, before byte {end}");
             }
             ErrorKind::Busy => "being written by somebody",
             ErrorKind::Unfinished => "there is an unfinished upload of this name",

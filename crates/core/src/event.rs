@@ -160,6 +160,8 @@ pub enum Incomplete {
     Aborted,
     /// A newer upload of the same user and name took over.
     TakenOver,
+    /// What came does not mean anything; why, in words. Nothing of it is kept.
+    Undecodable(&'static str),
     /// The server is going down.
     ShutDown,
     /// The data connection was refused; why, in words.
@@ -208,6 +210,7 @@ impl fmt::Display for Incomplete {
             Incomplete::Stalled => f.write_str("no data moved for too long"),
             Incomplete::Aborted => f.write_str("stopped by the client"),
             Incomplete::TakenOver => f.write_str("taken over by a newer upload"),
+            Incomplete::Undecodable(why) => write!(f, "the data cannot be decoded: {why}"),
             Incomplete::ShutDown => f.write_str("the server is going down"),
             Incomplete::Refused(why) => write!(f, "the data connection was refused: {why}"),
             Incomplete::Storage(kind) => write!(f, "storage: {kind}"),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::backend::WriteFile;
+use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Direction, Event, Incomplete, Origin, Outcome, Protection, TransferFinished};
 use crate::path::VirtualPath;
@@ -27,6 +28,10 @@ pub struct Upload {
     path: VirtualPath,
     started: Instant,
     received: u64,
+    /// The digest of all bytes that came, where one is wanted.
+    digest: Option<Hasher>,
+    /// The length that the file must have in the end, where that was said.
+    ends_at: Option<u64>,
     protection: Protection,
 }
 
@@ -55,6 +60,9 @@ pub(crate) struct Uploader {
     pub(crate) core: Arc<Core>,
     pub(crate) origin: Origin,
     pub(crate) user: String,
+    /// What is computed over the bytes as they pass. They must be all bytes of the file.
+    pub(crate) digest: Option<Algorithm>,
+    pub(crate) ends_at: Option<u64>,
 }
 
 impl Upload {
@@ -65,7 +73,7 @@ impl Upload {
         path: VirtualPath,
         if_cut: IfCut,
     ) -> Upload {
-        let Uploader { core, origin, user } = uploader;
+        let Uploader { core, origin, user, digest, ends_at } = uploader;
         Upload {
             file: Some(file),
             failed: None,
@@ -78,6 +86,8 @@ impl Upload {
             path,
             started: Instant::now(),
             received: 0,
+            digest: digest.map(Hasher::new),
+            ends_at,
             protection: Protection::Clear,
         }
     }
@@ -119,7 +129,13 @@ impl Upload {
             self.check_claim()?;
         }
         let Some(file) = &mut self.file else { return Err(ErrorKind::Interrupted.into()) };
+        if let Some(end) = self.ends_at.filter(|end| file.position() + bytes.len() as u64 > *end) {
+            return Err(ErrorKind::RangeMismatch { end }.into());
+        }
         file.write(bytes)?;
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
         self.received += bytes.len() as u64;
         Ok(())
     }
@@ -209,7 +225,15 @@ impl Upload {
             self.check_claim()?;
         }
         let Some(file) = &mut self.file else { return Err(ErrorKind::Interrupted.into()) };
-        file.publish().map(drop)
+        if let Some(end) = self.ends_at.filter(|end| file.position() != *end) {
+            return Err(ErrorKind::RangeMismatch { end }.into());
+        }
+        let version = file.publish()?;
+        if let Some(version) = version {
+            let digest = self.digest.take().map(|hasher| (hasher.algorithm(), hasher.finish()));
+            self.core.digests.published(version, digest);
+        }
+        Ok(())
     }
 
     fn check_claim(&self) -> Result<()> {

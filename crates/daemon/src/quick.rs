@@ -129,6 +129,7 @@ impl QuickStart {
             data_protection: DataProtection::Require,
             data_tls_reuse: DataTlsReuse::Prefer,
             data_close: DataClose::Strict,
+            deflate: false,
         };
         let unset = HashedPassword::new(String::new());
         let mut users = vec![user(&self.user, Some(unset), if self.read_only { &reading } else { &all })];

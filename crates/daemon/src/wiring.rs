@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use carrack_core::account::{Account, Folder};
 use carrack_core::backend::{Backend, PartialIndex};
+use carrack_core::digest::{Algorithm, WhileUploading};
 use carrack_core::password::{Credential, PasswordHash, PasswordHashError};
 use carrack_core::permission::{Permission, Permissions};
 use carrack_ftp_server as ftp;
@@ -18,7 +19,7 @@ use carrack_tls::{DataReuse, Version};
 
 use crate::config::{
     Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word, Plaintext,
-    Publish, TlsVersion, User,
+    Publish, TlsVersion, UploadDigest, User,
 };
 
 /// Why accounts could not be made of a configuration.
@@ -175,6 +176,7 @@ pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings
             DataClose::Strict => ftp::DataClose::Strict,
             DataClose::Lenient => ftp::DataClose::Lenient,
         },
+        compression: if listen.deflate { ftp::Compression::Offered } else { ftp::Compression::Refused },
         timeouts: ftp::Timeouts {
             login: config.timeouts.login_s.into(),
             idle: config.timeouts.idle_s.into(),
@@ -193,6 +195,15 @@ fn reuse(word: DataTlsReuse) -> DataReuse {
         DataTlsReuse::Require => DataReuse::Require,
         DataTlsReuse::Prefer => DataReuse::Prefer,
         DataTlsReuse::Off => DataReuse::Off,
+    }
+}
+
+/// Of which uploads digests are computed while they come.
+pub(crate) fn while_uploading(config: &Config) -> WhileUploading {
+    match config.upload.digest {
+        UploadDigest::Asked => WhileUploading::Asked,
+        UploadDigest::Sha256 => WhileUploading::Always(Algorithm::Sha256),
+        UploadDigest::None => WhileUploading::Never,
     }
 }
 

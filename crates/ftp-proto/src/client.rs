@@ -62,10 +62,11 @@ mod moment;
 mod path;
 mod reply;
 
+pub use crate::hash::HashAlgorithm;
 pub use address::{epsv_port, pasv_port, pathname};
 pub use entry::{BadName, Entry, EntryKind, EntryName, Escaped, escaped};
 pub use facts::{FactLine, Facts, Role, facts_line};
-pub use features::{Auth, Features, HashAlgorithm, OfferedFact};
+pub use features::{Auth, Features, OfferedFact};
 pub use listing::{Format, Listed, ListingReader, Skip};
 pub use machine::{Machine, Violation};
 pub use moment::{Modified, Precision, moment, size, time_value};

@@ -9,6 +9,7 @@ mod parameter;
 mod path;
 mod security;
 mod site;
+mod span;
 
 use std::net::SocketAddr;
 
@@ -19,9 +20,11 @@ pub use parameter::Opts;
 pub use path::PathArgument;
 pub use security::{Level, Mechanism};
 pub use site::SiteCommand;
+pub use span::Span;
 
+use crate::hash::HashAlgorithm;
 use crate::reply::{Code, Reply};
-use crate::server::{PassiveStyle, Password, Representation};
+use crate::server::{PassiveStyle, Password, Representation, TransferMode};
 use crate::verb::{Argument, Verb};
 
 /// A command with its argument read. X-forms (RFC 1123 §4.1.3.1) are the commands they stand for.
@@ -49,7 +52,7 @@ pub enum Command {
     Stat(Option<PathArgument>),
     Site(SiteCommand),
     Type(Representation),
-    Mode,
+    Mode(TransferMode),
     Stru,
     Passive(PassiveStyle),
     /// `EPSV ALL`.
@@ -73,7 +76,13 @@ pub enum Command {
     Mfct,
     Avbl(Option<PathArgument>),
     Comb(Combine),
+    /// HASH.
+    Hash(PathArgument),
+    /// XCRC, XMD5, XSHA1, XSHA256 and XSHA512.
+    HashByName(HashAlgorithm, PathArgument, Span),
     Rest(u64),
+    /// RANG; `None` takes a range back.
+    Rang(Option<Span>),
     Allo,
     Retr(PathArgument),
     Stor(PathArgument),
@@ -129,7 +138,7 @@ impl Command {
             Verb::Stat => Command::Stat(PathArgument::new(argument)),
             Verb::Site => Command::Site(SiteCommand::read(argument)?),
             Verb::Type => Command::Type(parameter::representation(argument)?),
-            Verb::Mode => parameter::mode(argument).map(|()| Command::Mode)?,
+            Verb::Mode => Command::Mode(parameter::mode(argument)?),
             Verb::Stru => parameter::structure(argument).map(|()| Command::Stru)?,
             Verb::Pasv => Command::Passive(PassiveStyle::Pasv),
             Verb::Epsv => address::epsv(argument)?,
@@ -151,6 +160,13 @@ impl Command {
             Verb::Mfct => Command::Mfct,
             Verb::Avbl => Command::Avbl(PathArgument::new(argument)),
             Verb::Comb => Command::Comb(Combine::read(argument)?),
+            Verb::Hash => Command::Hash(path()?),
+            Verb::Xcrc => span::hash_by_name(verb, HashAlgorithm::Crc32, argument)?,
+            Verb::Xmd5 => span::hash_by_name(verb, HashAlgorithm::Md5, argument)?,
+            Verb::Xsha1 => span::hash_by_name(verb, HashAlgorithm::Sha1, argument)?,
+            Verb::Xsha256 => span::hash_by_name(verb, HashAlgorithm::Sha256, argument)?,
+            Verb::Xsha512 => span::hash_by_name(verb, HashAlgorithm::Sha512, argument)?,
+            Verb::Rang => Command::Rang(span::range(argument)?),
             Verb::Rest => Command::Rest(parameter::decimal(argument).ok_or_else(|| malformed(verb))?),
             Verb::Allo => parameter::allocation(argument).map(|()| Command::Allo)?,
             Verb::Retr => Command::Retr(path()?),

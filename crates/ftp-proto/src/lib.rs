@@ -23,13 +23,14 @@
 //!
 //! ```
 //! use std::time::{Duration, Instant};
-//! use carrack_ftp_proto::server::{DataProtection, Event, Grant, Mode, Plaintext, Policy, Server};
+//! use carrack_ftp_proto::server::{Compression, DataProtection, Event, Grant, Mode, Plaintext, Policy, Server};
 //!
 //! let now = Instant::now();
 //! let policy = Policy {
 //!     mode: Mode::Implicit,
 //!     plaintext: Plaintext::Refuse,
 //!     data_protection: DataProtection::Require,
+//!     compression: Compression::Refused,
 //!     login_timeout: Duration::from_secs(30),
 //!     idle_timeout: Duration::from_secs(300),
 //!     login_failures: 3,
@@ -55,6 +56,7 @@ pub mod ascii;
 pub mod client;
 pub mod command;
 pub mod glob;
+pub mod hash;
 pub mod limits;
 pub mod listing;
 pub mod reply;

@@ -20,16 +20,16 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 pub use event::{
-    Action, Channel, CloseReason, Event, Family, ListFormat, PassiveStyle, Password, Protection,
-    Representation, Request, SetAnswer, StoreMode, Transfer,
+    Action, Channel, CloseReason, CompressionLevel, Event, Family, Hash, HashForm, ListFormat, PassiveStyle,
+    Password, Protection, Representation, Request, SetAnswer, StoreMode, Transfer, TransferMode,
 };
 pub use pending::{
-    AbortKind, Active, Answerable, Login, Passive, Pending, RequestKind, Running, StatusKind, TransferKind,
-    Upgrade,
+    AbortKind, Active, Answerable, HashKind, Login, Passive, Pending, RequestKind, Running, StatusKind,
+    TransferKind, Upgrade,
 };
-pub use policy::{DataProtection, Grant, Mode, Plaintext, Policy};
+pub use policy::{Compression, DataProtection, Grant, Mode, Plaintext, Policy};
 
-use crate::command::{LineReader, PathArgument};
+use crate::command::{LineReader, PathArgument, Span};
 use crate::reply::{Code, Reply};
 use data::DataPort;
 use login::LoginPhase;
@@ -97,13 +97,15 @@ enum Purpose {
     Reply,
 }
 
-/// What one command hands to a later one. At most one of the two is alive.
+/// What one command hands to a later one. At most one of them is alive.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 enum Carried {
     #[default]
     Nothing,
     /// From REST to the transfer (RFC 3659 §5.3); survives the verbs whose row says so.
     Restart(u64),
+    /// From RANG to the transfer or the hash (draft-bryan-ftp-range §3); survives what a restart marker survives.
+    Range(Span),
     /// From RNFR to the very next command (RFC 959 §4.1.3).
     RenameFrom(PathArgument),
 }

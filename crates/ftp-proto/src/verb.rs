@@ -3,6 +3,7 @@
 //! One row per verb. The gate, the parser, HELP, FEAT, the conformance page and the tests read the row; a fact about a
 //! command that stands anywhere else stands in the wrong place.
 
+use crate::hash::HashAlgorithm;
 use crate::listing::FactSet;
 
 /// Everything about one verb that is not its action.
@@ -47,6 +48,8 @@ pub enum Argument {
     Path,
     /// A path, or nothing for the working directory.
     OptionalPath,
+    /// A path, which may stand in quotes and then have an octet range behind it.
+    QuotedPath,
     /// A path or nothing, perhaps behind options as `ls` has them (`-la`), which are dropped.
     ListPath,
     /// An address and a port.
@@ -104,17 +107,31 @@ pub enum Feature {
     Line(&'static str),
     /// As it stands, but only where TLS begins with AUTH.
     Explicit(&'static str),
+    /// As it stands, but only where compression is offered.
+    Deflate(&'static str),
     /// `MLST` and its facts, the chosen ones starred (RFC 3659 §7.8).
     Facts,
+    /// `HASH` and its algorithms, the chosen one starred (draft-bryan-ftpext-hash §3.1).
+    Hashes,
+}
+
+/// What a connection has chosen of that which FEAT shows with stars.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Chosen {
+    /// By OPTS MLST.
+    pub facts: FactSet,
+    /// By OPTS HASH.
+    pub hash: HashAlgorithm,
 }
 
 impl Feature {
-    /// The line for a connection that chose these facts.
+    /// The line for a connection that has chosen this.
     #[must_use]
-    pub fn line(self, facts: FactSet) -> String {
+    pub fn line(self, chosen: Chosen) -> String {
         match self {
-            Feature::Line(line) | Feature::Explicit(line) => line.to_owned(),
-            Feature::Facts => format!("MLST {}", facts.starred()),
+            Feature::Line(line) | Feature::Explicit(line) | Feature::Deflate(line) => line.to_owned(),
+            Feature::Facts => format!("MLST {}", chosen.facts.starred()),
+            Feature::Hashes => format!("HASH {}", HashAlgorithm::starred(chosen.hash)),
         }
     }
 }
@@ -185,7 +202,7 @@ table! {
     Enc  "ENC"   Ignored      Any      None Waits        Dropped Refused []                     "RFC 2228 §3"      "<base64data>";
 
     Feat "FEAT"  None         Any      None Waits        Dropped Full    []                     "RFC 2389 §3"      "";
-    Opts "OPTS"  Text         Any      None Waits        Dropped Full    [Line("UTF8")]         "RFC 2389 §4, RFC 2640 §3" "UTF8 ON | MLST <fact>;...";
+    Opts "OPTS"  Text         Any      None Waits        Dropped Full    [Line("UTF8")]         "RFC 2389 §4, RFC 2640 §3" "UTF8 ON | MLST <fact>;... | HASH [<algorithm>] | MODE Z LEVEL <0 to 9>";
     Syst "SYST"  None         Any      None Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "";
     Help "HELP"  OptionalText Any      None Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "[<verb>]";
     Noop "NOOP"  None         Any      None Answered     Kept    Full    []                     "RFC 959 §4.1.3"   "";
@@ -193,7 +210,7 @@ table! {
     Site "SITE"  Text         LoggedIn None Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "HELP | <command> ...";
 
     Type "TYPE"  Text         LoggedIn None Waits        Kept    Full    []                     "RFC 959 §4.1.2"   "A [N] | I | L 8";
-    Mode "MODE"  Text         LoggedIn None Waits        Dropped Full    []                     "RFC 959 §4.1.2"   "S";
+    Mode "MODE"  Text         LoggedIn None Waits        Dropped Full    [Deflate("MODE Z")]    "RFC 959 §4.1.2, draft-preston-ftpext-deflate §3" "S | Z";
     Stru "STRU"  Text         LoggedIn None Waits        Dropped Full    []                     "RFC 959 §4.1.2"   "F";
     Pasv "PASV"  None         LoggedIn Arms Waits        Kept    Full    []                     "RFC 959 §4.1.2"   "";
     Epsv "EPSV"  OptionalText LoggedIn Arms Waits        Kept    Full    [Line("EPSV")]         "RFC 2428 §3"      "[1 | 2 | ALL]";
@@ -216,6 +233,12 @@ table! {
     Mfct "MFCT"  Ignored      Any      None Waits        Dropped Refused []                     "draft-somers-ftp-mfxx §4" "<time> <pathname>";
     Avbl "AVBL"  OptionalPath LoggedIn None Waits        Dropped Full    [Line("AVBL")]         "draft-peterson-streamlined-ftp-command-extensions" "[<pathname>]";
     Comb "COMB"  Text         LoggedIn None Waits        Dropped Full    [Line("COMB target;source_list")] "CuteFTP's, by nobody's RFC" "\"<target>\" \"<part>\"...";
+    Hash "HASH"  Path         LoggedIn None Waits        Dropped Full    [Hashes]               "draft-bryan-ftpext-hash §3" "<pathname>";
+    Xcrc "XCRC"  QuotedPath   LoggedIn None Waits        Dropped Full    [Line("XCRC")]         "draft-bryan-ftpext-hash §B" "<pathname> | \"<pathname>\" [<start> [<end>]]";
+    Xmd5 "XMD5"  QuotedPath   LoggedIn None Waits        Dropped Full    [Line("XMD5")]         "draft-bryan-ftpext-hash §B" "<pathname> | \"<pathname>\" [<start> [<end>]]";
+    Xsha1 "XSHA1" QuotedPath  LoggedIn None Waits        Dropped Full    [Line("XSHA1")]        "draft-bryan-ftpext-hash §B" "<pathname> | \"<pathname>\" [<start> [<end>]]";
+    Xsha256 "XSHA256" QuotedPath LoggedIn None Waits     Dropped Full    [Line("XSHA256")]      "draft-bryan-ftpext-hash §B" "<pathname> | \"<pathname>\" [<start> [<end>]]";
+    Xsha512 "XSHA512" QuotedPath LoggedIn None Waits     Dropped Full    [Line("XSHA512")]      "draft-bryan-ftpext-hash §B" "<pathname> | \"<pathname>\" [<start> [<end>]]";
     Xpwd "XPWD"  None         LoggedIn None Waits        Dropped Full    []                     "RFC 1123 §4.1.3.1" "";
     Xcwd "XCWD"  Path         LoggedIn None Waits        Dropped Full    []                     "RFC 1123 §4.1.3.1" "<pathname>";
     Xcup "XCUP"  None         LoggedIn None Waits        Dropped Full    []                     "RFC 1123 §4.1.3.1" "";
@@ -223,6 +246,7 @@ table! {
     Xrmd "XRMD"  Path         LoggedIn None Waits        Dropped Full    []                     "RFC 1123 §4.1.3.1" "<pathname>";
 
     Rest "REST"  Number       LoggedIn None Waits        Dropped Full    [Line("REST STREAM")]  "RFC 3659 §5"      "<offset>";
+    Rang "RANG"  Text         LoggedIn None Waits        Dropped Full    [Line("RANG STREAM")]  "draft-bryan-ftp-range §3" "<first octet> <last octet>";
     Allo "ALLO"  Text         LoggedIn None Waits        Kept    Full    []                     "RFC 959 §4.1.3"   "<bytes> [R <bytes>]";
     Retr "RETR"  Path         LoggedIn Uses Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "<pathname>";
     Stor "STOR"  Path         LoggedIn Uses Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "<pathname>";
@@ -260,7 +284,10 @@ mod tests {
     fn what_touches_data_or_files_needs_a_login() {
         for row in TABLE {
             let touches = row.data != Data::None
-                || matches!(row.argument, Argument::Path | Argument::OptionalPath | Argument::ListPath);
+                || matches!(
+                    row.argument,
+                    Argument::Path | Argument::QuotedPath | Argument::OptionalPath | Argument::ListPath
+                );
             assert!(!touches || row.phase == Phase::LoggedIn, "{} must need a login", row.name);
         }
     }

@@ -17,7 +17,8 @@ use carrack_core::login::Authenticator;
 use carrack_core::partial::NoIndex;
 use carrack_core::password::{self, Credential, PasswordHash};
 use carrack_ftp_server::{
-    DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
+    Compression, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext,
+    PlaintextGrant, Timeouts,
 };
 use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
 use carrack_storage::local::{LocalSettings, LocalStore};
@@ -66,6 +67,7 @@ fn settings() -> FtpSettings {
         data_tls_reuse: DataReuse::Prefer,
         data_tls_reuse_of_user: HashMap::new(),
         data_close: DataClose::Strict,
+        compression: Compression::Refused,
         timeouts: Timeouts {
             login: Duration::from_secs(30),
             idle: Duration::from_secs(300),

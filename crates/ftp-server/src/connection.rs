@@ -163,6 +163,10 @@ impl Connection {
                 }
                 self.machine.answer(pending, outcome.reply, now);
             }
+            Done::Digested { pending, reply } => {
+                self.machine.answer(pending, reply, now);
+                self.answer_aborts();
+            }
             Done::Judged { pending, verdict } => self.settle_login(pending, verdict),
             Done::Opened { pending, opened } => match opened {
                 Ok(prepared) => self.begin_transfer(pending, *prepared),

@@ -30,7 +30,7 @@ mod transfer;
 mod visitor;
 
 pub use settings::{
-    DataClose, DataProtection, DataReuse, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
+    Compression, DataClose, DataProtection, DataReuse, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
 };
 
 use std::net::SocketAddr;

@@ -6,6 +6,7 @@ use carrack_core::event::Incomplete;
 use carrack_core::path::PathError;
 use carrack_core::upload::Kept;
 use carrack_ftp_proto::reply::{Code, Reply};
+use carrack_ftp_proto::server::HashForm;
 
 /// The reply for an operation that failed. Says what the client may know: never a real path, never
 /// what the operating system called it.
@@ -31,6 +32,13 @@ pub(crate) fn kind(kind: ErrorKind) -> Reply {
             Code::FILE_UNAVAILABLE,
             format!("The file here has {length} bytes: restart there with REST {length}, or store it anew."),
         ),
+        ErrorKind::BeyondEnd { length } => {
+            (Code::FILE_UNAVAILABLE, format!("The file has {length} bytes, and none where you ask for them."))
+        }
+        ErrorKind::RangeMismatch { end } => (
+            Code::FILE_UNAVAILABLE,
+            format!("The range ends with byte {}: send all of it and no more.", end.saturating_sub(1)),
+        ),
         ErrorKind::Busy => (Code::FILE_BUSY, "Another transfer of this file is ending, try again.".into()),
         ErrorKind::Unfinished => (
             Code::FILE_UNAVAILABLE,
@@ -45,6 +53,26 @@ pub(crate) fn kind(kind: ErrorKind) -> Reply {
         ErrorKind::Io => (Code::LOCAL_ERROR, "The server could not do that; its log says why.".into()),
     };
     Reply::new(code, text)
+}
+
+/// The reply for a digest that cannot be computed.
+pub(crate) fn digest(failure: ErrorKind, form: HashForm) -> Reply {
+    match (failure, form) {
+        // draft-bryan-ftpext-hash §3.5 has a code of its own for it.
+        (ErrorKind::IsADirectory, HashForm::Described) => {
+            Reply::new(Code::NAME_NOT_ALLOWED, "That is a folder: only files have a hash.")
+        }
+        (failure, _) => kind(failure),
+    }
+}
+
+/// The reply for a digest that was stopped (RFC 959 §4.1.3: 426, and 226 for the ABOR).
+pub(crate) fn digest_stopped(why: &Incomplete) -> Reply {
+    let text = match why {
+        Incomplete::ShutDown => "The server is going down: the hash is not computed.",
+        _ => "The hash was stopped.",
+    };
+    Reply::new(Code::TRANSFER_ABORTED, text)
 }
 
 /// The reply for a path that is not one.
@@ -88,6 +116,10 @@ pub(crate) fn incomplete(why: &Incomplete, kept: Kept) -> Reply {
         }
         Incomplete::ShutDown => {
             (Code::TRANSFER_ABORTED, "The server is going down: the transfer is not complete.")
+        }
+        Incomplete::Undecodable(why) => {
+            let text = format!("What was sent cannot be decompressed: {why}.");
+            return Reply::new(Code::TRANSFER_ABORTED, text);
         }
         Incomplete::Refused(_) => (Code::CANNOT_OPEN_DATA_CONNECTION, "There was no data connection."),
         Incomplete::Storage(failure) => return kind(*failure),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use carrack_core::account::Account;
 use carrack_core::path::VirtualPath;
-pub use carrack_ftp_proto::server::{DataProtection, Mode, Plaintext};
+pub use carrack_ftp_proto::server::{Compression, DataProtection, Mode, Plaintext};
 pub use carrack_tls::DataReuse;
 
 /// The settings of one FTP listener.
@@ -27,6 +27,8 @@ pub struct FtpSettings {
     pub data_tls_reuse_of_user: HashMap<String, DataReuse>,
     /// What an upload without `close_notify` is.
     pub data_close: DataClose,
+    /// Whether data may travel compressed (`MODE Z`).
+    pub compression: Compression,
     /// How long what may take.
     pub timeouts: Timeouts,
     /// Failed logins that one connection may have.

@@ -40,17 +40,24 @@ impl Visitor {
         argument.map_or_else(|| Ok(self.directory.clone()), |argument| self.resolve(argument))
     }
 
+    /// Runs an operation where it may wait for a disk. A bug of ours that ends it looks like a failing disk.
+    pub(crate) async fn session_on_disk<T: Send + 'static>(
+        &self,
+        operation: impl FnOnce(&Session) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, ErrorKind> {
+        let session = Arc::clone(&self.session);
+        match tokio::task::spawn_blocking(move || operation(&session)).await {
+            Ok(done) => done.map_err(|error| error.kind()),
+            Err(_) => Err(ErrorKind::Io),
+        }
+    }
+
     /// Runs an operation where it may wait for a disk, and turns its failure into the reply.
     pub(crate) async fn on_disk<T: Send + 'static>(
         &self,
         operation: impl FnOnce(&Session) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Reply> {
-        let session = Arc::clone(&self.session);
-        match tokio::task::spawn_blocking(move || operation(&session)).await {
-            Ok(done) => done.map_err(|error| reply_for::error(&error)),
-            // A bug of ours ended the operation; the client only learns that it did not happen.
-            Err(_) => Err(reply_for::kind(ErrorKind::Io)),
-        }
+        self.session_on_disk(operation).await.map_err(reply_for::kind)
     }
 
     /// What a listing says about an entry of `folder`, which this user holds `permissions` on.

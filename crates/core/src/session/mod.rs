@@ -3,6 +3,7 @@
 mod attributes;
 mod combine;
 mod delete;
+mod digest;
 mod directory;
 mod list;
 mod read;
@@ -12,11 +13,12 @@ mod told;
 mod write;
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::account::Account;
+use crate::digest::{Algorithm, Digests, WhileUploading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, Event, Events, Origin, SessionId};
 use crate::login::{Authenticator, LoginError};
@@ -28,6 +30,7 @@ use crate::takeover::{Key, LiveUploads};
 
 pub use self::combine::{Combined, Combining};
 use self::told::Told;
+pub use digest::Digesting;
 pub use write::WriteMode;
 
 /// What all sessions of a process share.
@@ -38,6 +41,7 @@ pub struct Core {
     /// Who is told what happens.
     pub events: Events,
     uploads: Arc<LiveUploads>,
+    pub(crate) digests: Digests,
     /// How many sessions there were.
     sessions: AtomicU64,
 }
@@ -45,7 +49,22 @@ pub struct Core {
 impl Core {
     /// One per process.
     pub fn new(authenticator: Authenticator, events: Events) -> Arc<Core> {
-        Arc::new(Core { authenticator, events, uploads: Arc::default(), sessions: AtomicU64::new(0) })
+        Core::with_digests(authenticator, events, WhileUploading::default())
+    }
+
+    /// One per process, with another rule for the digests of uploads than the default one.
+    pub fn with_digests(
+        authenticator: Authenticator,
+        events: Events,
+        while_uploading: WhileUploading,
+    ) -> Arc<Core> {
+        Arc::new(Core {
+            authenticator,
+            events,
+            uploads: Arc::default(),
+            digests: Digests::new(while_uploading),
+            sessions: AtomicU64::new(0),
+        })
     }
 
     /// The number of a new session, whichever protocol and listener it came to.
@@ -99,6 +118,8 @@ pub struct Session {
     policy: Policy,
     mounts: Mounts,
     told: Arc<Told>,
+    /// The digest that this session asked for last.
+    asked: Mutex<Option<Algorithm>>,
     started: Instant,
 }
 
@@ -112,6 +133,7 @@ impl Session {
             mounts: Mounts::new(Arc::clone(&account)),
             account,
             told: Arc::default(),
+            asked: Mutex::default(),
             origin,
             started: Instant::now(),
         }
@@ -144,6 +166,20 @@ impl Session {
             self.core.failed(&self.origin, &self.account.name, what, path, &error);
             error
         })
+    }
+
+    /// Notes that this session looks at digests.
+    fn asks_for(&self, algorithm: Algorithm) {
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(algorithm);
+    }
+
+    /// What is to be computed while an upload's bytes pass.
+    fn digest_of_uploads(&self) -> Option<Algorithm> {
+        match self.core.digests.while_uploading {
+            WhileUploading::Asked => *self.asked.lock().unwrap_or_else(PoisonError::into_inner),
+            WhileUploading::Always(algorithm) => Some(algorithm),
+            WhileUploading::Never => None,
+        }
     }
 
     fn upload_key(&self, path: &VirtualPath) -> Key {

@@ -1,5 +1,8 @@
 //! How does a download begin?
 
+use std::ops::Range;
+
+use crate::backend::ReadFile;
 use crate::download::Download;
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::VirtualPath;
@@ -12,16 +15,30 @@ impl Session {
     /// the length of an unfinished upload of this name: its client would take a piece of this file for the whole, or
     /// wait for bytes that never come.
     pub fn open_read(&self, path: &VirtualPath, offset: u64) -> Result<Download> {
-        let place = self.mounts.locate(self.policy.read(path)?);
-        let file = self.outcome("open", path, place.store.open(&place.at))?;
+        let file = self.open_complete(path)?;
         let length = file.length();
-        let told_another = self.told.length(path).is_some_and(|told| told != length);
-        if told_another && self.partial(path)?.is_some() {
-            return Err(Error::new(ErrorKind::Unfinished).at(path));
-        }
         if offset > length {
             return Err(Error::new(ErrorKind::OffsetMismatch { length }).at(path));
         }
-        Ok(Download::new(file, &self.core, &self.origin, &self.account.name, path, offset))
+        Ok(Download::new(file, &self.core, &self.origin, &self.account.name, path, offset..length))
+    }
+
+    /// Opens the bytes from `first` to before `end` of a complete file, as far as it has them.
+    pub fn open_read_range(&self, path: &VirtualPath, range: Range<u64>) -> Result<Download> {
+        let file = self.open_complete(path)?;
+        let length = file.length();
+        let range = range.start.min(length)..range.end.min(length);
+        Ok(Download::new(file, &self.core, &self.origin, &self.account.name, path, range))
+    }
+
+    /// Opens a complete file that the user may read, and means.
+    pub(super) fn open_complete(&self, path: &VirtualPath) -> Result<Box<dyn ReadFile>> {
+        let place = self.mounts.locate(self.policy.read(path)?);
+        let file = self.outcome("open", path, place.store.open(&place.at))?;
+        let told_another = self.told.length(path).is_some_and(|told| told != file.length());
+        if told_another && self.partial(path)?.is_some() {
+            return Err(Error::new(ErrorKind::Unfinished).at(path));
+        }
+        Ok(file)
     }
 }

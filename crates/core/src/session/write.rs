@@ -10,8 +10,13 @@
 //! | `Append`, told t     | go on if t = p, else mismatch | in place if t = s, else mismatch                 | anew if t = 0 |
 //! | `Append`, not told   | over a file: as without partial; else mismatch | in place                        | anew          |
 //!
+//! `Range(a..b)` is `From(a)` where no complete file goes on behind b, and must end at b; else it is
+//! [`ErrorKind::Unsupported`]: no store has a way to change the middle of a file that is whole or not at all.
+//!
 //! *Told* is the length that this session was last told of the name. `Append` names no place itself, so its bytes
 //! go where the client was told that the file ends, or, from a client that never asked, behind the complete file.
+
+use std::ops::Range;
 
 use crate::backend::{Capability, Kind, Metadata, Partial, Start, WriteFile};
 use crate::error::{Error, ErrorKind, Result};
@@ -32,6 +37,8 @@ pub enum WriteMode {
     Replace,
     /// From this offset on.
     From(u64),
+    /// These bytes, all of them and no others.
+    Range(Range<u64>),
     /// Behind what is there.
     Append,
     /// From the beginning, into the folder that the path names, under a name that is not there yet.
@@ -60,6 +67,7 @@ impl Session {
         let existing = self.existing_file(path)?;
         // SECURITY: compared under the claim. An old writer may have gone on since the client asked.
         let told = self.told.length(path);
+        let ends_at = if let WriteMode::Range(range) = &mode { Some(range.end) } else { None };
         let (start, position) = begin(mode, told, partial.as_ref(), existing.as_ref())?;
         let place = self.mounts.locate(permit);
         if start == Start::InPlace && !place.store.capabilities().has(Capability::Append) {
@@ -73,7 +81,7 @@ impl Session {
             return Err(ErrorKind::OffsetMismatch { length }.into());
         }
         self.told.forget(path);
-        Ok(self.upload(file, claim, path.clone()))
+        Ok(self.upload(file, claim, path.clone(), start, ends_at))
     }
 
     /// What writing this name takes: `write` where nothing is, `overwrite` over a complete file.
@@ -127,7 +135,7 @@ impl Session {
                 .store
                 .create(&place.at, &self.account.name, Start::Anew)
                 .map_err(|error| error.at(&path))?;
-            return Ok(self.upload(file, claim, path));
+            return Ok(self.upload(file, claim, path, Start::Anew, None));
         }
         Err(Error::new(ErrorKind::Exists).at(folder))
     }
@@ -141,11 +149,26 @@ impl Session {
         }
     }
 
-    fn upload(&self, file: Box<dyn WriteFile>, claim: WriteClaim, path: VirtualPath) -> Upload {
+    fn upload(
+        &self,
+        file: Box<dyn WriteFile>,
+        claim: WriteClaim,
+        path: VirtualPath,
+        start: Start,
+        ends_at: Option<u64>,
+    ) -> Upload {
         let (origin, user) = (self.origin.clone(), self.account.name.clone());
+        // What was there before did not pass by here.
+        let digest = if start == Start::Anew { self.digest_of_uploads() } else { None };
         // SECURITY: strangers who share an account must not find each other's halves.
         let if_cut = if self.account.shared { IfCut::Discard } else { IfCut::Keep };
-        Upload::new(file, claim, Uploader { core: self.core.clone(), origin, user }, path, if_cut)
+        Upload::new(
+            file,
+            claim,
+            Uploader { core: self.core.clone(), origin, user, digest, ends_at },
+            path,
+            if_cut,
+        )
     }
 }
 
@@ -157,10 +180,18 @@ fn begin(
     existing: Option<&Metadata>,
 ) -> Result<(Start, u64)> {
     let mismatch = |length| Err(ErrorKind::OffsetMismatch { length }.into());
+    let mode = match mode {
+        WriteMode::Range(range) if existing.is_some_and(|file| file.size > range.end) => {
+            return Err(ErrorKind::Unsupported.into());
+        }
+        WriteMode::Range(range) => WriteMode::From(range.start),
+        mode => mode,
+    };
     let (offset, partial) = match (mode, told, partial) {
         (WriteMode::Replace | WriteMode::From(0) | WriteMode::Unique { .. }, _, _) => {
             return Ok((Start::Anew, 0));
         }
+        (WriteMode::Range(_), ..) => return Err(ErrorKind::Unsupported.into()),
         (WriteMode::From(offset), _, partial) => (Some(offset), partial),
         (WriteMode::Append, Some(told), partial) => {
             // Behind what the client was told, and nowhere else: an append rewrites nothing.

@@ -34,7 +34,7 @@ pub use show::show;
 pub use table::{
     Config, DataClose, DataProtection, DataTlsReuse, Folder, Limits, Listen, Log, LogFormat, LogLevel, Mode,
     Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion, Upload,
-    User,
+    UploadDigest, User,
 };
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;

@@ -54,6 +54,9 @@ section! {
         Restart data_tls_reuse: DataTlsReuse = [DataTlsReuse::Prefer];
         /// What becomes of an upload whose data connection ends without TLS's close_notify.
         Restart data_close: DataClose = [DataClose::Strict];
+        /// Whether files and listings may travel compressed (`MODE Z`), where the client asks for it. It takes processor time of the server
+        /// and helps on slow lines only.
+        Restart deflate: bool = [false];
     }
 }
 
@@ -88,6 +91,9 @@ section! {
         Restart publish: Publish = [Publish::Atomic];
         /// Whether success is answered only after file and folder are on disk.
         Restart sync: bool = [true];
+        /// Of which uploads a digest is computed while the bytes come, so that `HASH` and its kin answer at once afterwards. SHA-256 may cost
+        /// more processor time than all else an upload does.
+        Restart digest: UploadDigest = [UploadDigest::Asked];
         /// Who sees an unfinished upload in listings. FileZilla resumes only what it sees.
         Restart partials: Partials = [Partials::Hidden];
         /// Seconds after which an unfinished upload that nobody went on with is removed.
@@ -255,6 +261,18 @@ words! {
         Atomic = "atomic",
         /// from its first byte
         InPlace = "in-place",
+    }
+}
+
+words! {
+    /// Of which uploads a digest is computed while the bytes come.
+    pub enum UploadDigest {
+        /// those of a session that has asked for a digest before, with the algorithm it asked for
+        Asked = "asked",
+        /// all, with SHA-256
+        Sha256 = "sha256",
+        /// none; whoever asks has the file read again
+        None = "none",
     }
 }
 

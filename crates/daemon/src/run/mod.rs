@@ -81,7 +81,8 @@ impl Server {
             Arc::<CutTransfers>::clone(&cut) as Arc<dyn Subscriber>,
         ]);
         let slots = std::thread::available_parallelism().map_or(1, usize::from);
-        let core = Core::new(Authenticator::new(Arc::new(accounts), slots), events);
+        let authenticator = Authenticator::new(Arc::new(accounts), slots);
+        let core = Core::with_digests(authenticator, events, wiring::while_uploading(&config));
 
         let certificates = match config.tls.clone() {
             Some(tls) => Certificates::Configured { tls, _held: state },

@@ -1,5 +1,6 @@
 //! What can the server do? (FEAT, RFC 2389 §3)
 
+use crate::hash::HashAlgorithm;
 use crate::limits;
 
 /// What a server offers beyond RFC 959. All `false` is a server that does not know FEAT.
@@ -75,65 +76,6 @@ pub struct Auth {
     pub tls_p: bool,
     /// `SSL`
     pub ssl: bool,
-}
-
-/// What a server may compute over a file, the weakest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum HashAlgorithm {
-    /// CRC-32 of IEEE 802.3: finds accidents, not attacks.
-    Crc32,
-    /// MD5: finds accidents, not attacks.
-    Md5,
-    /// SHA-1: finds accidents, not attacks.
-    Sha1,
-    /// SHA-256.
-    Sha256,
-    /// SHA-512.
-    Sha512,
-}
-
-impl HashAlgorithm {
-    /// All of them, the weakest first.
-    pub const ALL: [HashAlgorithm; 5] = [
-        HashAlgorithm::Crc32,
-        HashAlgorithm::Md5,
-        HashAlgorithm::Sha1,
-        HashAlgorithm::Sha256,
-        HashAlgorithm::Sha512,
-    ];
-
-    /// As FEAT, OPTS HASH and the answer to HASH have it: the IANA's textual name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            HashAlgorithm::Crc32 => "CRC32",
-            HashAlgorithm::Md5 => "MD5",
-            HashAlgorithm::Sha1 => "SHA-1",
-            HashAlgorithm::Sha256 => "SHA-256",
-            HashAlgorithm::Sha512 => "SHA-512",
-        }
-    }
-
-    /// The algorithm of that name, in any case and with or without its hyphen.
-    #[must_use]
-    pub fn named(name: &[u8]) -> Option<HashAlgorithm> {
-        let plain = |text: &[u8]| -> Vec<u8> {
-            text.iter().filter(|byte| **byte != b'-').map(u8::to_ascii_uppercase).collect()
-        };
-        HashAlgorithm::ALL.into_iter().find(|algorithm| plain(algorithm.name().as_bytes()) == plain(name))
-    }
-
-    /// Bytes of a result.
-    #[must_use]
-    pub const fn length(self) -> usize {
-        match self {
-            HashAlgorithm::Crc32 => 4,
-            HashAlgorithm::Md5 => 16,
-            HashAlgorithm::Sha1 => 20,
-            HashAlgorithm::Sha256 => 32,
-            HashAlgorithm::Sha512 => 64,
-        }
-    }
 }
 
 /// The facts worth asking for: those [`Facts`](super::Facts) has a place for.

@@ -1,9 +1,10 @@
 //! How are TYPE, MODE, STRU, OPTS, ALLO, REST and HELP read?
 
 use super::{malformed, not_implemented};
+use crate::hash::HashAlgorithm;
 use crate::listing::FactSet;
-use crate::reply::Reply;
-use crate::server::Representation;
+use crate::reply::{Code, Reply};
+use crate::server::{CompressionLevel, Representation, TransferMode};
 use crate::verb::Verb;
 
 /// What OPTS sets (RFC 2389 §4).
@@ -13,6 +14,10 @@ pub enum Opts {
     Utf8,
     /// `MLST fact;fact;`: the facts that MLST and MLSD show (RFC 3659 §7.9).
     Mlst(FactSet),
+    /// `HASH`: asks for the algorithm, or chooses one (draft-bryan-ftpext-hash §3.2).
+    Hash(Option<HashAlgorithm>),
+    /// `MODE Z LEVEL n`: how hard compression works (draft-preston-ftpext-deflate §3.4).
+    Deflate(CompressionLevel),
 }
 
 impl Opts {
@@ -27,7 +32,35 @@ impl Opts {
         if command.eq_ignore_ascii_case(b"MLST") && !options.contains(&b' ') {
             return Ok(Opts::Mlst(FactSet::named(options)));
         }
+        if command.eq_ignore_ascii_case(b"HASH") {
+            return match options {
+                b"" => Ok(Opts::Hash(None)),
+                name => {
+                    HashAlgorithm::named(name).map(|named| Opts::Hash(Some(named))).ok_or_else(unknown_hash)
+                }
+            };
+        }
+        if command.eq_ignore_ascii_case(b"MODE") {
+            return level(options).map(Opts::Deflate).ok_or_else(|| malformed(Verb::Opts));
+        }
         Err(malformed(Verb::Opts))
+    }
+}
+
+/// `501`, as draft-bryan-ftpext-hash §3.5 has it for an algorithm that is not known.
+fn unknown_hash() -> Reply {
+    let text = "No such algorithm, the choice has not changed; FEAT tells which there are.";
+    Reply::new(Code::SYNTAX_ERROR_IN_ARGUMENT, text)
+}
+
+/// The level of `Z LEVEL 6`.
+fn level(options: &[u8]) -> Option<CompressionLevel> {
+    let (mode, setting) = split_at_space(options);
+    let (name, level) = split_at_space(setting);
+    let level = (mode.eq_ignore_ascii_case(b"Z") && name.eq_ignore_ascii_case(b"LEVEL")).then_some(level)?;
+    match level {
+        [digit @ b'0'..=b'9'] => Some(CompressionLevel::of(digit - b'0')),
+        _ => None,
     }
 }
 
@@ -41,10 +74,11 @@ pub(super) fn representation(argument: &[u8]) -> Result<Representation, Reply> {
     }
 }
 
-/// MODE: stream alone.
-pub(super) fn mode(argument: &[u8]) -> Result<(), Reply> {
+/// MODE: stream, or stream compressed.
+pub(super) fn mode(argument: &[u8]) -> Result<TransferMode, Reply> {
     match argument {
-        [b'S' | b's'] => Ok(()),
+        [b'S' | b's'] => Ok(TransferMode::Stream),
+        [b'Z' | b'z'] => Ok(TransferMode::Deflate),
         [letter] if letter.is_ascii_alphabetic() => Err(not_implemented(Verb::Mode)),
         _ => Err(malformed(Verb::Mode)),
     }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::limits;
 use crate::listing::FactSet;
-use crate::server::Family;
+use crate::server::{CompressionLevel, Family};
 use crate::site::SiteVerb;
 use crate::verb::TABLE;
 
@@ -76,11 +76,56 @@ fn types_modes_and_structures() {
     ] {
         assert_eq!(read(Verb::Type, argument), expected, "TYPE {argument}");
     }
-    assert_eq!(read(Verb::Mode, "s"), Ok(Command::Mode));
+    assert_eq!(read(Verb::Mode, "s"), Ok(Command::Mode(TransferMode::Stream)));
+    assert_eq!(read(Verb::Mode, "z"), Ok(Command::Mode(TransferMode::Deflate)));
     assert_eq!(read(Verb::Mode, "B"), Err(504));
     assert_eq!(read(Verb::Stru, "F"), Ok(Command::Stru));
     assert_eq!(read(Verb::Stru, "R"), Err(504));
     assert_eq!(read(Verb::Stru, "file"), Err(501));
+}
+
+#[test]
+fn ranges_count_their_last_octet_and_quoted_names_do_not() {
+    let span = |first, end| Span { first, end };
+    assert_eq!(read(Verb::Rang, "0 0"), Ok(Command::Rang(Some(span(0, Some(1))))));
+    assert_eq!(read(Verb::Rang, "5 9223372036854775807"), Ok(Command::Rang(Some(span(5, Some(1 << 63))))));
+    assert_eq!(read(Verb::Rang, "1 0"), Ok(Command::Rang(None)));
+    for wrong in ["", "1", "2 1", "2 0", "-1 5", "0 9223372036854775808", "0 1 2", "a b", " 0 1", "0  1"] {
+        assert_eq!(read(Verb::Rang, wrong), Err(501), "RANG {wrong}");
+    }
+    let hashed = |name, span| Ok(Command::HashByName(HashAlgorithm::Crc32, path(name), span));
+    for (argument, expected) in [
+        ("a", hashed("a", Span::WHOLE)),
+        ("report 0 10", hashed("report 0 10", Span::WHOLE)),
+        (" \"a\"", hashed(" \"a\"", Span::WHOLE)),
+        ("\"a\"", hashed("a", Span::WHOLE)),
+        ("\"a \"\"b\"\"\"", hashed("a \"b\"", Span::WHOLE)),
+        ("\"a\" 7", hashed("a", span(7, None))),
+        ("\"a\" 7 7", hashed("a", span(7, Some(7)))),
+        ("\"a\" 7 6", Err(501)),
+        ("\"a\" ", Err(501)),
+        ("\"a\" x", Err(501)),
+        ("\"a\" 1 2 3", Err(501)),
+        ("\"a\"1", Err(501)),
+        ("\"a", Err(501)),
+        ("\"", Err(501)),
+        ("\"\"", Err(501)),
+        ("", Err(501)),
+    ] {
+        assert_eq!(read(Verb::Xcrc, argument), expected, "XCRC {argument}");
+    }
+}
+
+#[test]
+fn options_of_hash_and_of_compression() {
+    assert_eq!(read(Verb::Opts, "HASH"), Ok(Command::Opts(Opts::Hash(None))));
+    assert_eq!(read(Verb::Opts, "hash sha-512"), Ok(Command::Opts(Opts::Hash(Some(HashAlgorithm::Sha512)))));
+    assert_eq!(read(Verb::Opts, "HASH CRC-37"), Err(501));
+    let level = CompressionLevel::of(9);
+    assert_eq!(read(Verb::Opts, "MODE Z LEVEL 9"), Ok(Command::Opts(Opts::Deflate(level))));
+    for wrong in ["MODE Z", "MODE Z LEVEL", "MODE Z LEVEL 10", "MODE Z LEVEL -1", "MODE S LEVEL 1", "MODE"] {
+        assert_eq!(read(Verb::Opts, wrong), Err(501), "OPTS {wrong}");
+    }
 }
 
 #[test]

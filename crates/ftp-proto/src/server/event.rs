@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use zeroize::Zeroizing;
 
 use super::pending::{
-    AbortKind, Active, Login, Passive, Pending, RequestKind, StatusKind, TransferKind, Upgrade,
+    AbortKind, Active, HashKind, Login, Passive, Pending, RequestKind, StatusKind, TransferKind, Upgrade,
 };
-use crate::command::{Combine, PathArgument, SetFacts};
+use crate::command::{Combine, PathArgument, SetFacts, Span};
+use crate::hash::HashAlgorithm;
 use crate::listing::FactSet;
 
 /// One thing for the driver to do. Whatever has a [`Pending`] waits for an answer.
@@ -57,6 +58,13 @@ pub enum Event {
         transfer: Transfer,
         /// Answered by `begin` and then `end`, or by `answer` with a refusal.
         pending: Pending<TransferKind>,
+    },
+    /// A hash to be computed, which may take long: what may be said beside a transfer may be said beside it.
+    Hash {
+        /// Of what.
+        hash: Hash,
+        /// Answered by `answer`.
+        pending: Pending<HashKind>,
     },
     /// ABOR while a transfer is pending or running: end the transfer (426), then answer this one (226).
     Abort(Pending<AbortKind>),
@@ -183,6 +191,28 @@ pub enum SetAnswer {
     Okay,
 }
 
+/// A hash that was asked for. TYPE and MODE have no say in it: what counts is the file as it rests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hash {
+    /// The file.
+    pub path: PathArgument,
+    /// What is computed.
+    pub algorithm: HashAlgorithm,
+    /// Over which octets.
+    pub span: Span,
+    /// Which command asks, and so how the answer reads.
+    pub form: HashForm,
+}
+
+/// How the answer to a hash command reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HashForm {
+    /// HASH: `213 SHA-256 0-99 <digits> <name>` (draft-bryan-ftpext-hash §3).
+    Described,
+    /// XCRC and its kin: `250 <digits>`.
+    Digits,
+}
+
 /// Everything a transfer needs to know, with the restart marker already in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transfer {
@@ -190,6 +220,10 @@ pub struct Transfer {
     pub action: Action,
     /// How the bytes are represented. Image for every MLSD (RFC 3659 §7.2) and whenever there is an offset.
     pub representation: Representation,
+    /// How they travel.
+    pub mode: TransferMode,
+    /// How hard they are compressed on their way to the client.
+    pub level: CompressionLevel,
     /// Whether the data connection is under TLS.
     pub protection: Protection,
     /// Who connects to whom.
@@ -205,6 +239,13 @@ pub enum Action {
         path: PathArgument,
         /// The first byte wanted.
         offset: u64,
+    },
+    /// RETR behind RANG: these octets, as far as the file has them (draft-bryan-ftp-range §4.3).
+    RetrieveSpan {
+        /// The file.
+        path: PathArgument,
+        /// Which octets.
+        span: Span,
     },
     /// STOR or APPE.
     Store {
@@ -234,6 +275,8 @@ pub enum StoreMode {
     Replace,
     /// At this offset: REST came before (RFC 3659 §5.3 makes APPE behind REST the same as STOR). Never zero.
     From(u64),
+    /// These octets and no others: RANG came before (draft-bryan-ftp-range §4.3).
+    Span(Span),
     /// Behind whatever is there.
     Append,
 }
@@ -257,6 +300,41 @@ pub enum Representation {
     Ascii,
     /// `TYPE I` and `TYPE L 8`: bytes as they are.
     Image,
+}
+
+/// The MODE in force (RFC 959 §3.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TransferMode {
+    /// `MODE S`: the bytes.
+    #[default]
+    Stream,
+    /// `MODE Z`: one zlib stream (RFC 1950) of the bytes (draft-preston-ftpext-deflate §3).
+    Deflate,
+}
+
+/// How hard compression works: from 0, not at all, to 9.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CompressionLevel(u8);
+
+impl CompressionLevel {
+    /// The level of this number; 9 for more.
+    #[must_use]
+    pub fn of(number: u8) -> CompressionLevel {
+        CompressionLevel(number.min(9))
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl Default for CompressionLevel {
+    /// Six: what zlib itself begins with, most of the gain for a fraction of the work of 9.
+    fn default() -> CompressionLevel {
+        CompressionLevel(6)
+    }
 }
 
 /// The protection level of the data connection (RFC 4217 §9).

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use super::login::LoginPhase;
-use super::{Action, Carried, CloseReason, ListFormat, Next, Outcome, Request, Server, SetAnswer, StoreMode};
+use super::{
+    Action, Carried, CloseReason, HashForm, ListFormat, Next, Outcome, Request, Server, SetAnswer, StoreMode,
+};
 use crate::command::{Command, Line};
 use crate::limits;
 use crate::reply::{Code, Reply};
@@ -66,7 +68,7 @@ impl Server {
             return Err(Reply::new(Code::SYNTAX_ERROR, "Command not understood."));
         };
         let row = verb.row();
-        if row.restart == Restart::Kept && matches!(carried, Carried::Restart(_)) {
+        if row.restart == Restart::Kept && matches!(carried, Carried::Restart(_) | Carried::Range(_)) {
             self.carried = carried.clone();
         }
         self.gate(row)?;
@@ -122,17 +124,18 @@ impl Server {
             Command::Site(command) => self.site(command),
             Command::Opts(opts) => self.opts(opts),
             Command::Type(representation) => self.set_type(representation),
-            Command::Mode => Self::mode(),
+            Command::Mode(mode) => self.mode(mode),
             Command::Stru => Self::stru(),
             Command::Rest(offset) => self.rest(offset),
+            Command::Rang(span) => self.rang(span),
             Command::Allo => Self::allo(),
             Command::Passive(style) => self.passive(style),
             Command::EpsvAll => self.epsv_all(),
             Command::Active(address) => self.active(address),
             Command::Abor => self.abor(),
-            Command::Retr(path) => self.transfer(Action::Retrieve { path, offset: carried.offset() }),
-            Command::Stor(path) => self.store(path, carried.offset(), StoreMode::Replace),
-            Command::Appe(path) => self.store(path, carried.offset(), StoreMode::Append),
+            Command::Retr(path) => self.retrieve(path, &carried),
+            Command::Stor(path) => self.store(path, &carried, StoreMode::Replace),
+            Command::Appe(path) => self.store(path, &carried, StoreMode::Append),
             Command::Stou(path) => self.transfer(Action::StoreUnique { path }),
             Command::List(path) => self.list(path, ListFormat::Long),
             Command::Nlst(path) => self.list(path, ListFormat::Names),
@@ -147,6 +150,8 @@ impl Server {
             Command::Rnto(path) => self.rnto(path, carried),
             Command::Size(path) => self.size(path),
             Command::Mdtm(path, or_set) => self.request(Request::ModificationTime { path, or_set }),
+            Command::Hash(path) => self.hash(path, self.parameters.hash, carried.span(), HashForm::Described),
+            Command::HashByName(algorithm, path, span) => self.hash(path, algorithm, span, HashForm::Digits),
             Command::Mlst(path) => self.request(Request::Facts { path, facts: self.parameters.facts }),
             Command::SetFacts(set) => self.request(Request::SetFacts { set, answer: SetAnswer::Facts }),
             Command::Avbl(path) => self.request(Request::Space { path }),

@@ -1,11 +1,13 @@
 //! What does the server tell about itself? FEAT, HELP, SYST, NOOP, the greeting, and its part of STAT.
 
 use super::login::LoginPhase;
-use super::{Mode, Next, Outcome, Representation, Request, Server, SetAnswer, reply};
+use super::{
+    Compression, Mode, Next, Outcome, Representation, Request, Server, SetAnswer, TransferMode, reply,
+};
 use crate::command::SiteCommand;
 use crate::reply::{Code, Reply};
 use crate::site::{SITE_TABLE, SiteVerb};
-use crate::verb::{Feature, Support, TABLE, Verb};
+use crate::verb::{Chosen, Feature, Support, TABLE, Verb};
 
 /// The `220`, of as many lines as the operator's text has.
 pub(super) fn greeting(text: &str) -> Reply {
@@ -20,12 +22,20 @@ pub(super) fn greeting(text: &str) -> Reply {
 impl Server {
     /// FEAT, gathered from THE TABLE and that of SITE (RFC 2389 §3.2).
     pub(super) fn feat(&self) -> Outcome {
+        let chosen = Chosen { facts: self.parameters.facts, hash: self.parameters.hash };
         let of_site = SITE_TABLE.iter().flat_map(|row| row.features);
         let features = TABLE.iter().flat_map(|row| row.features).chain(of_site);
-        let lines = features
-            .filter(|feature| self.policy.mode == Mode::Explicit || !matches!(feature, Feature::Explicit(_)))
-            .map(|feature| feature.line(self.parameters.facts));
+        let lines = features.filter(|feature| self.offers(**feature)).map(|feature| feature.line(chosen));
         Ok(Next::Reply(Reply::lines(Code::SYSTEM_STATUS, "Features:", lines, "End")))
+    }
+
+    /// Whether this listener has the feature.
+    fn offers(&self, feature: Feature) -> bool {
+        match feature {
+            Feature::Explicit(_) => self.policy.mode == Mode::Explicit,
+            Feature::Deflate(_) => self.policy.compression == Compression::Offered,
+            Feature::Line(_) | Feature::Facts | Feature::Hashes => true,
+        }
     }
 
     /// HELP, from THE TABLE; what is refused is marked with a star, as servers have done since 4.2BSD.
@@ -41,8 +51,8 @@ impl Server {
         let names: Vec<String> = TABLE
             .iter()
             .map(|row| match row.support {
-                Support::Full => format!("{:<6}", row.name),
-                Support::Refused => format!("{:<6}", format!("{}*", row.name)),
+                Support::Full => format!("{:<8}", row.name),
+                Support::Refused => format!("{:<8}", format!("{}*", row.name)),
             })
             .collect();
         let lines = names.chunks(8).map(|chunk| chunk.concat().trim_end().to_owned());
@@ -93,6 +103,10 @@ impl Server {
             Representation::Ascii => "ASCII",
             Representation::Image => "image",
         };
+        let mode = match self.parameters.mode {
+            TransferMode::Stream => "stream",
+            TransferMode::Deflate => "deflate",
+        };
         let login = match &self.login {
             LoginPhase::LoggedIn(_) => "Logged in.",
             LoginPhase::Nobody | LoginPhase::Named(_) => "Not logged in.",
@@ -100,7 +114,7 @@ impl Server {
         vec![
             login.to_owned(),
             format!("Control connection: {control}. Data connections: {}.", self.security.data_word()),
-            format!("Type: {representation}. Mode: stream. Structure: file."),
+            format!("Type: {representation}. Mode: {mode}. Structure: file."),
         ]
     }
 }

@@ -1,9 +1,11 @@
-//! How are bytes represented? TYPE, MODE, STRU, OPTS, REST, ALLO (RFC 959 §4.1.2, RFC 2389 §4, RFC 3659 §5)
+//! How are bytes represented? TYPE, MODE, STRU, OPTS, REST, RANG, ALLO (RFC 959 §4.1.2, RFC 2389 §4,
+//! RFC 3659 §5)
 
-use super::{Carried, Outcome, Representation, Server, reply};
-use crate::command::Opts;
+use super::{Carried, Compression, CompressionLevel, Outcome, Representation, Server, TransferMode, reply};
+use crate::command::{Opts, Span};
+use crate::hash::HashAlgorithm;
 use crate::listing::FactSet;
-use crate::reply::Code;
+use crate::reply::{Code, Reply};
 
 /// What stays set until it is set again, or until AUTH or REIN.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,6 +14,12 @@ pub(super) struct Parameters {
     pub(super) representation: Representation,
     /// OPTS MLST.
     pub(super) facts: FactSet,
+    /// OPTS HASH.
+    pub(super) hash: HashAlgorithm,
+    /// MODE.
+    pub(super) mode: TransferMode,
+    /// OPTS MODE Z.
+    pub(super) level: CompressionLevel,
 }
 
 impl Server {
@@ -26,8 +34,27 @@ impl Server {
         )
     }
 
-    pub(super) fn mode() -> Outcome {
-        reply(Code::COMMAND_OKAY, "Mode is stream.")
+    pub(super) fn mode(&mut self, mode: TransferMode) -> Outcome {
+        if mode == TransferMode::Deflate {
+            self.demand_compression()?;
+        }
+        self.parameters.mode = mode;
+        reply(
+            Code::COMMAND_OKAY,
+            match mode {
+                TransferMode::Stream => "Mode is stream.",
+                TransferMode::Deflate => "Mode is deflate.",
+            },
+        )
+    }
+
+    fn demand_compression(&self) -> Result<(), Reply> {
+        match self.policy.compression {
+            Compression::Offered => Ok(()),
+            Compression::Refused => {
+                Err(Reply::new(Code::ARGUMENT_NOT_IMPLEMENTED, "MODE Z is switched off here; use MODE S."))
+            }
+        }
     }
 
     pub(super) fn stru() -> Outcome {
@@ -42,6 +69,36 @@ impl Server {
                 // The exact form is RFC 3659 §7.9's: without facts there is no space behind OPTS.
                 reply(Code::COMMAND_OKAY, format!("MLST OPTS {}", facts.labels()).trim_end())
             }
+            Opts::Hash(chosen) => {
+                self.parameters.hash = chosen.unwrap_or(self.parameters.hash);
+                reply(Code::COMMAND_OKAY, self.parameters.hash.name())
+            }
+            Opts::Deflate(level) => {
+                self.demand_compression()?;
+                self.parameters.level = level;
+                reply(Code::COMMAND_OKAY, format!("MODE Z LEVEL is {}.", level.number()))
+            }
+        }
+    }
+
+    /// RANG: kept for the next transfer or hash; whether it fits the file is said there. `551` in any other TYPE and MODE
+    /// (draft-bryan-ftp-range §5).
+    pub(super) fn rang(&mut self, span: Option<Span>) -> Outcome {
+        let Some(span) = span else {
+            return reply(Code::PENDING_FURTHER_INFORMATION, "Range reset.");
+        };
+        self.demand_octets()?;
+        self.carried = Carried::Range(span);
+        let last = span.end.map_or(u64::MAX, |end| end.saturating_sub(1));
+        let text = format!("Range from {} to {last}; send the transfer command or HASH.", span.first);
+        reply(Code::PENDING_FURTHER_INFORMATION, text)
+    }
+
+    /// A range counts octets of the file, which are those of the data connection only in TYPE I and MODE S.
+    pub(super) fn demand_octets(&self) -> Result<(), Reply> {
+        match (self.parameters.representation, self.parameters.mode) {
+            (Representation::Image, TransferMode::Stream) => Ok(()),
+            _ => Err(Reply::new(Code::PAGE_TYPE_UNKNOWN, "A range needs TYPE I and MODE S.")),
         }
     }
 

@@ -71,6 +71,8 @@ kinds! {
     RequestKind,
     /// A transfer that is not announced yet.
     TransferKind,
+    /// A hash to be computed.
+    HashKind,
     /// An ABOR during a transfer.
     AbortKind,
     /// A STAT without argument.
@@ -88,4 +90,4 @@ macro_rules! answerable {
     ($($name:ident),*) => { $( impl sealed::Sealed for $name {} impl Answerable for $name {} )* };
 }
 
-answerable!(Login, Passive, Active, RequestKind, TransferKind, AbortKind, StatusKind);
+answerable!(Login, Passive, Active, RequestKind, TransferKind, HashKind, AbortKind, StatusKind);

@@ -11,6 +11,8 @@ pub struct Policy {
     pub plaintext: Plaintext,
     /// Whether a session under TLS may have clear data connections.
     pub data_protection: DataProtection,
+    /// Whether data may travel compressed.
+    pub compression: Compression,
     /// Time from the connection's begin (or from a logout) to a login, whatever else arrives.
     pub login_timeout: Duration,
     /// Time without a command, counted from the last one or from the end of the last transfer.
@@ -53,6 +55,15 @@ pub enum DataProtection {
     Require,
     /// `PROT C` is granted to everybody, and is what holds until `PROT P` (RFC 4217 §9).
     Optional,
+}
+
+/// Whether data may travel compressed (`MODE Z`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// It is not, and FEAT does not name it.
+    Refused,
+    /// Where the client asks for it.
+    Offered,
 }
 
 /// What a login allows beyond the policy of the listener.

@@ -13,6 +13,7 @@ fn policy(mode: Mode, plaintext: Plaintext) -> Policy {
         mode,
         plaintext,
         data_protection: DataProtection::Require,
+        compression: Compression::Refused,
         login_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(300),
         login_failures: 3,
@@ -69,6 +70,9 @@ impl Driver {
                 }
                 Event::Transfer { pending, .. } => {
                     self.running = Some(self.server.begin(pending, "Opening."))
+                }
+                Event::Hash { pending, .. } => {
+                    self.server.answer(pending, Reply::new(Code::FILE_STATUS, "SHA-256 0-0 00 a"), now);
                 }
                 Event::Abort(pending) => {
                     self.end();

@@ -2,13 +2,14 @@
 
 use super::pending::Serial;
 use super::{
-    Action, Carried, Event, ListFormat, Next, Outcome, Pending, Purpose, Representation, Request, Server,
-    Stage, StoreMode, Transfer, reply,
+    Action, Carried, Event, Hash, HashForm, ListFormat, Next, Outcome, Pending, Purpose, Representation,
+    Request, Server, Stage, StoreMode, Transfer, reply,
 };
-use crate::command::PathArgument;
+use crate::command::{PathArgument, Span};
+use crate::hash::HashAlgorithm;
 use crate::reply::{Code, Reply};
 
-/// A transfer, from its event to its final reply.
+/// A transfer or a hash, from its event to its final reply.
 #[derive(Debug)]
 pub(super) struct UnderWay {
     pub(super) serial: Serial,
@@ -44,19 +45,52 @@ impl Server {
         if action.restarts() && representation == Representation::Ascii {
             return Err(Reply::new(Code::FILE_UNAVAILABLE, "A transfer restarts in TYPE I only."));
         }
+        if action.is_span() {
+            self.demand_octets()?;
+        }
         let protection = self.data_protection()?;
         let channel = self.data.take()?;
         let serial = self.next_serial();
-        let transfer = Transfer { action, representation, protection, channel };
+        let (mode, level) = (self.parameters.mode, self.parameters.level);
+        let transfer = Transfer { action, representation, mode, level, protection, channel };
         self.stage = Stage::Transferring(UnderWay { serial, aside: Aside::Nothing });
         self.events.push_back(Event::Transfer { transfer, pending: Pending::new(serial) });
         Ok(Next::Done)
     }
 
-    /// STOR and APPE. Behind REST both store from the marker (RFC 3659 §5.3); `REST 0` takes a marker back.
-    pub(super) fn store(&mut self, path: PathArgument, offset: u64, unmarked: StoreMode) -> Outcome {
-        let mode = if offset == 0 { unmarked } else { StoreMode::From(offset) };
+    /// RETR, behind REST, RANG or neither.
+    pub(super) fn retrieve(&mut self, path: PathArgument, carried: &Carried) -> Outcome {
+        self.transfer(match *carried {
+            Carried::Range(span) => Action::RetrieveSpan { path, span },
+            Carried::Restart(offset) => Action::Retrieve { path, offset },
+            Carried::Nothing | Carried::RenameFrom(_) => Action::Retrieve { path, offset: 0 },
+        })
+    }
+
+    /// STOR and APPE. Behind REST both store from the marker (RFC 3659 §5.3); `REST 0` takes a marker back. Behind RANG
+    /// both store into the range (draft-bryan-ftp-range §4.3).
+    pub(super) fn store(&mut self, path: PathArgument, carried: &Carried, unmarked: StoreMode) -> Outcome {
+        let mode = match *carried {
+            Carried::Range(span) => StoreMode::Span(span),
+            Carried::Restart(offset) if offset > 0 => StoreMode::From(offset),
+            Carried::Restart(_) | Carried::Nothing | Carried::RenameFrom(_) => unmarked,
+        };
         self.transfer(Action::Store { path, mode })
+    }
+
+    /// HASH, XCRC and their kin. One under way is like a transfer: the client may end it, or ask how it stands.
+    pub(super) fn hash(
+        &mut self,
+        path: PathArgument,
+        algorithm: HashAlgorithm,
+        span: Span,
+        form: HashForm,
+    ) -> Outcome {
+        let serial = self.next_serial();
+        self.stage = Stage::Transferring(UnderWay { serial, aside: Aside::Nothing });
+        let hash = Hash { path, algorithm, span, form };
+        self.events.push_back(Event::Hash { hash, pending: Pending::new(serial) });
+        Ok(Next::Done)
     }
 
     /// LIST, NLST and MLSD.
@@ -79,7 +113,7 @@ impl Server {
     pub(super) fn rnto(&mut self, to: PathArgument, carried: Carried) -> Outcome {
         match carried {
             Carried::RenameFrom(from) => self.request(Request::Rename { from, to }),
-            Carried::Nothing | Carried::Restart(_) => {
+            Carried::Nothing | Carried::Restart(_) | Carried::Range(_) => {
                 Err(Reply::new(Code::BAD_SEQUENCE, "Send RNFR right before RNTO."))
             }
         }
@@ -135,17 +169,23 @@ impl Action {
         match self {
             Action::Retrieve { offset, .. } => *offset > 0,
             Action::Store { mode, .. } => matches!(mode, StoreMode::From(_)),
-            Action::StoreUnique { .. } | Action::List { .. } => false,
+            // A span has a rule of its own.
+            Action::RetrieveSpan { .. } | Action::StoreUnique { .. } | Action::List { .. } => false,
         }
+    }
+
+    /// Whether it moves a range of octets.
+    const fn is_span(&self) -> bool {
+        matches!(self, Action::RetrieveSpan { .. } | Action::Store { mode: StoreMode::Span(_), .. })
     }
 }
 
 impl Carried {
-    /// The restart marker's offset; the file's begin without one.
-    pub(super) const fn offset(&self) -> u64 {
+    /// The range's octets; the whole file without one.
+    pub(super) const fn span(&self) -> Span {
         match self {
-            Carried::Restart(offset) => *offset,
-            Carried::Nothing | Carried::RenameFrom(_) => 0,
+            Carried::Range(span) => *span,
+            Carried::Restart(_) | Carried::Nothing | Carried::RenameFrom(_) => Span::WHOLE,
         }
     }
 }

@@ -14,7 +14,7 @@ use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::ListFormat;
 
 use super::{ClearData, Opened, demand_protection};
-use crate::transfer::{FormatEntry, Head, Job, ListingSource, Source};
+use crate::transfer::{Coding, FormatEntry, Head, Job, ListingSource, Source};
 use crate::visitor::Visitor;
 
 /// The entries that a listing of a path goes through.
@@ -24,6 +24,7 @@ pub(super) async fn open(
     at: &Visitor,
     path: Option<&PathArgument>,
     format: ListFormat,
+    coding: Coding,
     clear: ClearData,
 ) -> Result<Opened, Reply> {
     let asked = path;
@@ -38,7 +39,8 @@ pub(super) async fn open(
             // stands in a folder that was asked for is named as it stands there.
             let leading = if kind == Kind::Directory { Vec::new() } else { leading };
             let format_entry = formatter(format, permissions, leading);
-            let mut source: Box<dyn Source> = Box::new(ListingSource::new(entries, format_entry));
+            let source: Box<dyn Source> = Box::new(ListingSource::new(entries, format_entry));
+            let mut source = coding.apply(source);
             let head = Head::read(source.as_mut())?;
             Ok((kind, Job::Send { source, head }))
         })

@@ -5,6 +5,7 @@
 
 mod combine;
 mod delete;
+pub(crate) mod digest;
 mod directory;
 mod facts;
 mod list;
@@ -22,7 +23,7 @@ use carrack_ftp_proto::reply::Reply;
 use carrack_ftp_proto::server::{Action, Request, Transfer};
 
 use crate::reply_for;
-use crate::transfer::Job;
+use crate::transfer::{Coding, Job};
 use crate::visitor::Visitor;
 
 /// What came of a request.
@@ -73,15 +74,18 @@ pub(crate) struct Opened {
 
 /// Opens what a transfer moves. Every refusal happens here, before anything existing is touched.
 pub(crate) async fn open(at: Visitor, transfer: Transfer, clear: ClearData) -> Result<Opened, Reply> {
-    match transfer.action {
+    let coding = Coding::of(&transfer);
+    let Transfer { action, representation, .. } = transfer;
+    match action {
         Action::Retrieve { path, offset } => {
-            retr::open(&at, &path, offset, transfer.representation, clear).await
+            retr::open(&at, &path, offset, representation, coding, clear).await
         }
-        Action::Store { path, mode } => stor::open(&at, &path, mode, transfer.representation, clear).await,
+        Action::RetrieveSpan { path, span } => retr::open_span(&at, &path, span, clear).await,
+        Action::Store { path, mode } => stor::open(&at, &path, mode, representation, coding, clear).await,
         Action::StoreUnique { path } => {
-            stor::open_unique(&at, path.as_ref(), transfer.representation, clear).await
+            stor::open_unique(&at, path.as_ref(), representation, coding, clear).await
         }
-        Action::List { path, format } => list::open(&at, path.as_ref(), format, clear).await,
+        Action::List { path, format } => list::open(&at, path.as_ref(), format, coding, clear).await,
     }
 }
 

@@ -1,4 +1,5 @@
-//! STOR, APPE, STOU (RFC 959 §4.1.3), with REST in its place (RFC 3659 §5).
+//! STOR, APPE, STOU (RFC 959 §4.1.3), with REST (RFC 3659 §5) or RANG (draft-bryan-ftp-range §4.3) in their
+//! places.
 
 use carrack_core::path::VirtualPath;
 use carrack_core::session::WriteMode;
@@ -7,7 +8,7 @@ use carrack_ftp_proto::reply::Reply;
 use carrack_ftp_proto::server::{Representation, StoreMode};
 
 use super::{ClearData, Opened, demand_protection};
-use crate::transfer::Job;
+use crate::transfer::{Coding, Job};
 use crate::visitor::{Visitor, last_name};
 
 pub(super) async fn open(
@@ -15,16 +16,18 @@ pub(super) async fn open(
     path: &PathArgument,
     mode: StoreMode,
     representation: Representation,
+    coding: Coding,
     clear: ClearData,
 ) -> Result<Opened, Reply> {
     let path = at.resolve(path)?;
     let mode = match mode {
         StoreMode::Replace => WriteMode::Replace,
         StoreMode::From(offset) => WriteMode::From(offset),
+        StoreMode::Span(span) => WriteMode::Range(span.first..span.end.unwrap_or(u64::MAX)),
         StoreMode::Append => WriteMode::Append,
     };
     demand_protection(at, &path, clear)?;
-    receive(at, path, mode, representation)
+    receive(at, path, mode, representation, coding)
         .await
         .map(|(job, _)| Opened { job, text: b"Send the file.".to_vec() })
 }
@@ -33,6 +36,7 @@ pub(super) async fn open_unique(
     at: &Visitor,
     suggestion: Option<&PathArgument>,
     representation: Representation,
+    coding: Coding,
     clear: ClearData,
 ) -> Result<Opened, Reply> {
     let (folder, suggestion) = match suggestion {
@@ -43,7 +47,7 @@ pub(super) async fn open_unique(
         }
     };
     demand_protection(at, &folder, clear)?;
-    let (job, stored) = receive(at, folder, WriteMode::Unique { suggestion }, representation).await?;
+    let (job, stored) = receive(at, folder, WriteMode::Unique { suggestion }, representation, coding).await?;
     // RFC 1123 §4.1.2.9 fixes this form, so that clients can learn the name.
     let text = [b"FILE: ", last_name(&stored)].concat();
     Ok(Opened { job, text })
@@ -54,6 +58,7 @@ async fn receive(
     path: VirtualPath,
     mode: WriteMode,
     representation: Representation,
+    coding: Coding,
 ) -> Result<(Job, VirtualPath), Reply> {
     let ascii = representation == Representation::Ascii;
     at.on_disk(move |session| {
@@ -63,7 +68,7 @@ async fn receive(
             upload.discard_if_cut();
         }
         let stored = upload.path().clone();
-        Ok((Job::Receive { upload, ascii }, stored))
+        Ok((Job::Receive { upload, ascii, coding }, stored))
     })
     .await
 }

@@ -118,7 +118,7 @@ impl Connection {
         };
         let by_folder = self.clear_data_by_folder(&transfer);
         let interrupt = Interrupt::new();
-        self.work = Some(Work::transfer(interrupt.clone(), async move {
+        self.work = Some(Work::stoppable(interrupt.clone(), async move {
             let opened = match (command::open(visitor, transfer, by_folder).await, interrupt.reason()) {
                 (Ok(opened), None) => Ok(Box::new(Prepared { opened, port, request, interrupt })),
                 (Ok(opened), Some(why)) => {
@@ -136,7 +136,7 @@ impl Connection {
         let Prepared { opened, port, request, interrupt } = prepared;
         let running = self.machine.begin(pending, &opened.text);
         let terms = self.server.terms.clone();
-        self.work = Some(Work::transfer(interrupt.clone(), async move {
+        self.work = Some(Work::stoppable(interrupt.clone(), async move {
             let reply = perform(opened.job, port, request, terms, interrupt).await;
             Done::Transferred { running, reply }
         }));
@@ -173,7 +173,9 @@ impl Connection {
             local: self.local,
             protect,
             direction: match transfer.action {
-                Action::Retrieve { .. } | Action::List { .. } => Direction::ToClient,
+                Action::Retrieve { .. } | Action::RetrieveSpan { .. } | Action::List { .. } => {
+                    Direction::ToClient
+                }
                 Action::Store { .. } | Action::StoreUnique { .. } => Direction::FromClient,
             },
             patience: settings.timeouts.data_accept,

@@ -36,6 +36,18 @@ impl Connection {
                 None => self.machine.answer(pending, not_logged_in(), now),
             },
             Event::Transfer { transfer, pending } => self.open_transfer(transfer, pending),
+            Event::Hash { hash, pending } => match self.visitor.clone() {
+                Some(visitor) => {
+                    let interrupt = Interrupt::new();
+                    self.work = Some(Work::stoppable(interrupt.clone(), async move {
+                        Done::Digested {
+                            pending,
+                            reply: command::digest::answer(visitor, hash, interrupt).await,
+                        }
+                    }));
+                }
+                None => self.machine.answer(pending, not_logged_in(), now),
+            },
             Event::Abort(pending) => {
                 self.aborts.push(pending);
                 match self.work.as_ref().and_then(Work::interrupt) {

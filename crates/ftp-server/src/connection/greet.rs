@@ -64,6 +64,7 @@ fn policy(server: &FtpServer) -> Policy {
         mode: settings.mode,
         plaintext: settings.plaintext.clone(),
         data_protection: settings.data_protection,
+        compression: settings.compression,
         login_timeout: settings.timeouts.login,
         idle_timeout: settings.timeouts.idle,
         login_failures: settings.login_failures,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use carrack_core::account::Account;
 use carrack_core::login::LoginError;
 use carrack_ftp_proto::reply::Reply;
-use carrack_ftp_proto::server::{Login, Pending, RequestKind, Running, TransferKind};
+use carrack_ftp_proto::server::{HashKind, Login, Pending, RequestKind, Running, TransferKind};
 
 use crate::command::{Opened, Outcome};
 use crate::data::{DataPort, DataRequest};
@@ -23,6 +23,8 @@ pub(super) struct Work {
 pub(super) enum Done {
     /// A request.
     Answered { pending: Pending<RequestKind>, outcome: Outcome },
+    /// A digest.
+    Digested { pending: Pending<HashKind>, reply: Reply },
     /// A login.
     Judged { pending: Pending<Login>, verdict: Result<Arc<Account>, LoginError> },
     /// A transfer's files are open, or it was refused.
@@ -45,15 +47,15 @@ impl Work {
         Self { future: Box::pin(future), interrupt: None }
     }
 
-    /// A transfer, or its opening.
-    pub(super) fn transfer(
+    /// A transfer or its opening, or a digest.
+    pub(super) fn stoppable(
         interrupt: Interrupt,
         future: impl Future<Output = Done> + Send + 'static,
     ) -> Self {
         Self { future: Box::pin(future), interrupt: Some(interrupt) }
     }
 
-    /// The string that a transfer hangs on.
+    /// The string that it hangs on, where it can be stopped.
     pub(super) fn interrupt(&self) -> Option<&Interrupt> {
         self.interrupt.as_ref()
     }

@@ -5,6 +5,7 @@
 //! stalls it gives the thread back and waits on the event loop, so that slow clients cost no thread
 //! and starve nobody.
 
+mod deflate;
 mod drive;
 mod interrupt;
 mod perform;
@@ -12,6 +13,7 @@ mod receive;
 mod send;
 mod source;
 
+pub(crate) use deflate::Coding;
 pub(crate) use drive::PumpPool;
 pub(crate) use interrupt::Interrupt;
 pub(crate) use perform::{Job, Terms, perform};

@@ -11,7 +11,7 @@ use carrack_tls::DataStream;
 use super::drive::drive;
 use super::receive::ReceivePump;
 use super::send::SendPump;
-use super::{Head, Interrupt, PumpPool, Source};
+use super::{Coding, Head, Interrupt, PumpPool, Source};
 use crate::data::{self, DataPort, DataRequest};
 use crate::reply_for;
 use crate::settings::DataClose;
@@ -31,6 +31,8 @@ pub(crate) enum Job {
         upload: Box<Upload>,
         /// Whether lines end with CR LF on the way (`TYPE A`).
         ascii: bool,
+        /// How the bytes travel.
+        coding: Coding,
     },
 }
 
@@ -69,7 +71,11 @@ pub(crate) async fn perform(
     interrupt.attach(stream.breaker());
     match job {
         Job::Send { source, head } => send(source, head, stream, &terms, &interrupt).await,
-        Job::Receive { upload, ascii } => receive(upload, ascii, stream, &terms, &interrupt).await,
+        Job::Receive { mut upload, ascii, coding } => {
+            upload.protected_by(protection_of(&stream));
+            let pump = ReceivePump::new(upload, ascii, coding, terms.close, stream);
+            receive(pump, &terms, &interrupt).await
+        }
     }
 }
 
@@ -113,18 +119,10 @@ async fn send(
     reply
 }
 
-async fn receive(
-    mut upload: Box<Upload>,
-    ascii: bool,
-    stream: DataStream,
-    terms: &Terms,
-    interrupt: &Interrupt,
-) -> Reply {
-    upload.protected_by(protection_of(&stream));
-    let pump = ReceivePump::new(upload, ascii, terms.close, stream);
+async fn receive(pump: ReceivePump, terms: &Terms, interrupt: &Interrupt) -> Reply {
     let (pump, outcome) = drive(pump, &terms.pool, interrupt, terms.stall).await;
     let Some(pump) = pump else { return reply_for::kind(ErrorKind::Io) };
-    let (upload, mut stream) = pump.into_parts();
+    let (mut upload, mut stream) = pump.into_parts();
     // The client may go on to its next command while the disk is still busy with this file.
     if outcome.is_ok() {
         let _ = stream.finish();
@@ -137,6 +135,10 @@ async fn receive(
             Err(error) => reply_for::error(&error),
         },
         Err(why) => {
+            // The checksum that would have told what of it is right stands at the end of the stream.
+            if let Incomplete::Undecodable(_) = why {
+                upload.discard_if_cut();
+            }
             let kept = upload.abort(why);
             reply_for::incomplete(&why, kept)
         }

@@ -8,18 +8,24 @@ use carrack_core::upload::Upload;
 use carrack_ftp_proto::ascii::FromWire;
 use carrack_tls::{DataStream, Interest, Received};
 
-use super::{Progress, Pump};
+use super::deflate::Inflater;
+use super::{Coding, Progress, Pump};
 use crate::settings::DataClose;
 
 /// Bytes taken from the stream and written to the file per step: sixteen records opened for one
 /// system call on each side.
 const RECEIVE_STEP: usize = 256 * 1024;
 
+/// The same of a compressed upload: with what they may become, still some hundredths of a second of work.
+const COMPRESSED_STEP: usize = 16 * 1024;
+
 /// Receives into an upload.
 pub(crate) struct ReceivePump {
     upload: Box<Upload>,
     stream: DataStream,
     buffer: Vec<u8>,
+    /// The decompression of `MODE Z`.
+    inflater: Option<Inflater>,
     /// The conversion of `TYPE A`, and where its bytes go before the file takes them.
     ascii: Option<(FromWire, Vec<u8>)>,
     close: DataClose,
@@ -30,9 +36,26 @@ pub(crate) struct ReceivePump {
 }
 
 impl ReceivePump {
-    pub(crate) fn new(upload: Box<Upload>, ascii: bool, close: DataClose, stream: DataStream) -> Self {
+    pub(crate) fn new(
+        upload: Box<Upload>,
+        ascii: bool,
+        coding: Coding,
+        close: DataClose,
+        stream: DataStream,
+    ) -> Self {
+        let inflater = matches!(coding, Coding::Deflate(_)).then(Inflater::new);
         let ascii = ascii.then(|| (FromWire::default(), Vec::new()));
-        Self { upload, stream, buffer: Vec::new(), ascii, close, prepared: false, pieces: 0, moved: 0 }
+        Self {
+            upload,
+            stream,
+            buffer: Vec::new(),
+            inflater,
+            ascii,
+            close,
+            prepared: false,
+            pieces: 0,
+            moved: 0,
+        }
     }
 
     /// The parts, to settle the file and the connection with.
@@ -43,19 +66,29 @@ impl ReceivePump {
     /// Writes the first `count` received bytes.
     fn store(&mut self, count: usize) -> Result<(), Incomplete> {
         let received = self.buffer.get(..count).unwrap_or_default();
-        let written = match &mut self.ascii {
-            Some((convert, text)) => {
-                text.clear();
-                convert.convert(received, text);
-                self.upload.write(text)
-            }
-            None => self.upload.write(received),
+        let (upload, ascii) = (&mut self.upload, &mut self.ascii);
+        let mut write = |bytes: &[u8]| {
+            let written = match ascii {
+                Some((convert, text)) => {
+                    text.clear();
+                    convert.convert(bytes, text);
+                    upload.write(text)
+                }
+                None => upload.write(bytes),
+            };
+            written.map_err(|error| Incomplete::Storage(error.kind()))
         };
-        written.map_err(|error| Incomplete::Storage(error.kind()))
+        match &mut self.inflater {
+            Some(inflater) => inflater.feed(received, &mut write),
+            None => write(received),
+        }
     }
 
     /// The data ended: what the conversion still holds back (a CR at the very end) belongs to the file.
     fn end(&mut self) -> Result<Progress, Incomplete> {
+        if let Some(inflater) = &self.inflater {
+            inflater.finish()?;
+        }
         if let Some((convert, mut text)) = self.ascii.take() {
             text.clear();
             convert.finish(&mut text);
@@ -74,7 +107,8 @@ impl Pump for ReceivePump {
             self.pieces += 1;
             return Ok(Progress::More);
         }
-        self.buffer.resize(RECEIVE_STEP, 0);
+        let step = if self.inflater.is_some() { COMPRESSED_STEP } else { RECEIVE_STEP };
+        self.buffer.resize(step, 0);
         match self.stream.read(&mut self.buffer) {
             Ok(Received::Bytes(count)) => {
                 self.store(count)?;
@@ -118,6 +152,9 @@ impl Pump for ReceivePump {
 
     fn rest(&mut self) {
         self.buffer = Vec::new();
+        if let Some(inflater) = &mut self.inflater {
+            inflater.rest();
+        }
         self.stream.release_buffers();
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
-use carrack_core::backend::{Kind, ReadFile};
+use carrack_core::backend::{Kind, ReadFile, Version};
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
 use rustix::fs::{OFlags, Statx};
@@ -12,7 +12,7 @@ use rustix::fs::{OFlags, Statx};
 use super::Shared;
 use super::errno::{failed, io};
 use super::resolve::{fstat, reopen};
-use super::stat::kind;
+use super::stat::{kind, version};
 
 /// An open regular file, with its length at that time.
 pub(super) struct LocalRead {
@@ -54,6 +54,10 @@ impl ReadFile for LocalRead {
                 outcome => return outcome.map_err(io),
             }
         }
+    }
+
+    fn version(&self) -> Result<Option<Version>> {
+        fstat(&self.file).map(|found| Some(version(&found))).map_err(failed)
     }
 
     fn as_file(&self) -> Option<&File> {

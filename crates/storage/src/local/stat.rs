@@ -1,6 +1,6 @@
 //! What is there? `statx` in the words of the domain.
 
-use carrack_core::backend::{Kind, Metadata};
+use carrack_core::backend::{Kind, Metadata, Version};
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
 use rustix::fs::{FileType, Statx, StatxFlags};
@@ -46,6 +46,16 @@ pub(super) fn metadata(found: &Statx) -> Metadata {
 fn created(found: &Statx) -> Option<(i64, u32)> {
     let told = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::BTIME);
     told.then_some((found.stx_btime.tv_sec, found.stx_btime.tv_nsec))
+}
+
+/// What the file is at this moment.
+pub(super) fn version(found: &Statx) -> Version {
+    Version {
+        file: (device(found), found.stx_ino),
+        size: found.stx_size,
+        modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
+        changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
+    }
 }
 
 /// What kind of thing it is.

@@ -2,7 +2,7 @@
 
 use std::sync::MutexGuard;
 
-use carrack_core::backend::{Kept, Metadata, Partial as Worth, Replacing, Start, WriteFile};
+use carrack_core::backend::{Kept, Partial as Worth, Replacing, Start, Version, WriteFile};
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
 
@@ -142,7 +142,7 @@ impl WriteFile for MemoryWrite {
         }
     }
 
-    fn publish(&mut self) -> Result<Metadata> {
+    fn publish(&mut self) -> Result<Option<Version>> {
         self.operate()?;
         self.begin();
         let path = &self.key.0;
@@ -167,10 +167,10 @@ impl WriteFile for MemoryWrite {
                 [file.as_slice(), bytes.as_slice()].concat()
             }
         };
-        let metadata = tree.put_file(path, contents);
+        tree.put_file(path, contents);
         drop(tree);
         (self.into, self.locked) = (Into::Published, false);
-        Ok(metadata)
+        Ok(None)
     }
 
     fn keep(mut self: Box<Self>) -> Result<Kept> {

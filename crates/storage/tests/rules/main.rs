@@ -10,6 +10,7 @@
 mod attributes;
 mod combining;
 mod crash;
+mod digests;
 mod disk;
 mod faults;
 mod machine;

@@ -170,18 +170,16 @@ fn facts_are_asked_for_where_one_of_use_is_not_shown() {
 /// What our own server offers, this half reads.
 #[test]
 fn carracks_own_answer() {
-    let lines = verb::TABLE
-        .iter()
-        .flat_map(|row| row.features)
-        .map(|feature| feature.line(FactSet::named(b"type;size")));
+    let chosen = verb::Chosen { facts: FactSet::named(b"type;size"), ..verb::Chosen::default() };
+    let lines = verb::TABLE.iter().flat_map(|row| row.features).map(|feature| feature.line(chosen));
     let features = Features::parse(lines);
-    let expected = "mlst size mdtm mfmt rest utf8 epsv eprt tvfs tls tls-c tls-p ssl pbsz prot";
+    let expected = "mlst size mdtm mfmt rest utf8 epsv eprt tvfs tls tls-c tls-p ssl pbsz prot hash xcrc xmd5 xsha1 xsha256 xsha512";
     assert!(expected.split(' ').all(|feature| offered(&features).contains(&feature)), "{features:?}");
     let shown = features.mlst.iter().flatten().filter(|fact| fact.shown).map(|fact| fact.name.as_str());
     assert_eq!(shown.collect::<Vec<_>>(), ["type", "size"]);
     let asked = "type;size;modify;perm;unique;unix.mode;unix.owner;unix.group;";
     assert_eq!(features.facts_to_ask().as_deref(), Some(asked));
-    let by_default = Features::parse([Feature::Facts.line(FactSet::default())]);
+    let by_default = Features::parse([Feature::Facts.line(verb::Chosen::default())]);
     assert_eq!(by_default.facts_to_ask(), None, "a command for each connection is saved");
 }
 

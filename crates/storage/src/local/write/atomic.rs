@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use carrack_core::backend::{Kept, Kind, Metadata, Partial, Replacing, WriteFile};
+use carrack_core::backend::{Kept, Kind, Partial, Replacing, Version, WriteFile};
 use carrack_core::error::{Error, ErrorKind, Result};
 use rustix::fs::{Access, AtFlags, Gid, Mode, Statx, Uid};
 use rustix::io::Errno;
@@ -17,7 +17,7 @@ use crate::local::Shared;
 use crate::local::errno::{failed, io};
 use crate::local::partial::{Found, lock_existing, lock_new, partial_name};
 use crate::local::resolve::{Slot, fstat};
-use crate::local::stat::{kind, metadata};
+use crate::local::stat::{kind, version};
 
 /// An upload into a partial. Its lock goes with the open file.
 pub(super) struct AtomicWrite {
@@ -249,7 +249,7 @@ impl WriteFile for AtomicWrite {
         }
     }
 
-    fn publish(&mut self) -> Result<Metadata> {
+    fn publish(&mut self) -> Result<Option<Version>> {
         while !self.prepare()? {}
         let target = self.slot.lstat()?;
         let bytes = self.appender()?;
@@ -260,13 +260,16 @@ impl WriteFile for AtomicWrite {
             Some(_) => return Err(ErrorKind::NotAFile.into()),
         }
         bytes.sync()?;
-        let found = fstat(bytes.file()).map_err(failed)?;
+        let before = version(&fstat(bytes.file()).map_err(failed)?);
         crate::local::tree::rename_slot(&self.slot.dir, &self.partial, &self.slot, self.replacing)?;
         // From here on the name is the file's: whatever fails now must not touch it any more.
-        let _published = std::mem::replace(&mut self.stage, Stage::Published);
+        let published = std::mem::replace(&mut self.stage, Stage::Published);
         self.shared.forget(&self.slot.dir, &self.partial);
         self.shared.sync_directory(&self.slot.dir)?;
-        Ok(metadata(&found))
+        let Stage::Open(bytes) = published else { return Ok(None) };
+        // Somebody else on the machine may have found the name already, and written into the file.
+        let after = fstat(bytes.file()).ok().map(|found| version(&found));
+        Ok(after.filter(|after| (after.size, after.modified) == (before.size, before.modified)))
     }
 
     fn keep(mut self: Box<Self>) -> Result<Kept> {

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use carrack_core::backend::{Extension, Kept, Metadata, WriteFile};
+use carrack_core::backend::{Extension, Kept, Version, WriteFile};
 use carrack_core::error::{Error, ErrorKind, Result};
 use rustix::fs::{FlockOperation, Mode, OFlags};
 
@@ -12,7 +12,6 @@ use crate::local::Shared;
 use crate::local::errno::{failed, io};
 use crate::local::read::open_regular;
 use crate::local::resolve::{Slot, fstat};
-use crate::local::stat::metadata;
 
 /// An upload to the end of its target.
 pub(super) struct ExtendWrite {
@@ -86,7 +85,7 @@ impl WriteFile for ExtendWrite {
         self.bytes.position()
     }
 
-    fn publish(&mut self) -> Result<Metadata> {
+    fn publish(&mut self) -> Result<Option<Version>> {
         self.bytes.sync()?;
         let found = fstat(self.bytes.file()).map_err(failed)?;
         // Replaced or deleted meanwhile: these bytes have no name any more.
@@ -96,7 +95,8 @@ impl WriteFile for ExtendWrite {
         self.shared.sync_directory(&self.slot.dir)?;
         // The last step, and one that must work: the next start would cut off what was acknowledged.
         self.unnote()?;
-        Ok(metadata(&found))
+        // Others may append to a file in its place at any time.
+        Ok(None)
     }
 
     fn keep(mut self: Box<Self>) -> Result<Kept> {

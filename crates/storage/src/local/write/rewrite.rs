@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use carrack_core::backend::{Kept, Metadata, WriteFile};
+use carrack_core::backend::{Kept, Version, WriteFile};
 use carrack_core::error::{ErrorKind, Result};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
@@ -14,7 +14,7 @@ use crate::local::Shared;
 use crate::local::errno::failed;
 use crate::local::partial::{partial_name, remove_unlocked};
 use crate::local::resolve::{Slot, fstat};
-use crate::local::stat::{metadata, same_file};
+use crate::local::stat::same_file;
 
 /// An upload into the target itself.
 pub(super) struct RewriteWrite {
@@ -89,7 +89,7 @@ impl WriteFile for RewriteWrite {
         self.bytes.position()
     }
 
-    fn publish(&mut self) -> Result<Metadata> {
+    fn publish(&mut self) -> Result<Option<Version>> {
         self.cut()?;
         self.bytes.sync()?;
         let found = fstat(self.bytes.file()).map_err(failed)?;
@@ -102,7 +102,8 @@ impl WriteFile for RewriteWrite {
             self.shared.forget(&self.slot.dir, partial);
         }
         self.shared.sync_directory(&self.slot.dir)?;
-        Ok(metadata(&found))
+        // The name was there all the time: others may have written into the file as well.
+        Ok(None)
     }
 
     fn keep(self: Box<Self>) -> Result<Kept> {

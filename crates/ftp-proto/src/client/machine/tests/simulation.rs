@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::reply::{Code, Reply};
-use crate::server::{self, Action, Grant, Mode, Plaintext, Policy, Protection, Server, StoreMode};
+use crate::server::{
+    self, Action, Compression, Grant, Mode, Plaintext, Policy, Protection, Server, StoreMode,
+};
 
 struct World {
     client: Machine,
@@ -42,6 +44,7 @@ impl World {
             mode,
             plaintext,
             data_protection: data,
+            compression: Compression::Refused,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
