@@ -16,6 +16,8 @@ transfer has ended. *REST* tells whether a restart marker lives through the comm
 
 Where the server departs from an RFC: `REIN` keeps TLS (RFC 4217 §13 would have it cleared: this server never steps down);
 in `TYPE A` a transfer does not restart (`550`); there is no default data port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
+`STOR` behind `RANG` does not change the middle of a file (`504`), and `HASH` of an empty file answers `0-0`. `CRC32` is no name of the
+IANA's registry; ProFTPD and others have it so. The end in `XCRC \"name\" start end` and its kin is the first octet that does not count.
 
 ";
 

@@ -18,7 +18,7 @@ pub(super) const ABILITIES: Abilities = Abilities {
     clear_data: Ability::Yes,
     machine_listings: Ability::Yes,
     set_times: Ability::No("Carrack's server does not know MFMT yet"),
-    hash: Ability::No("Carrack's server knows no command that computes a hash yet"),
+    hash: Ability::Yes,
     restart_downloads: Ability::Yes,
     restart_uploads: Ability::Yes,
     append: Ability::Yes,
