@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! # What this shows, in a sentence or two.
-//! policy explicit refuse require      how the listener is set up; may be left out
+//! policy explicit refuse require      how the listener is set up; may be left out; behind it `ccc` allows CCC
 //! given tls login private             steps that are not the subject: tls login private passive transfer
 //! C: RETR a                           the client's line; CR LF is added, \r \n \\ \xNN and {A*5000} are read
 //! C+ RETR                             bytes without a line end
@@ -11,7 +11,7 @@
 //! S: 150 Opening.                     the machine's reply, a line
 //! ```
 //!
-//! Answers: `tls`, `accept [clear-data]`, `refuse CODE TEXT`, `listening ADDRESS`, `connecting`, `begin TEXT`, `end CODE TEXT`,
+//! Answers: `tls`, `cleared`, `accept [clear-data]`, `refuse CODE TEXT`, `listening ADDRESS`, `connecting`, `begin TEXT`, `end CODE TEXT`,
 //! `answer CODE TEXT` (the last question), `answer-transfer CODE TEXT`. The world: `later SECONDS`, `drain`, `eof`, `full`,
 //! `room` (whether the machine wants bytes). Before every `C:` and at the end nothing may be left unsaid: each reply and
 //! each event of the machine stands in the file.
@@ -23,8 +23,9 @@ use std::{fs, io};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    AbortKind, Active, DataProtection, Event, Grant, Login, Mode, Passive, PassiveStyle, Pending, Plaintext,
-    Policy, RequestKind, Running, Server, StatusKind, TransferKind, Upgrade,
+    AbortKind, Active, Clearing, DataProtection, Downgrade, Event, Grant, HostKind, Login, Mode, Passive,
+    PassiveStyle, Pending, Plaintext, Policy, RequestKind, Running, Server, StatusKind, TransferKind,
+    Upgrade,
 };
 use carrack_ftp_proto::verb::Verb;
 
@@ -66,7 +67,8 @@ impl Transcript {
     /// # Errors
     /// What differed, with the line's number.
     pub fn play(&self) -> Result<(), String> {
-        let mut player = Player::new(Mode::Explicit, Plaintext::Refuse, DataProtection::Require);
+        let mut player =
+            Player::new(Mode::Explicit, Plaintext::Refuse, DataProtection::Require, Clearing::Refused);
         for (index, line) in self.text.lines().enumerate() {
             let at = |problem: String| format!("{}:{}: {line}\n  {problem}", self.path.display(), index + 1);
             player.line(line).map_err(at)?;
@@ -90,6 +92,8 @@ struct Player {
 #[derive(Default)]
 struct Open {
     upgrade: Option<Pending<Upgrade>>,
+    downgrade: Option<Pending<Downgrade>>,
+    host: Option<Pending<HostKind>>,
     login: Option<Pending<Login>>,
     passive: Option<Pending<Passive>>,
     active: Option<Pending<Active>>,
@@ -103,12 +107,13 @@ struct Open {
 type Played = Result<(), String>;
 
 impl Player {
-    fn new(mode: Mode, plaintext: Plaintext, data_protection: DataProtection) -> Player {
+    fn new(mode: Mode, plaintext: Plaintext, data_protection: DataProtection, clearing: Clearing) -> Player {
         let now = Instant::now();
         let policy = Policy {
             mode,
             plaintext,
             data_protection,
+            clearing,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -155,8 +160,10 @@ impl Player {
 
     fn policy(&mut self, words: &str) -> Played {
         let words: Vec<&str> = words.split(' ').collect();
-        let [mode, plaintext, data] = words.as_slice() else {
-            return Err("policy MODE PLAINTEXT DATA".to_owned());
+        let (mode, plaintext, data, clearing) = match words.as_slice() {
+            [mode, plaintext, data] => (mode, plaintext, data, Clearing::Refused),
+            [mode, plaintext, data, "ccc"] => (mode, plaintext, data, Clearing::Allowed),
+            _ => return Err("policy MODE PLAINTEXT DATA [ccc]".to_owned()),
         };
         let mode = if *mode == "implicit" { Mode::Implicit } else { Mode::Explicit };
         let plaintext = match *plaintext {
@@ -165,7 +172,7 @@ impl Player {
             _ => Plaintext::Refuse,
         };
         let data = if *data == "optional" { DataProtection::Optional } else { DataProtection::Require };
-        *self = Player::new(mode, plaintext, data);
+        *self = Player::new(mode, plaintext, data, clearing);
         Ok(())
     }
 
@@ -199,6 +206,7 @@ impl Player {
         let (server, open, now) = (&mut self.server, &mut self.open, self.now);
         match verb {
             "tls" => server.tls_established(open.upgrade.take().ok_or(NOTHING_OPEN)?, now),
+            "cleared" => server.tls_ended(open.downgrade.take().ok_or(NOTHING_OPEN)?, now),
             "accept" => {
                 let grant = Grant { clear_data: argument == "clear-data" };
                 server.login_accepted(open.login.take().ok_or(NOTHING_OPEN)?, grant, now);
@@ -263,6 +271,14 @@ impl Open {
                 self.upgrade = Some(pending);
                 "BeginTls".to_owned()
             }
+            Event::EndTls(pending) => {
+                self.downgrade = Some(pending);
+                "EndTls".to_owned()
+            }
+            Event::Host { host, pending } => {
+                self.host = Some(pending);
+                format!("Host {host:?}")
+            }
             Event::Login { user, password, pending } => {
                 self.login = Some(pending);
                 format!("Login {user} {}", password.as_bytes().escape_ascii())
@@ -310,6 +326,8 @@ impl Open {
         } else if let Some(pending) = self.status.take() {
             server.answer(pending, reply, now);
         } else if let Some(pending) = self.request.take() {
+            server.answer(pending, reply, now);
+        } else if let Some(pending) = self.host.take() {
             server.answer(pending, reply, now);
         } else if let Some(pending) = self.passive.take() {
             server.answer(pending, reply, now);

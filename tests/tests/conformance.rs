@@ -76,6 +76,7 @@ fn said_by(row: &Row) -> &'static str {
         (Support::Refused, _) => "*refused*",
         (Support::Full, Phase::Any) => "anybody",
         (Support::Full, Phase::Password) => "who has said USER",
+        (Support::Full, Phase::BeforeLogin) => "who is not logged in",
         (Support::Full, Phase::LoggedIn) => "who is logged in",
     }
 }

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    Action, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection, Request, Running, Server,
-    StoreMode,
+    Action, Clearing, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection, Request, Running,
+    Server, StoreMode,
 };
 use carrack_ftp_proto::verb::{Argument, DuringTransfer, Restart, Row, TABLE};
 
@@ -58,6 +58,8 @@ fn states() -> Vec<State> {
         &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT P", "TYPE I", "EPSV", "REST 7"],
         &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT P", "EPSV", "RETR a"],
         &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT P", "EPSV", "RETR a", "QUIT"],
+        &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT P", "CCC", "EPSV"],
+        &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT C", "CCC", "EPSV", "RETR a"],
         &["AUTH SSL", "USER anonymous", "PASS x", "PORT 192,0,2,1,9,9"],
         &["QUIT"],
     ];
@@ -146,6 +148,8 @@ struct Walk {
     now: Instant,
     trail: Vec<String>,
     tls: bool,
+    /// CCC has ended TLS: no secret may be taken, and PROT stands.
+    cleared: bool,
     logged_in: bool,
     /// PROT as far as replies have told: `Some(true)` is P.
     private: Option<bool>,
@@ -168,6 +172,7 @@ impl Walk {
             mode: state.mode,
             plaintext,
             data_protection: state.data,
+            clearing: Clearing::Allowed,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -182,6 +187,7 @@ impl Walk {
             now,
             trail: Vec::new(),
             tls: implicit,
+            cleared: false,
             logged_in: false,
             private: implicit.then_some(true),
             running: None,
@@ -300,6 +306,14 @@ impl Walk {
                     (self.tls, self.logged_in, self.private) = (true, false, ssl.then_some(true));
                     self.server.tls_established(pending, now);
                 }
+                Event::EndTls(pending) => {
+                    self.cleared = true;
+                    self.server.tls_ended(pending, now);
+                }
+                Event::Host { pending, .. } if grants => {
+                    self.server.answer(pending, Reply::new(Code::SERVICE_READY, "It is."), now);
+                }
+                Event::Host { pending, .. } => self.server.answer(pending, refusal(), now),
                 Event::Login { pending, .. } if grants => {
                     self.logged_in = true;
                     self.server.login_accepted(pending, Grant { clear_data: self.state.clear_data }, now);
@@ -347,6 +361,9 @@ impl Walk {
                     Plain::Limit => user == "anonymous",
                     Plain::Allow => true,
                 };
+                if self.cleared {
+                    self.fail("a password in clear behind CCC");
+                }
                 if !self.tls && !allowed {
                     self.fail("a password over plaintext, where that is refused");
                 }
@@ -359,7 +376,16 @@ impl Walk {
             Event::BeginTls(_) if self.tls || self.logged_in => {
                 self.fail("TLS begins under TLS, or under a login");
             }
+            Event::BeginTls(_) if self.cleared => self.fail("TLS begins behind CCC"),
             Event::BeginTls(_) => {}
+            Event::EndTls(_)
+                if !self.tls || self.cleared || !self.logged_in || self.state.mode == Mode::Implicit =>
+            {
+                self.fail("TLS ends where there is none, without a login, or on an implicit listener");
+            }
+            Event::EndTls(_) => {}
+            Event::Host { .. } if self.logged_in => self.fail("HOST under a login"),
+            Event::Host { .. } => {}
             _ if !self.logged_in => self.fail(&format!("without a login: {event:?}")),
             Event::Request { request: Request::Rename { .. }, .. } => {
                 let behind_rnfr = self.last[1].is_some_and(|row| row.name == "RNFR");

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use crate::config::{
-    Checked, Config, DataClose, DataProtection, DataTlsReuse, Fault, FolderPath, HashedPassword, Limits,
+    Ccc, Checked, Config, DataClose, DataProtection, DataTlsReuse, Fault, FolderPath, HashedPassword, Limits,
     Listen, Log, Mode, Passive, Permission, Plaintext, PlaintextGrant, PortRange, Tables, Timeouts, Upload,
     User, UserName, check,
 };
@@ -127,6 +127,8 @@ impl QuickStart {
             address,
             plaintext,
             data_protection: DataProtection::Require,
+            ccc: Ccc::Refuse,
+            hosts: Vec::new(),
             data_tls_reuse: DataTlsReuse::Prefer,
             data_close: DataClose::Strict,
         };

@@ -17,8 +17,8 @@ use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
 use carrack_tls::{DataReuse, Version};
 
 use crate::config::{
-    Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word, Plaintext,
-    Publish, TlsVersion, User,
+    Ccc, Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word,
+    Plaintext, Publish, TlsVersion, User,
 };
 
 /// Why accounts could not be made of a configuration.
@@ -165,6 +165,11 @@ pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings
             DataProtection::Require => ftp::DataProtection::Require,
             DataProtection::Optional => ftp::DataProtection::Optional,
         },
+        clearing: match listen.ccc {
+            Ccc::Refuse => ftp::Clearing::Refused,
+            Ccc::Allow => ftp::Clearing::Allowed,
+        },
+        hosts: listen.hosts.iter().map(|host| host.name.clone()).collect(),
         data_tls_reuse: reuse(listen.data_tls_reuse),
         data_tls_reuse_of_user: config
             .user

@@ -1,6 +1,7 @@
 //! What did the client say? Lines become typed commands, an argument family per file.
 
 mod address;
+mod host;
 mod line;
 mod list;
 mod parameter;
@@ -9,6 +10,7 @@ mod security;
 
 use std::net::SocketAddr;
 
+pub use host::HostName;
 pub(crate) use line::{Line, LineReader};
 pub use parameter::Opts;
 pub use path::PathArgument;
@@ -25,6 +27,7 @@ pub enum Command {
     User(String),
     Pass(Password),
     Acct,
+    Host(HostName),
     Rein,
     Quit,
     Smnt,
@@ -37,6 +40,10 @@ pub enum Command {
     Protected,
     Feat,
     Opts(Opts),
+    Lang,
+    /// CLNT: whatever the client calls itself, nothing depends on it.
+    Clnt,
+    Csid,
     Syst,
     Help(Option<Verb>),
     Noop,
@@ -100,6 +107,7 @@ impl Command {
             Verb::User => Command::User(text(verb, argument)?),
             Verb::Pass => Command::Pass(Password::new(argument.to_vec())),
             Verb::Acct => Command::Acct,
+            Verb::Host => Command::Host(HostName::read(argument)?),
             Verb::Rein => Command::Rein,
             Verb::Quit => Command::Quit,
             Verb::Smnt => Command::Smnt,
@@ -111,6 +119,9 @@ impl Command {
             Verb::Mic | Verb::Conf | Verb::Enc => Command::Protected,
             Verb::Feat => Command::Feat,
             Verb::Opts => Command::Opts(Opts::read(argument)?),
+            Verb::Lang => parameter::language(argument).map(|()| Command::Lang)?,
+            Verb::Clnt => Command::Clnt,
+            Verb::Csid => Command::Csid,
             Verb::Syst => Command::Syst,
             Verb::Help => Command::Help(parameter::help(argument)?),
             Verb::Noop => Command::Noop,

@@ -17,7 +17,8 @@ use carrack_core::login::Authenticator;
 use carrack_core::partial::NoIndex;
 use carrack_core::password::{self, Credential, PasswordHash};
 use carrack_ftp_server::{
-    DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
+    Clearing, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext, PlaintextGrant,
+    Timeouts,
 };
 use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
 use carrack_storage::local::{LocalSettings, LocalStore};
@@ -62,6 +63,8 @@ fn settings() -> FtpSettings {
         mode: Mode::Explicit,
         plaintext: Plaintext::Refuse,
         plaintext_grant: PlaintextGrant::default(),
+        clearing: Clearing::Refused,
+        hosts: Vec::new(),
         data_protection: DataProtection::Require,
         data_tls_reuse: DataReuse::Prefer,
         data_tls_reuse_of_user: HashMap::new(),

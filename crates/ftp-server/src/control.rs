@@ -40,7 +40,7 @@ pub(crate) struct Control {
 enum Stream {
     Clear(TcpStream),
     Tls(Box<ControlStream>),
-    /// Taken for a handshake that did not come to its end.
+    /// Taken for a handshake, or for the end of TLS, that did not come about.
     Gone,
 }
 
@@ -82,6 +82,27 @@ impl Control {
                 None
             }
         }
+    }
+
+    /// Ends TLS behind everything that is queued, and goes on in clear with whatever the client says behind its own end of
+    /// TLS. The caller bounds the time.
+    pub(crate) async fn end_tls(&mut self) -> io::Result<()> {
+        self.flush().await?;
+        match std::mem::replace(&mut self.stream, Stream::Gone) {
+            Stream::Tls(stream) => {
+                self.stream = Stream::Clear(stream.into_clear().await?);
+                Ok(())
+            }
+            other => {
+                self.stream = other;
+                Err(io::ErrorKind::NotConnected.into())
+            }
+        }
+    }
+
+    /// Whether TLS protects it now.
+    pub(crate) const fn is_tls(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
     }
 
     /// Queues replies. They are written by [`Control::turn`].

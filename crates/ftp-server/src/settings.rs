@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use carrack_core::account::Account;
 use carrack_core::path::VirtualPath;
-pub use carrack_ftp_proto::server::{DataProtection, Mode, Plaintext};
+pub use carrack_ftp_proto::command::HostName;
+pub use carrack_ftp_proto::server::{Clearing, DataProtection, Mode, Plaintext};
 pub use carrack_tls::DataReuse;
 
 /// The settings of one FTP listener.
@@ -21,6 +22,10 @@ pub struct FtpSettings {
     pub plaintext_grant: PlaintextGrant,
     /// Whether clear data connections are granted under a protected control connection.
     pub data_protection: DataProtection,
+    /// Whether `CCC` may end TLS on the control connection.
+    pub clearing: Clearing,
+    /// What clients may call this server with `HOST` and in no other way; any name when empty.
+    pub hosts: Vec<HostName>,
     /// Which TLS sessions a data connection must resume.
     pub data_tls_reuse: DataReuse,
     /// The same, said for single users.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::choice::words;
 use super::section::{Tables, section};
-use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
+use super::value::{Count, FolderPath, HashedPassword, Host, PortRange, Seconds, UserName};
 
 section! {
     /// The top of the file, before the first `[table]`.
@@ -50,6 +50,11 @@ section! {
         Restart plaintext: Plaintext = [Plaintext::Refuse];
         /// Whether files and listings may travel in clear once the login was protected.
         Restart data_protection: DataProtection = [DataProtection::Require];
+        /// Whether a client may end TLS on its control connection (`CCC`), so that a firewall can read which ports are agreed. Passwords
+        /// never follow in clear, and data connections stay as they are.
+        Restart ccc: Ccc = [Ccc::Refuse];
+        /// The names by which clients may call this server with `HOST`, such as `ftp.example.com`. Left out: any name.
+        Restart hosts: Vec<Host> = [Vec::new()];
         /// What a data connection must show to belong to its control connection.
         Restart data_tls_reuse: DataTlsReuse = [DataTlsReuse::Prefer];
         /// What becomes of an upload whose data connection ends without TLS's close_notify.
@@ -211,6 +216,16 @@ words! {
         Require = "require",
         /// the client may choose clear data (`PROT C`)
         Optional = "optional",
+    }
+}
+
+words! {
+    /// Whether a client may end TLS on its control connection.
+    pub enum Ccc {
+        /// the control connection stays under TLS
+        Refuse = "refuse",
+        /// who is logged in may end it; not on implicit listeners
+        Allow = "allow",
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use carrack_core::password::PasswordHash;
 use carrack_core::path::VirtualPath;
+use carrack_ftp_server::HostName;
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -333,6 +334,34 @@ impl Setting for UserName {
     }
     fn show(&self) -> Shown {
         Shown::Value(quoted(&self.0))
+    }
+}
+
+/// A name of this server, as clients give it to `HOST`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    text: String,
+    /// The name as it is compared.
+    pub name: HostName,
+}
+
+impl Setting for Host {
+    const KIND: Kind = Kind::Text {
+        what: "a name of the DNS, or an address",
+        example: "ftp.example.com",
+        pattern: Some("^[A-Za-z0-9.:\\[\\]-]+$"),
+        secret: false,
+    };
+    fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
+        parsed(reader, key, value, |text| {
+            let name = HostName::parse(text.as_bytes()).ok_or_else(|| {
+                format!("{text:?} is no name that `HOST` can give: letters, digits, `-` and `.`; no port; IPv6 in brackets")
+            })?;
+            Ok(Self { text: text.to_owned(), name })
+        })
+    }
+    fn show(&self) -> Shown {
+        Shown::Value(quoted(&self.text))
     }
 }
 

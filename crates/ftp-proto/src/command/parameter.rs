@@ -70,6 +70,20 @@ pub(super) fn allocation(argument: &[u8]) -> Result<(), Reply> {
     decimal(bytes).and(record_size).map(|_| ()).ok_or_else(|| malformed(Verb::Allo))
 }
 
+/// LANG (RFC 2640 §4.2): English, whatever the region; the server's default without a tag.
+pub(super) fn language(tag: &[u8]) -> Result<(), Reply> {
+    if tag.is_empty() {
+        return Ok(());
+    }
+    let mut parts = tag.split(|&byte| byte == b'-');
+    let primary = parts.next().unwrap_or_default();
+    let is_part = |part: &[u8]| (1..=8).contains(&part.len()) && part.iter().all(u8::is_ascii_alphanumeric);
+    if !is_part(primary) || !primary.iter().all(u8::is_ascii_alphabetic) || !parts.all(is_part) {
+        return Err(malformed(Verb::Lang));
+    }
+    if primary.eq_ignore_ascii_case(b"en") { Ok(()) } else { Err(not_implemented(Verb::Lang)) }
+}
+
 /// HELP's verb, if any.
 pub(super) fn help(argument: &[u8]) -> Result<Option<Verb>, Reply> {
     match argument {

@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use zeroize::Zeroizing;
 
 use super::pending::{
-    AbortKind, Active, Login, Passive, Pending, RequestKind, StatusKind, TransferKind, Upgrade,
+    AbortKind, Active, Downgrade, HostKind, Login, Passive, Pending, RequestKind, StatusKind, TransferKind,
+    Upgrade,
 };
-use crate::command::PathArgument;
+use crate::command::{HostName, PathArgument};
 use crate::listing::FactSet;
 
 /// One thing for the driver to do. Whatever has a [`Pending`] waits for an answer.
@@ -16,6 +17,8 @@ use crate::listing::FactSet;
 pub enum Event {
     /// The `234` is queued: flush it, then handshake. The machine takes no byte until `tls_established`.
     BeginTls(Pending<Upgrade>),
+    /// The `200` to CCC is queued: flush it, then end TLS in both directions. The machine takes no byte until `tls_ended`.
+    EndTls(Pending<Downgrade>),
     /// A user wants in.
     Login {
         /// The name as sent.
@@ -24,6 +27,13 @@ pub enum Event {
         password: Password,
         /// Answered by `login_accepted` or `login_refused`.
         pending: Pending<Login>,
+    },
+    /// The client says which of the server's names it means (RFC 7151).
+    Host {
+        /// The name or address.
+        host: HostName,
+        /// Answered by `answer`: `220`, or `504` where that is no name of this server.
+        pending: Pending<HostKind>,
     },
     /// The login ended (USER again, REIN, AUTH): drop the session and its data port.
     LoggedOut,
@@ -75,6 +85,10 @@ pub enum CloseReason {
     EndOfInput,
     /// Bytes in clear stood behind AUTH: an injection, or a client that cannot wait (RFC 4217 §4).
     PlaintextBehindAuth,
+    /// Command bytes under TLS stood behind CCC, where the next command must be in clear (RFC 4217 §5).
+    BytesBehindCcc,
+    /// REIN behind CCC: there is no beginning left.
+    ReinitializedInClear,
     /// No login in time.
     LoginTimeout,
     /// No command for too long.

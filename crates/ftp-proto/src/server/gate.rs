@@ -88,8 +88,9 @@ impl Server {
         match (phase, &self.login) {
             (Phase::Any, _)
             | (Phase::Password, LoginPhase::Named(_))
+            | (Phase::BeforeLogin, LoginPhase::Nobody | LoginPhase::Named(_))
             | (Phase::LoggedIn, LoginPhase::LoggedIn(_)) => Ok(()),
-            (Phase::Password, LoginPhase::LoggedIn(_)) => {
+            (Phase::Password | Phase::BeforeLogin, LoginPhase::LoggedIn(_)) => {
                 Err(Reply::new(Code::BAD_SEQUENCE, "Already logged in."))
             }
             (Phase::Password | Phase::LoggedIn, _) if self.needs_tls_first() => Err(self.tls_first()),
@@ -105,6 +106,7 @@ impl Server {
             Command::User(user) => self.user(user, now),
             Command::Pass(password) => self.pass(password),
             Command::Acct => self.acct(),
+            Command::Host(host) => self.host(host),
             Command::Rein => self.rein(now),
             Command::Quit => self.quit(),
             Command::Auth(mechanism) => self.auth(mechanism, now),
@@ -115,6 +117,9 @@ impl Server {
             Command::Protected => self.protected_command(),
             Command::Feat => self.feat(),
             Command::Help(verb) => Self::help(verb),
+            Command::Lang => Self::lang(),
+            Command::Clnt => Self::clnt(),
+            Command::Csid => Self::csid(),
             Command::Syst => Self::syst(),
             Command::Noop => Self::noop(),
             Command::Stat(path) => self.stat(path),

@@ -20,7 +20,11 @@ impl Server {
     pub(super) fn feat(&self) -> Outcome {
         let features = TABLE.iter().flat_map(|row| row.features);
         let lines = features
-            .filter(|feature| self.policy.mode == Mode::Explicit || !matches!(feature, Feature::Explicit(_)))
+            .filter(|feature| match feature {
+                Feature::Line(_) | Feature::Facts => true,
+                Feature::Explicit(_) => self.policy.mode == Mode::Explicit,
+                Feature::Clearing(_) => self.may_be_cleared(),
+            })
             .map(|feature| feature.line(self.parameters.facts));
         Ok(Next::Reply(Reply::lines(Code::SYSTEM_STATUS, "Features:", lines, "End")))
     }
@@ -52,6 +56,22 @@ impl Server {
         reply(Code::SYSTEM_TYPE, "UNIX Type: L8")
     }
 
+    /// LANG: there is one language (RFC 2640 §4.1).
+    pub(super) fn lang() -> Outcome {
+        reply(Code::COMMAND_OKAY, "Language is English.")
+    }
+
+    /// CLNT: clients say it to servers that treat them by name; here nobody is.
+    pub(super) fn clnt() -> Outcome {
+        reply(Code::COMMAND_OKAY, "Noted.")
+    }
+
+    /// CSID: the same as a list of facts, answered with our own.
+    // SECURITY: no version and no operating system, which would tell a stranger what to try.
+    pub(super) fn csid() -> Outcome {
+        reply(Code::COMMAND_OKAY, "Name=Carrack; CaseSensitive=1; DirSep=/;")
+    }
+
     pub(super) fn noop() -> Outcome {
         reply(Code::COMMAND_OKAY, "Nothing done.")
     }
@@ -63,7 +83,7 @@ impl Server {
     /// What the machine has to say to STAT, a line each; the driver puts what it knows beside it.
     #[must_use]
     pub fn status(&self) -> Vec<String> {
-        let control = if self.security.is_tls() { "TLS" } else { "clear" };
+        let control = self.security.control_word();
         let representation = match self.parameters.representation {
             Representation::Ascii => "ASCII",
             Representation::Image => "image",

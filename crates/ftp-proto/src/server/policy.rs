@@ -11,6 +11,8 @@ pub struct Policy {
     pub plaintext: Plaintext,
     /// Whether a session under TLS may have clear data connections.
     pub data_protection: DataProtection,
+    /// Whether `CCC` may end TLS on the control connection. Without meaning on an implicit listener.
+    pub clearing: Clearing,
     /// Time from the connection's begin (or from a logout) to a login, whatever else arrives.
     pub login_timeout: Duration,
     /// Time without a command, counted from the last one or from the end of the last transfer.
@@ -53,6 +55,17 @@ pub enum DataProtection {
     Require,
     /// `PROT C` is granted to everybody, and is what holds until `PROT P` (RFC 4217 §9).
     Optional,
+}
+
+/// Whether a client may end TLS on its control connection and go on in clear (`CCC`, RFC 4217 §5), so that a firewall can
+/// read which ports are agreed. Data connections stay as they are; nobody can log in any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clearing {
+    /// `534`.
+    #[default]
+    Refused,
+    /// Granted to who is logged in.
+    Allowed,
 }
 
 /// What a login allows beyond the policy of the listener.

@@ -41,6 +41,7 @@ impl World {
         let policy = Policy {
             mode,
             plaintext,
+            clearing: crate::server::Clearing::Refused,
             data_protection: data,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
