@@ -30,6 +30,7 @@ impl ControlStream {
     /// under TLS (`InvalidData`), or in clear, which is no record.
     pub async fn into_clear(mut self) -> io::Result<TcpStream> {
         let (socket, session) = self.0.get_mut();
+        socket.foreign = Foreign::Refused;
         session.send_close_notify();
         let mut records = Vec::new();
         while session.wants_write() {
@@ -83,11 +84,24 @@ pub(crate) struct RecordByRecord {
     known: usize,
     /// Bytes of the record's content that have not been read yet.
     left: usize,
+    foreign: Foreign,
 }
+
+/// What becomes of bytes that begin no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Foreign {
+    /// They are handed on: TLS answers them with an alert.
+    HandedOn,
+    /// They are an error: TLS has said its last word, and asserts that it says no other.
+    Refused,
+}
+
+/// The first bytes of records: change_cipher_spec, alert, handshake, application_data (RFC 8446 §5.1).
+const CONTENT_TYPES: std::ops::RangeInclusive<u8> = 20..=23;
 
 impl RecordByRecord {
     pub(crate) fn new(socket: TcpStream) -> RecordByRecord {
-        RecordByRecord { socket, header: [0; HEADER], known: 0, left: 0 }
+        RecordByRecord { socket, header: [0; HEADER], known: 0, left: 0, foreign: Foreign::HandedOn }
     }
 
     /// Takes note of bytes that were read; never more than [`RecordByRecord::wanted`].
@@ -127,8 +141,13 @@ impl AsyncRead for RecordByRecord {
         let mut piece = ReadBuf::new(buf.initialize_unfilled_to(wanted));
         ready!(Pin::new(&mut self.socket).poll_read(cx, &mut piece))?;
         let read = piece.filled();
-        self.note(read);
+        let begins_none = self.known == 0 && read.first().is_some_and(|byte| !CONTENT_TYPES.contains(byte));
+        if begins_none && self.foreign == Foreign::Refused {
+            let text = "the client went on in clear before it had ended TLS";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
+        }
         let count = read.len();
+        self.note(read);
         buf.advance(count);
         Poll::Ready(Ok(()))
     }
