@@ -11,7 +11,7 @@
 //! S: 150 Opening.                     the machine's reply, a line
 //! ```
 //!
-//! Answers: `tls`, `cleared`, `accept [clear-data]`, `refuse CODE TEXT`, `listening ADDRESS`, `connecting`, `begin TEXT`, `end CODE TEXT`,
+//! Answers: `tls`, `cleared`, `accept [clear-data | CHARSET]`, `refuse CODE TEXT`, `listening ADDRESS`, `connecting`, `begin TEXT`, `end CODE TEXT`,
 //! `answer CODE TEXT` (the last question), `answer-transfer CODE TEXT`. The world: `later SECONDS`, `drain`, `eof`, `full`,
 //! `room` (whether the machine wants bytes). Before every `C:` and at the end nothing may be left unsaid: each reply and
 //! each event of the machine stands in the file.
@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
+use carrack_ftp_proto::charset::Charset;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
     AbortKind, Active, Clearing, DataProtection, Downgrade, Event, Grant, HostKind, Login, Mode, Passive,
@@ -208,7 +209,7 @@ impl Player {
             "tls" => server.tls_established(open.upgrade.take().ok_or(NOTHING_OPEN)?, now),
             "cleared" => server.tls_ended(open.downgrade.take().ok_or(NOTHING_OPEN)?, now),
             "accept" => {
-                let grant = Grant { clear_data: argument == "clear-data" };
+                let grant = Grant { clear_data: argument == "clear-data", charset: Charset::named(argument) };
                 server.login_accepted(open.login.take().ok_or(NOTHING_OPEN)?, grant, now);
             }
             "refuse" => {
@@ -303,8 +304,13 @@ impl Open {
             }
             Event::Transfer { transfer, pending } => {
                 self.transfer = Some(pending);
-                let carrack_ftp_proto::server::Transfer { action, representation, protection, channel } =
-                    transfer;
+                let carrack_ftp_proto::server::Transfer {
+                    action,
+                    representation,
+                    protection,
+                    channel,
+                    charset: _,
+                } = transfer;
                 format!("Transfer {action:?} {representation:?} {protection:?} {channel:?}")
             }
             Event::Abort(pending) => {

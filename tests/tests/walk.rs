@@ -316,7 +316,11 @@ impl Walk {
                 Event::Host { pending, .. } => self.server.answer(pending, refusal(), now),
                 Event::Login { pending, .. } if grants => {
                     self.logged_in = true;
-                    self.server.login_accepted(pending, Grant { clear_data: self.state.clear_data }, now);
+                    self.server.login_accepted(
+                        pending,
+                        Grant { clear_data: self.state.clear_data, charset: None },
+                        now,
+                    );
                 }
                 Event::Login { pending, .. } => self.server.login_refused(pending, refusal(), now),
                 Event::LoggedOut => self.logged_in = false,

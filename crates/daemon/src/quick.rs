@@ -120,6 +120,7 @@ impl QuickStart {
             home: self.folder.clone(),
             permissions: permissions.to_vec(),
             data_tls_reuse: None,
+            charset: None,
             folder: Tables::default(),
         };
         let listen = |mode, address, plaintext| Listen {

@@ -176,6 +176,11 @@ pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings
             .iter()
             .filter_map(|user| Some((user.name.as_str().to_owned(), reuse(user.data_tls_reuse?))))
             .collect(),
+        charset_of_user: config
+            .user
+            .iter()
+            .filter_map(|user| Some((user.name.as_str().to_owned(), user.charset.as_ref()?.charset)))
+            .collect(),
         data_close: match listen.data_close {
             DataClose::Strict => ftp::DataClose::Strict,
             DataClose::Lenient => ftp::DataClose::Lenient,

@@ -53,6 +53,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ascii;
+pub mod charset;
 pub mod client;
 pub mod command;
 pub mod glob;

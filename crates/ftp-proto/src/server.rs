@@ -279,7 +279,7 @@ impl Server {
 
     /// Queues a reply.
     fn say(&mut self, reply: &Reply) {
-        reply.encode(&mut self.output);
+        reply.encode_in(self.charset(), &mut self.output);
     }
 
     /// Asks the driver something that a single answer settles.

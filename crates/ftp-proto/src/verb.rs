@@ -190,7 +190,7 @@ table! {
     Enc  "ENC"   Ignored      Any      None Waits        Dropped Refused []                     "RFC 2228 §3"      "<base64data>";
 
     Feat "FEAT"  None         Any      None Waits        Dropped Full    []                     "RFC 2389 §3"      "";
-    Opts "OPTS"  Text         Any      None Waits        Dropped Full    [Line("UTF8")]         "RFC 2389 §4, RFC 2640 §3" "UTF8 ON | MLST <fact>;...";
+    Opts "OPTS"  Text         Any      None Waits        Dropped Full    [Line("UTF8")]         "RFC 2389 §4, RFC 2640 §3" "UTF8 ON | UTF8 OFF | MLST <fact>;...";
     Lang "LANG"  OptionalText Any      None Waits        Dropped Full    [Line("LANG EN*")]     "RFC 2640 §4"      "[EN]";
     Clnt "CLNT"  Text         Any      None Waits        Dropped Full    [Line("CLNT")]         "by usage"         "<client name>";
     Csid "CSID"  Text         Any      None Waits        Dropped Full    [Line("CSID")]         "draft-peterson-streamlined-ftp-command-extensions §6" "Name=<name>; Version=<version>;";

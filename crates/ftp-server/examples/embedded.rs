@@ -68,6 +68,7 @@ fn settings() -> FtpSettings {
         data_protection: DataProtection::Require,
         data_tls_reuse: DataReuse::Prefer,
         data_tls_reuse_of_user: HashMap::new(),
+        charset_of_user: HashMap::new(),
         data_close: DataClose::Strict,
         timeouts: Timeouts {
             login: Duration::from_secs(30),

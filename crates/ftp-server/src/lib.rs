@@ -30,8 +30,8 @@ mod transfer;
 mod visitor;
 
 pub use settings::{
-    Clearing, DataClose, DataProtection, DataReuse, FtpSettings, HostName, Mode, Plaintext, PlaintextGrant,
-    Timeouts,
+    Charset, Clearing, DataClose, DataProtection, DataReuse, FtpSettings, HostName, Mode, Plaintext,
+    PlaintextGrant, Timeouts,
 };
 
 use std::net::SocketAddr;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use carrack_core::account::Account;
 use carrack_core::path::VirtualPath;
+pub use carrack_ftp_proto::charset::Charset;
 pub use carrack_ftp_proto::command::HostName;
 pub use carrack_ftp_proto::server::{Clearing, DataProtection, Mode, Plaintext};
 pub use carrack_tls::DataReuse;
@@ -30,6 +31,8 @@ pub struct FtpSettings {
     pub data_tls_reuse: DataReuse,
     /// The same, said for single users.
     pub data_tls_reuse_of_user: HashMap<String, DataReuse>,
+    /// In which character set the devices of single users spell names; UTF-8 for all others.
+    pub charset_of_user: HashMap<String, Charset>,
     /// What an upload without `close_notify` is.
     pub data_close: DataClose,
     /// How long what may take.

@@ -36,7 +36,9 @@ pub use table::{
     Mode, Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion,
     Upload, User,
 };
-pub use value::{Count, FolderPath, HashedPassword, Host, PortRange, Seconds, UserName, listen_address};
+pub use value::{
+    CharacterSet, Count, FolderPath, HashedPassword, Host, PortRange, Seconds, UserName, listen_address,
+};
 pub use warnings::Warning;
 
 use problem::Source;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::choice::words;
 use super::section::{Tables, section};
-use super::value::{Count, FolderPath, HashedPassword, Host, PortRange, Seconds, UserName};
+use super::value::{CharacterSet, Count, FolderPath, HashedPassword, Host, PortRange, Seconds, UserName};
 
 section! {
     /// The top of the file, before the first `[table]`.
@@ -158,6 +158,9 @@ section! {
         Restart permissions: Vec<Permission> = [vec![Permission::List, Permission::Read]];
         /// The listener's `data_tls_reuse`, said for this user. Left out: what the listener says.
         Restart data_tls_reuse: Option<DataTlsReuse> = [optional];
+        /// The character set in which this user's device spells names, such as `latin1`, `windows-1251`, `gbk` or `shift_jis`: any
+        /// but UTF-8 of the Encoding Standard that has ASCII in it. Left out: UTF-8. `OPTS UTF8 ON` gives a client of this user UTF-8.
+        Restart charset: Option<CharacterSet> = [optional];
         /// Folders with rules of their own.
         Restart folder: Tables<Folder> = [Tables::default()];
     }

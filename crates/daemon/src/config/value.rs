@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use carrack_core::password::PasswordHash;
 use carrack_core::path::VirtualPath;
-use carrack_ftp_server::HostName;
+use carrack_ftp_server::{Charset, HostName};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -334,6 +334,30 @@ impl Setting for UserName {
     }
     fn show(&self) -> Shown {
         Shown::Value(quoted(&self.0))
+    }
+}
+
+/// A character set of old devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CharacterSet {
+    text: String,
+    /// The set.
+    pub charset: Charset,
+}
+
+impl Setting for CharacterSet {
+    const KIND: Kind =
+        Kind::Text { what: "a character set", example: "latin1", pattern: None, secret: false };
+    fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
+        parsed(reader, key, value, |text| {
+            let charset = Charset::named(text).ok_or_else(|| {
+                format!("{text:?} is no set that names can be spelled in; UTF-8 is in force where `charset` is left out")
+            })?;
+            Ok(Self { text: text.to_owned(), charset })
+        })
+    }
+    fn show(&self) -> Shown {
+        Shown::Value(quoted(&self.text))
     }
 }
 

@@ -9,6 +9,7 @@ use super::pending::{
     AbortKind, Active, Downgrade, HostKind, Login, Passive, Pending, RequestKind, StatusKind, TransferKind,
     Upgrade,
 };
+use crate::charset::Charset;
 use crate::command::{HostName, PathArgument};
 use crate::listing::FactSet;
 
@@ -183,6 +184,8 @@ pub struct Transfer {
     pub protection: Protection,
     /// Who connects to whom.
     pub channel: Channel,
+    /// The character set for the names of a listing; none is UTF-8.
+    pub charset: Option<Charset>,
 }
 
 /// What moves over the data connection.

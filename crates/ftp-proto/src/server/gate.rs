@@ -70,7 +70,8 @@ impl Server {
             self.carried = carried.clone();
         }
         self.gate(row)?;
-        let command = Command::read(verb, argument)?;
+        let decoded = self.decoded(row, argument)?;
+        let command = Command::read(verb, decoded.as_deref().unwrap_or(argument))?;
         self.carry_out(command, carried, now)
     }
 
@@ -82,6 +83,17 @@ impl Server {
             Data::Arms => self.data.may_be_armed_by(row.verb),
             Data::Uses => self.data_protection().map(|_| ()),
         }
+    }
+
+    /// The argument in UTF-8, where the client spells names in another character set. Before the login there are no names of
+    /// files, and who logs in anew is not spelled in the set of who was there before.
+    fn decoded(&self, row: &Row, argument: &[u8]) -> Result<Option<Vec<u8>>, Reply> {
+        let Some(charset) = self.charset().filter(|_| row.phase == Phase::LoggedIn) else { return Ok(None) };
+        charset.decode(argument).map(Some).ok_or_else(|| {
+            let text =
+                format!("That is not how a name is spelled in {}; take it from a listing.", charset.name());
+            Reply::new(Code::SYNTAX_ERROR_IN_ARGUMENT, text)
+        })
     }
 
     fn gate_phase(&self, phase: Phase) -> Result<(), Reply> {

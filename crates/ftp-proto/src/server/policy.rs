@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::charset::Charset;
+
 /// Everything about one connection that the operator decides and the machine enforces.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -73,4 +75,6 @@ pub enum Clearing {
 pub struct Grant {
     /// `PROT C` is granted to this user: some folder, at least, may be read or written in clear.
     pub clear_data: bool,
+    /// In which character set this user's client spells names; UTF-8 where there is none, and behind `OPTS UTF8 ON`.
+    pub charset: Option<Charset>,
 }

@@ -47,7 +47,8 @@ impl Server {
         let protection = self.data_protection()?;
         let channel = self.data.take()?;
         let serial = self.next_serial();
-        let transfer = Transfer { action, representation, protection, channel };
+        let charset = self.charset();
+        let transfer = Transfer { action, representation, protection, channel, charset };
         self.stage = Stage::Transferring(UnderWay { serial, aside: Aside::Nothing });
         self.events.push_back(Event::Transfer { transfer, pending: Pending::new(serial) });
         Ok(Next::Done)

@@ -73,7 +73,9 @@ pub(crate) async fn open(at: Visitor, transfer: Transfer, clear: ClearData) -> R
         Action::StoreUnique { path } => {
             stor::open_unique(&at, path.as_ref(), transfer.representation, clear).await
         }
-        Action::List { path, format } => list::open(&at, path.as_ref(), format, clear).await,
+        Action::List { path, format } => {
+            list::open(&at, path.as_ref(), format, transfer.charset, clear).await
+        }
     }
 }
 

@@ -48,6 +48,7 @@ impl Connection {
             tls.control.logged_in(&account.name, account.shared);
         }
         let grant = Grant {
+            charset: self.server.settings.charset_of_user.get(&account.name).copied(),
             clear_data: account.clear_data || account.folders.iter().any(|folder| folder.clear_data),
         };
         self.visitor = Some(Visitor::new(self.open_session(account)));
