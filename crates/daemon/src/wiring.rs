@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use carrack_core::account::{Account, Folder};
+use carrack_core::account::{Account, Folder, InTransit};
 use carrack_core::backend::{Backend, PartialIndex};
 use carrack_core::password::{Credential, PasswordHash, PasswordHashError};
 use carrack_core::permission::{Permission, Permissions};
@@ -113,7 +113,12 @@ fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> 
     let folders = user.folder.iter().map(|folder| Folder {
         path: folder.path.0.clone(),
         permissions: folder.permissions.as_deref().map_or(everywhere, permissions),
-        clear_data: folder.data_protection == DataProtection::Optional,
+        in_transit: match folder.data_protection {
+            None => InTransit::AsElsewhere,
+            Some(DataProtection::Require) => InTransit::Protected,
+            Some(DataProtection::Optional) => InTransit::MayBeClear,
+            Some(DataProtection::Refuse) => InTransit::Never,
+        },
     });
     // An account that anybody may use is many people: none of them learns anything of another.
     let shared = matches!(credential, Credential::Anyone);
@@ -164,6 +169,7 @@ pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings
         data_protection: match listen.data_protection {
             DataProtection::Require => ftp::DataProtection::Require,
             DataProtection::Optional => ftp::DataProtection::Optional,
+            DataProtection::Refuse => ftp::DataProtection::Refuse,
         },
         clearing: match listen.ccc {
             Ccc::Refuse => ftp::Clearing::Refused,

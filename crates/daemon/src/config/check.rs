@@ -151,7 +151,7 @@ fn implicit_rules(listen: &Listen, index: usize, faults: &mut Faults) {
             "take it out, or use mode = \"explicit\"",
         );
     }
-    if listen.data_protection != DataProtection::Require {
+    if listen.data_protection == DataProtection::Optional {
         faults.add(
             format!("listen.{index}.data_protection"),
             "on an implicit listener data connections are always protected",

@@ -48,7 +48,7 @@ section! {
         Restart address: SocketAddr = [required];
         /// What a client gets that does not ask for TLS.
         Restart plaintext: Plaintext = [Plaintext::Refuse];
-        /// Whether files and listings may travel in clear once the login was protected.
+        /// Whether files and listings may travel in clear once the login was protected, and whether there are any; a folder may say otherwise.
         Restart data_protection: DataProtection = [DataProtection::Require];
         /// Whether a client may end TLS on its control connection (`CCC`), so that a firewall can read which ports are agreed. Passwords
         /// never follow in clear, and data connections stay as they are.
@@ -174,8 +174,10 @@ section! {
         Restart path: FolderPath = [required];
         /// What the user may do there. Left out: the same as elsewhere.
         Restart permissions: Option<Vec<Permission>> = [optional];
-        /// `optional` lets files of this folder travel in clear, also where the listener requires protection.
-        Restart data_protection: DataProtection = [DataProtection::Require];
+        /// What the listener's `data_protection` says, said for this folder: `optional` lets its files travel in clear also where the
+        /// listener requires protection (never on implicit listeners), `require` protects them also where the listener and `[plaintext]`
+        /// do not, `refuse` keeps its files and listings off all data connections. Left out: what the listener says.
+        Restart data_protection: Option<DataProtection> = [optional];
     }
 }
 
@@ -213,12 +215,14 @@ words! {
 }
 
 words! {
-    /// Whether data may travel in clear beneath a protected control connection.
+    /// Whether files and listings may travel in clear beneath a protected control connection, or at all.
     pub enum DataProtection {
         /// data connections are protected
         Require = "require",
         /// the client may choose clear data (`PROT C`)
         Optional = "optional",
+        /// no data connections: neither files nor listings are transferred
+        Refuse = "refuse",
     }
 }
 

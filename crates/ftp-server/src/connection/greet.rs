@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrack_core::event::Event;
-use carrack_ftp_proto::server::{CloseReason, Mode, Policy, Server};
+use carrack_ftp_proto::server::{self, CloseReason, Mode, Policy, Server};
 use carrack_net::{Accepted, Phase};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
 
 use super::{Connection, Ended, Tls};
-use crate::FtpServer;
 use crate::control::Control;
+use crate::settings::DataProtection;
+use crate::{FtpServer, FtpSettings};
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
@@ -32,7 +33,7 @@ const PARTING: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     let Accepted { stream, peer, local } = accepted;
     let id = server.core.next_session();
-    let machine = Server::new(policy(&server), Instant::now());
+    let machine = Server::new(policy(&server.settings), Instant::now());
     let mut connection = Connection {
         server,
         id,
@@ -62,12 +63,14 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     events.emit(&Event::Disconnected { origin, why: ended.why(), lasted: started.elapsed() });
 }
 
-fn policy(server: &FtpServer) -> Policy {
-    let settings = &server.settings;
+fn policy(settings: &FtpSettings) -> Policy {
     Policy {
         mode: settings.mode,
         plaintext: settings.plaintext.clone(),
-        data_protection: settings.data_protection,
+        data_protection: match settings.data_protection {
+            DataProtection::Optional => server::DataProtection::Optional,
+            DataProtection::Require | DataProtection::Refuse => server::DataProtection::Require,
+        },
         clearing: settings.clearing,
         login_timeout: settings.timeouts.login,
         idle_timeout: settings.timeouts.idle,
