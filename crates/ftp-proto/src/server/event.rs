@@ -178,7 +178,7 @@ pub enum Request {
 pub struct Transfer {
     /// What moves.
     pub action: Action,
-    /// How the bytes are represented. Image for every MLSD (RFC 3659 §7.2) and whenever there is an offset.
+    /// How the bytes are represented. Image for every MLSD (RFC 3659 §7.2) and whenever an upload has an offset.
     pub representation: Representation,
     /// Whether the data connection is under TLS.
     pub protection: Protection,
@@ -195,7 +195,7 @@ pub enum Action {
     Retrieve {
         /// The file.
         path: PathArgument,
-        /// The first byte wanted.
+        /// The first byte wanted, of those that the representation has on the wire (RFC 3659 §5).
         offset: u64,
     },
     /// STOR or APPE.

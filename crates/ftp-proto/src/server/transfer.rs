@@ -6,6 +6,7 @@ use super::{
     Stage, StoreMode, Transfer, reply,
 };
 use crate::command::PathArgument;
+use crate::limits;
 use crate::reply::{Code, Reply};
 
 /// A transfer, from its event to its final reply.
@@ -41,8 +42,8 @@ impl Server {
             Action::List { format: ListFormat::Facts(_), .. } => Representation::Image,
             _ => self.parameters.representation,
         };
-        if action.restarts() && representation == Representation::Ascii {
-            return Err(Reply::new(Code::FILE_UNAVAILABLE, "A transfer restarts in TYPE I only."));
+        if representation == Representation::Ascii {
+            action.may_restart_as_text()?;
         }
         let protection = self.data_protection()?;
         let channel = self.data.take()?;
@@ -131,13 +132,22 @@ impl Server {
 }
 
 impl Action {
-    /// Whether it begins in the middle of a file.
-    const fn restarts(&self) -> bool {
-        match self {
-            Action::Retrieve { offset, .. } => *offset > 0,
-            Action::Store { mode, .. } => matches!(mode, StoreMode::From(_)),
-            Action::StoreUnique { .. } | Action::List { .. } => false,
-        }
+    /// In TYPE A a marker counts bytes of the wire (RFC 3659 §5). Where they stand in a file is known of what we send, and
+    /// not of what a client sent, whose line ends may have been of either kind.
+    fn may_restart_as_text(&self) -> Result<(), Reply> {
+        let refusal = match self {
+            Action::Retrieve { offset, .. } if *offset > limits::TEXT_RESTART => {
+                format!("A text restarts within its first {} bytes; use TYPE I.", limits::TEXT_RESTART)
+            }
+            Action::Store { mode: StoreMode::From(_), .. } => "An upload restarts in TYPE I only.".to_owned(),
+            Action::Retrieve { .. }
+            | Action::Store { .. }
+            | Action::StoreUnique { .. }
+            | Action::List { .. } => {
+                return Ok(());
+            }
+        };
+        Err(Reply::new(Code::FILE_UNAVAILABLE, refusal))
     }
 }
 

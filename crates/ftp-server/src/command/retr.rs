@@ -26,8 +26,8 @@ pub(super) async fn open(
                 (Box::new(FileSource(file)), text)
             }
             Representation::Ascii => {
-                let file = session.open_read(&path, offset)?;
-                (Box::new(AsciiSource::new(file)), "Here comes the text.".into())
+                let file = session.open_read(&path, 0)?;
+                (Box::new(AsciiSource::new(file, offset)), "Here comes the text.".into())
             }
         };
         let head = Head::read(source.as_mut())?;
