@@ -14,7 +14,7 @@ Made from THE TABLE (`crates/ftp-proto/src/verb.rs`) by `tests/tests/conformance
 *Refused* commands are known and answered with the code their RFC has for that. A command that waits is carried out when the
 transfer has ended. *REST* tells whether a restart marker lives through the command.
 
-Where the server departs from an RFC: `REIN` keeps TLS (RFC 4217 §13 would have it cleared: this server never steps down);
+Where the server departs from an RFC: `REIN` keeps TLS (RFC 4217 §13 would have it cleared: this server steps down for `CCC` alone);
 in `TYPE A` an upload does not restart (`550`, [0022](decisions/0022-texts-restart-downwards.md)), and `SIZE` has no answer; there is no default data port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
 
 ";

@@ -13,6 +13,7 @@ mod choice;
 mod homes;
 mod later;
 mod manual;
+mod name;
 mod problem;
 mod reader;
 mod schema;
@@ -26,6 +27,7 @@ use std::path::Path;
 
 pub use check::{Checked, Fault, check};
 pub use manual::manual;
+pub use name::{CharacterSet, Host};
 pub use problem::{Problem, Problems};
 pub use reader::Places;
 pub use schema::schema;
@@ -36,9 +38,7 @@ pub use table::{
     Mode, Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion,
     Upload, User,
 };
-pub use value::{
-    CharacterSet, Count, FolderPath, HashedPassword, Host, PortRange, Seconds, UserName, listen_address,
-};
+pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;
 
 use problem::Source;

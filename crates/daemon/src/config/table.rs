@@ -7,8 +7,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::choice::words;
+use super::name::{CharacterSet, Host};
 use super::section::{Tables, section};
-use super::value::{CharacterSet, Count, FolderPath, HashedPassword, Host, PortRange, Seconds, UserName};
+use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
 
 section! {
     /// The top of the file, before the first `[table]`.
