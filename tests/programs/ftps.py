@@ -1,7 +1,7 @@
 """Python's own FTP client (ftplib over OpenSSL) against a server, driven by arguments.
 
     ftps.py --host H --port P --mode explicit|implicit --tls 1.2|1.3 --user U --password W
-            [--reuse never|control] [--no-tickets] [--sni] ACTION ARGUMENTS
+            [--reuse never|control] [--no-tickets] [--sni] [--ccc] ACTION ARGUMENTS
 
 Actions:
     everything FOLDER      folders, listings, files of every size up and down, names, rename, delete
@@ -10,6 +10,7 @@ Actions:
     refused COMMAND        begins a transfer with COMMAND and prints the reply that refuses it
 
 --reuse control presents the control connection's session on every data connection, the same one again and again.
+--ccc ends TLS on the control connection behind the login (CCC).
 It prints one line for each thing done; an error is a traceback and exit status 1.
 """
 
@@ -54,6 +55,8 @@ class Ftps(ftplib.FTP_TLS):
             self.ticket = self.sock.session
             assert self.ticket is not None, "the server gave no session"
         print("logged in", self.sock.version(), self.sock.cipher()[0])
+        if self.options.ccc:
+            print("cleared", self.ccc())
 
     def connect_implicit(self):
         self.host, self.port = self.options.host, self.options.port
@@ -176,6 +179,7 @@ def main():
     parser.add_argument("--reuse", choices=["never", "control"], default="never")
     parser.add_argument("--no-tickets", action="store_true")
     parser.add_argument("--sni", action="store_true")
+    parser.add_argument("--ccc", action="store_true")
     parser.add_argument("action", choices=["everything", "uploads", "active", "refused"])
     parser.add_argument("argument")
     options = parser.parse_args()

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! # What this shows, in a sentence or two.
-//! policy explicit refuse require      how the listener is set up, perhaps with a fourth word: deflate; may be left out
+//! policy explicit refuse require      how the listener is set up, perhaps with `deflate` and `ccc` behind it; may be left out
 //! given tls login private             steps that are not the subject: tls login private passive transfer
 //! C: RETR a                           the client's line; CR LF is added, \r \n \\ \xNN and {A*5000} are read
 //! C+ RETR                             bytes without a line end
@@ -11,7 +11,7 @@
 //! S: 150 Opening.                     the machine's reply, a line
 //! ```
 //!
-//! Answers: `tls`, `accept [clear-data]`, `refuse CODE TEXT`, `listening ADDRESS`, `connecting`, `begin TEXT`, `end CODE TEXT`,
+//! Answers: `tls`, `cleared`, `accept [clear-data | CHARSET]`, `refuse CODE TEXT`, `listening ADDRESS`, `connecting`, `begin TEXT`, `end CODE TEXT`,
 //! `answer CODE TEXT` (the last question), `answer-transfer CODE TEXT`. The world: `later SECONDS`, `drain`, `eof`, `full`,
 //! `room` (whether the machine wants bytes). Before every `C:` and at the end nothing may be left unsaid: each reply and
 //! each event of the machine stands in the file.
@@ -21,11 +21,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{fs, io};
 
+use carrack_ftp_proto::charset::Charset;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    AbortKind, Active, Compression, DataProtection, Event, Grant, HashKind, Login, Mode, Passive,
-    PassiveStyle, Pending, Plaintext, Policy, RequestKind, Running, Server, StatusKind, TransferKind,
-    TransferMode, Upgrade,
+    AbortKind, Active, Clearing, Compression, DataProtection, Downgrade, Event, Grant, HashKind, HostKind,
+    Login, Mode, Passive, PassiveStyle, Pending, Plaintext, Policy, RequestKind, Running, Server, StatusKind,
+    TransferKind, TransferMode, Upgrade,
 };
 use carrack_ftp_proto::site::SiteVerb;
 use carrack_ftp_proto::verb::Verb;
@@ -87,8 +88,7 @@ impl Transcript {
     /// # Errors
     /// What differed, with the line's number.
     pub fn play(&self) -> Result<(), String> {
-        let mut player =
-            Player::new(Mode::Explicit, Plaintext::Refuse, DataProtection::Require, Compression::Refused);
+        let mut player = Player::new(Mode::Explicit, Plaintext::Refuse, DataProtection::Require, &[]);
         for (index, line) in self.text.lines().enumerate() {
             let at = |problem: String| format!("{}:{}: {line}\n  {problem}", self.path.display(), index + 1);
             player.line(line).map_err(at)?;
@@ -125,6 +125,8 @@ struct Player {
 #[derive(Default)]
 struct Open {
     upgrade: Option<Pending<Upgrade>>,
+    downgrade: Option<Pending<Downgrade>>,
+    host: Option<Pending<HostKind>>,
     login: Option<Pending<Login>>,
     passive: Option<Pending<Passive>>,
     active: Option<Pending<Active>>,
@@ -139,18 +141,15 @@ struct Open {
 type Played = Result<(), String>;
 
 impl Player {
-    fn new(
-        mode: Mode,
-        plaintext: Plaintext,
-        data_protection: DataProtection,
-        compression: Compression,
-    ) -> Player {
+    /// `more` are the words that allow what is refused by default.
+    fn new(mode: Mode, plaintext: Plaintext, data_protection: DataProtection, more: &[&str]) -> Player {
         let now = Instant::now();
         let policy = Policy {
             mode,
             plaintext,
             data_protection,
-            compression,
+            compression: if more.contains(&"deflate") { Compression::Offered } else { Compression::Refused },
+            clearing: if more.contains(&"ccc") { Clearing::Allowed } else { Clearing::Refused },
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -197,10 +196,8 @@ impl Player {
 
     fn policy(&mut self, words: &str) -> Played {
         let words: Vec<&str> = words.split(' ').collect();
-        let (mode, plaintext, data, compression) = match words.as_slice() {
-            [mode, plaintext, data] => (mode, plaintext, data, Compression::Refused),
-            [mode, plaintext, data, "deflate"] => (mode, plaintext, data, Compression::Offered),
-            _ => return Err("policy MODE PLAINTEXT DATA [deflate]".to_owned()),
+        let [mode, plaintext, data, more @ ..] = words.as_slice() else {
+            return Err("policy MODE PLAINTEXT DATA [deflate] [ccc]".to_owned());
         };
         let mode = if *mode == "implicit" { Mode::Implicit } else { Mode::Explicit };
         let plaintext = match *plaintext {
@@ -209,7 +206,7 @@ impl Player {
             _ => Plaintext::Refuse,
         };
         let data = if *data == "optional" { DataProtection::Optional } else { DataProtection::Require };
-        *self = Player::new(mode, plaintext, data, compression);
+        *self = Player::new(mode, plaintext, data, more);
         Ok(())
     }
 
@@ -243,8 +240,9 @@ impl Player {
         let (server, open, now) = (&mut self.server, &mut self.open, self.now);
         match verb {
             "tls" => server.tls_established(open.upgrade.take().ok_or(NOTHING_OPEN)?, now),
+            "cleared" => server.tls_ended(open.downgrade.take().ok_or(NOTHING_OPEN)?, now),
             "accept" => {
-                let grant = Grant { clear_data: argument == "clear-data" };
+                let grant = Grant { clear_data: argument == "clear-data", charset: Charset::named(argument) };
                 server.login_accepted(open.login.take().ok_or(NOTHING_OPEN)?, grant, now);
             }
             "refuse" => {
@@ -307,6 +305,14 @@ impl Open {
                 self.upgrade = Some(pending);
                 "BeginTls".to_owned()
             }
+            Event::EndTls(pending) => {
+                self.downgrade = Some(pending);
+                "EndTls".to_owned()
+            }
+            Event::Host { host, pending } => {
+                self.host = Some(pending);
+                format!("Host {host:?}")
+            }
             Event::Login { user, password, pending } => {
                 self.login = Some(pending);
                 format!("Login {user} {}", password.as_bytes().escape_ascii())
@@ -338,6 +344,7 @@ impl Open {
                     level,
                     protection,
                     channel,
+                    charset: _,
                 } = transfer;
                 let mode = match mode {
                     TransferMode::Stream => String::new(),
@@ -368,6 +375,8 @@ impl Open {
         } else if let Some(pending) = self.status.take() {
             server.answer(pending, reply, now);
         } else if let Some(pending) = self.request.take() {
+            server.answer(pending, reply, now);
+        } else if let Some(pending) = self.host.take() {
             server.answer(pending, reply, now);
         } else if let Some(pending) = self.passive.take() {
             server.answer(pending, reply, now);

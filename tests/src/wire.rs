@@ -102,6 +102,37 @@ impl Wire {
         Ok(())
     }
 
+    /// Ends TLS on this connection as RFC 4217 §5 has it behind CCC: `last` goes under TLS, then close_notify, then `behind` in
+    /// clear, all in one write. Reads the other side's TLS to its close_notify, a record at a time, and gives back what it said;
+    /// from then on the connection is clear.
+    pub fn end_tls(&mut self, last: &[u8], behind: &[u8]) -> io::Result<Vec<u8>> {
+        let mut tls = self.tls.take().unwrap();
+        let mut segment = Vec::new();
+        tls.writer().write_all(last)?;
+        tls.send_close_notify();
+        while tls.wants_write() {
+            tls.write_tls(&mut segment)?;
+        }
+        segment.extend_from_slice(behind);
+        self.socket.write_all(&segment)?;
+        let mut said = Vec::new();
+        loop {
+            let mut record = vec![0; 5];
+            self.socket.read_exact(&mut record)?;
+            let length = usize::from(u16::from_be_bytes([record[3], record[4]]));
+            record.resize(5 + length, 0);
+            self.socket.read_exact(&mut record[5..])?;
+            tls.read_tls(&mut record.as_slice())?;
+            let state = tls.process_new_packets().map_err(io::Error::other)?;
+            let mut plain = vec![0; state.plaintext_bytes_to_read()];
+            tls.reader().read_exact(&mut plain)?;
+            said.extend_from_slice(&plain);
+            if state.peer_has_closed() {
+                return Ok(said);
+            }
+        }
+    }
+
     /// Reads some bytes, or how the connection ended.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, End> {
         let result = match &mut self.tls {

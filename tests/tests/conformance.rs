@@ -16,9 +16,10 @@ Made from THE TABLE (`crates/ftp-proto/src/verb.rs`), and that of SITE, by `test
 transfer has ended. *REST* tells whether a restart marker lives through the command. *Done in* and *refused in* name the
 transcripts (`tests/transcripts/`) that show the command succeed and be refused.
 
-Where the server departs from an RFC: `REIN` keeps TLS (RFC 4217 §13 would have it cleared: this server never steps down);
-in `TYPE A` a transfer does not restart (`550`); when a file was made cannot be set (`MFCT`: `502`, `MFF Create=`: `504`,
-[decision 0019](decisions/0019-when-a-file-was-made.md)); there is no default data port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
+Where the server departs from an RFC: `REIN` keeps TLS (RFC 4217 §13 would have it cleared: this server steps down for `CCC` alone);
+in `TYPE A` an upload does not restart (`550`, [0022](decisions/0022-texts-restart-downwards.md)), and `SIZE` has no answer; when a file
+was made cannot be set (`MFCT`: `502`, `MFF Create=`: `504`, [0019](decisions/0019-when-a-file-was-made.md)); there is no default data
+port: a transfer needs `EPSV`, `PASV`, `EPRT` or `PORT` before it (`425`).
 `STOR` behind `RANG` does not change the middle of a file (`504`), and `HASH` of an empty file answers `0-0`. `CRC32` is no name of the
 IANA's registry; ProFTPD and others have it so. The end in `XCRC \"name\" start end` and its kin is the first octet that does not count.
 
@@ -101,6 +102,7 @@ fn said_by(row: &Row) -> &'static str {
         (Support::Refused, _) => "*refused*",
         (Support::Full, Phase::Any) => "anybody",
         (Support::Full, Phase::Password) => "who has said USER",
+        (Support::Full, Phase::BeforeLogin) => "who is not logged in",
         (Support::Full, Phase::LoggedIn) => "who is logged in",
     }
 }

@@ -7,6 +7,7 @@ use carrack_tests::programs::Tls;
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{EVERYTHING, Setup, USER};
 use carrack_tests::tls_client::TlsClient;
+use carrack_tests::tree;
 use carrack_tests::wire::{End, Wire};
 
 /// A wrong password that is found again wherever it goes.
@@ -182,6 +183,62 @@ fn a_folder_may_allow_clear_data_and_no_other_gets_it() {
     let reply = store_in_clear(&mut control, "file");
     assert_eq!(reply.code, 522, "{reply}");
     assert!(!server.home().join("file").exists());
+}
+
+#[test]
+fn a_folder_may_demand_protection_where_the_listener_does_not() {
+    let folder = "[[user.folder]]\npath = \"/closed\"\ndata_protection = \"require\"";
+    let server = Setup::new()
+        .explicit("data_protection = \"optional\"")
+        .explicit("plaintext = \"allow\"")
+        .user(USER, &[EVERYTHING, folder])
+        .start();
+    fs::create_dir(server.home().join("closed")).unwrap();
+    let (mut control, reply) = ask_for_clear_data(&server, Mode::Explicit, USER);
+    assert_eq!(reply.code, 200, "{reply}");
+    assert_eq!(store_in_clear(&mut control, "file").code, 226);
+    let reply = store_in_clear(&mut control, "closed/file");
+    assert_eq!(reply.code, 522, "{reply}");
+    assert_says_why(&reply);
+    control.expect("PROT P", 200);
+    control.upload("closed/file", b"protected");
+    // Nor does it give itself away to who was let in without TLS.
+    let mut control = Control::clear(&server);
+    control.login(USER);
+    assert_eq!(store_in_clear(&mut control, "file").code, 226);
+    for command in ["RETR closed/file", "LIST closed"] {
+        control.data();
+        control.expect(command, 522);
+    }
+}
+
+#[test]
+fn a_folder_or_a_listener_may_have_no_transfers() {
+    let folders = "[[user.folder]]\npath = \"/kept\"\ndata_protection = \"refuse\"\n\
+                   [[user.folder]]\npath = \"/given\"\ndata_protection = \"require\"";
+    let server =
+        Setup::new().implicit("data_protection = \"refuse\"").user(USER, &[EVERYTHING, folders]).start();
+    for folder in ["kept", "given"] {
+        fs::create_dir(server.home().join(folder)).unwrap();
+        fs::write(server.home().join(folder).join("file"), "bytes").unwrap();
+    }
+    for (mode, elsewhere) in [(Mode::Explicit, 150), (Mode::Implicit, 534)] {
+        let mut control = Control::session(&server, mode, &TlsClient::new(Tls::V13), USER);
+        for command in
+            ["RETR kept/file", "STOR kept/new", "APPE kept/file", "STOU kept/x", "LIST kept", "MLSD kept"]
+        {
+            control.data();
+            control.expect(command, 534);
+        }
+        assert_eq!(tree::names(&server.home().join("kept")), ["file"]);
+        assert_eq!(control.download("given/file"), b"bytes");
+        if elsewhere == 150 {
+            control.upload("file", b"bytes");
+        } else {
+            control.data();
+            control.expect("RETR file", elsewhere);
+        }
+    }
 }
 
 #[test]

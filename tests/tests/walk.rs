@@ -6,98 +6,27 @@
 
 #[path = "walk/arguments.rs"]
 mod arguments;
+#[path = "walk/states.rs"]
+mod states;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    Action, Compression, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection, Request, Running,
-    Server, StoreMode,
+    Action, Clearing, Compression, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection,
+    Request, Running, Server, StoreMode,
 };
 use carrack_ftp_proto::verb::{DuringTransfer, Restart, Row, TABLE};
 
 use arguments::{ARGUMENTS, right_argument};
+use states::{LOGIN, Plain, State, is_typical, states};
 
 /// What the driver says to whatever it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mood {
     Grants,
     Refuses,
-}
-
-/// How the connection is set up, and what was said before the walk begins.
-#[derive(Clone, Copy, Debug)]
-struct State {
-    mode: Mode,
-    plaintext: Plain,
-    data: DataProtection,
-    clear_data: bool,
-    before: &'static [&'static str],
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Plain {
-    Refuse,
-    Limit,
-    Allow,
-}
-
-const LOGIN: [&str; 2] = ["USER anonymous", "PASS x"];
-
-/// Every listener with every beginning.
-fn states() -> Vec<State> {
-    let beginnings: &[&[&str]] = &[
-        &[],
-        &["USER anonymous"],
-        &LOGIN,
-        &["USER anonymous", "PASS x", "EPSV"],
-        &["USER anonymous", "PASS x", "EPSV", "REST 7"],
-        &["USER anonymous", "PASS x", "TYPE I", "EPSV", "RANG 5 9"],
-        &["USER anonymous", "PASS x", "RNFR a"],
-        &["USER anonymous", "PASS x", "EPSV ALL"],
-        &["USER anonymous", "PASS x", "TYPE I", "EPSV", "RETR a"],
-        &["AUTH TLS"],
-        &["AUTH TLS", "USER anonymous", "PASS x", "EPSV"],
-        &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT C", "EPSV"],
-        &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT P", "TYPE I", "EPSV"],
-        &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT P", "TYPE I", "EPSV", "REST 7"],
-        &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT P", "EPSV", "RETR a"],
-        &["AUTH TLS", "USER anonymous", "PASS x", "PBSZ 0", "PROT P", "EPSV", "RETR a", "QUIT"],
-        &["AUTH SSL", "USER anonymous", "PASS x", "PORT 192,0,2,1,9,9"],
-        &["QUIT"],
-    ];
-    let mut states = Vec::new();
-    // On an implicit listener it has no meaning what is granted without TLS.
-    let listeners = [
-        (Mode::Explicit, Plain::Refuse),
-        (Mode::Explicit, Plain::Limit),
-        (Mode::Explicit, Plain::Allow),
-        (Mode::Implicit, Plain::Allow),
-    ];
-    for (mode, plaintext) in listeners {
-        for data in [DataProtection::Require, DataProtection::Optional] {
-            for clear_data in [false, true] {
-                for before in beginnings {
-                    states.push(State { mode, plaintext, data, clear_data, before });
-                }
-            }
-        }
-    }
-    states
-}
-
-/// The listeners that differ most: the defaults of both modes, and the most lenient one.
-fn is_typical(state: &State) -> bool {
-    match state.data {
-        DataProtection::Require => {
-            !state.clear_data
-                && !matches!(state.plaintext, Plain::Limit | Plain::Allow if state.mode == Mode::Explicit)
-        }
-        DataProtection::Optional => {
-            state.clear_data && state.mode == Mode::Explicit && matches!(state.plaintext, Plain::Allow)
-        }
-    }
 }
 
 /// The machine, a driver with a mood, and the books.
@@ -108,6 +37,8 @@ struct Walk {
     now: Instant,
     trail: Vec<String>,
     tls: bool,
+    /// CCC has ended TLS: no secret may be taken, and PROT stands.
+    cleared: bool,
     logged_in: bool,
     /// PROT as far as replies have told: `Some(true)` is P.
     private: Option<bool>,
@@ -131,6 +62,7 @@ impl Walk {
             plaintext,
             data_protection: state.data,
             compression: Compression::Offered,
+            clearing: Clearing::Allowed,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -145,6 +77,7 @@ impl Walk {
             now,
             trail: Vec::new(),
             tls: implicit,
+            cleared: false,
             logged_in: false,
             private: implicit.then_some(true),
             running: None,
@@ -263,9 +196,21 @@ impl Walk {
                     (self.tls, self.logged_in, self.private) = (true, false, ssl.then_some(true));
                     self.server.tls_established(pending, now);
                 }
+                Event::EndTls(pending) => {
+                    self.cleared = true;
+                    self.server.tls_ended(pending, now);
+                }
+                Event::Host { pending, .. } if grants => {
+                    self.server.answer(pending, Reply::new(Code::SERVICE_READY, "It is."), now);
+                }
+                Event::Host { pending, .. } => self.server.answer(pending, refusal(), now),
                 Event::Login { pending, .. } if grants => {
                     self.logged_in = true;
-                    self.server.login_accepted(pending, Grant { clear_data: self.state.clear_data }, now);
+                    self.server.login_accepted(
+                        pending,
+                        Grant { clear_data: self.state.clear_data, charset: None },
+                        now,
+                    );
                 }
                 Event::Login { pending, .. } => self.server.login_refused(pending, refusal(), now),
                 Event::LoggedOut => self.logged_in = false,
@@ -314,6 +259,9 @@ impl Walk {
                     Plain::Limit => user == "anonymous",
                     Plain::Allow => true,
                 };
+                if self.cleared {
+                    self.fail("a password in clear behind CCC");
+                }
                 if !self.tls && !allowed {
                     self.fail("a password over plaintext, where that is refused");
                 }
@@ -326,7 +274,16 @@ impl Walk {
             Event::BeginTls(_) if self.tls || self.logged_in => {
                 self.fail("TLS begins under TLS, or under a login");
             }
+            Event::BeginTls(_) if self.cleared => self.fail("TLS begins behind CCC"),
             Event::BeginTls(_) => {}
+            Event::EndTls(_)
+                if !self.tls || self.cleared || !self.logged_in || self.state.mode == Mode::Implicit =>
+            {
+                self.fail("TLS ends where there is none, without a login, or on an implicit listener");
+            }
+            Event::EndTls(_) => {}
+            Event::Host { .. } if self.logged_in => self.fail("HOST under a login"),
+            Event::Host { .. } => {}
             _ if !self.logged_in => self.fail(&format!("without a login: {event:?}")),
             Event::Request { request: Request::Rename { .. }, .. } => {
                 let behind_rnfr = self.last[1].is_some_and(|row| row.name == "RNFR");

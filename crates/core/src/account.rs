@@ -18,8 +18,8 @@ pub struct Account {
     pub home: Arc<dyn Backend>,
     /// What the user may do where no folder says otherwise.
     pub permissions: Permissions,
-    /// Whether file bytes may travel unprotected where no folder says otherwise.
-    pub clear_data: bool,
+    /// How file bytes may cross the network where no folder says otherwise.
+    pub in_transit: InTransit,
     /// Rules for single folders and all beneath them; the longest matching one decides alone.
     pub folders: Vec<Folder>,
     /// Many people use this account (anonymous): one session learns and takes nothing from another.
@@ -33,8 +33,22 @@ pub struct Folder {
     pub path: VirtualPath,
     /// What the user may do there, instead of (not beside) what holds above.
     pub permissions: Permissions,
-    /// Whether file bytes may travel unprotected there.
-    pub clear_data: bool,
+    /// How file bytes may cross the network there.
+    pub in_transit: InTransit,
+}
+
+/// How the bytes of files and listings may cross the network, whatever the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InTransit {
+    /// As it is for everybody who comes the same way.
+    #[default]
+    AsElsewhere,
+    /// Unprotected too.
+    MayBeClear,
+    /// Protected, however lenient it is elsewhere.
+    Protected,
+    /// Not at all.
+    Never,
 }
 
 impl Account {
@@ -45,7 +59,7 @@ impl Account {
             credential,
             home,
             permissions: Permissions::ALL,
-            clear_data: false,
+            in_transit: InTransit::AsElsewhere,
             folders: Vec::new(),
             shared: false,
         }
@@ -65,7 +79,7 @@ impl Account {
             Folder {
                 path: path.clone(),
                 permissions: folder.map_or(self.permissions, |folder| folder.permissions),
-                clear_data: folder.map_or(self.clear_data, |folder| folder.clear_data),
+                in_transit: folder.map_or(self.in_transit, |folder| folder.in_transit),
             }
         };
         let beneath = |folder: &&Folder| folders.iter().any(|granted| folder.path.starts_with(granted));
@@ -74,7 +88,7 @@ impl Account {
             credential: self.credential.clone(),
             home: Arc::clone(&self.home),
             permissions: Permissions::NONE,
-            clear_data: false,
+            in_transit: InTransit::AsElsewhere,
             folders: folders
                 .iter()
                 .map(rule_at)

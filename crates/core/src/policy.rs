@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::account::Account;
+use crate::account::{Account, InTransit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::path::VirtualPath;
 use crate::permission::{Permission, Permissions};
@@ -104,8 +104,8 @@ impl Policy {
         granted.intersection(self.ceiling)
     }
 
-    pub(crate) fn clear_data_allowed(&self, path: &VirtualPath) -> bool {
-        self.account.rule(path).map_or(self.account.clear_data, |folder| folder.clear_data)
+    pub(crate) fn in_transit(&self, path: &VirtualPath) -> InTransit {
+        self.account.rule(path).map_or(self.account.in_transit, |folder| folder.in_transit)
     }
 
     /// Whether something is granted at `path` or beneath it, so that the user may stand there.

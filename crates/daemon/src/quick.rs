@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use crate::config::{
-    Checked, Config, DataClose, DataProtection, DataTlsReuse, Fault, FolderPath, HashedPassword, Limits,
+    Ccc, Checked, Config, DataClose, DataProtection, DataTlsReuse, Fault, FolderPath, HashedPassword, Limits,
     Listen, Log, Mode, Passive, Permission, Plaintext, PlaintextGrant, PortRange, Tables, Timeouts, Upload,
     User, UserName, check,
 };
@@ -120,6 +120,7 @@ impl QuickStart {
             home: self.folder.clone(),
             permissions: permissions.to_vec(),
             data_tls_reuse: None,
+            charset: None,
             folder: Tables::default(),
         };
         let listen = |mode, address, plaintext| Listen {
@@ -127,6 +128,8 @@ impl QuickStart {
             address,
             plaintext,
             data_protection: DataProtection::Require,
+            ccc: Ccc::Refuse,
+            hosts: Vec::new(),
             data_tls_reuse: DataTlsReuse::Prefer,
             data_close: DataClose::Strict,
             deflate: false,

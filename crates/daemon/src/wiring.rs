@@ -7,7 +7,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use carrack_core::account::{Account, Folder};
+use carrack_core::account::{Account, Folder, InTransit};
 use carrack_core::backend::{Backend, PartialIndex};
 use carrack_core::digest::{Algorithm, WhileUploading};
 use carrack_core::password::{Credential, PasswordHash, PasswordHashError};
@@ -18,8 +18,8 @@ use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
 use carrack_tls::{DataReuse, Version};
 
 use crate::config::{
-    Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word, Plaintext,
-    Publish, TlsVersion, UploadDigest, User,
+    Ccc, Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word,
+    Plaintext, Publish, TlsVersion, UploadDigest, User,
 };
 
 /// Why accounts could not be made of a configuration.
@@ -114,7 +114,12 @@ fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> 
     let folders = user.folder.iter().map(|folder| Folder {
         path: folder.path.0.clone(),
         permissions: folder.permissions.as_deref().map_or(everywhere, permissions),
-        clear_data: folder.data_protection == DataProtection::Optional,
+        in_transit: match folder.data_protection {
+            None => InTransit::AsElsewhere,
+            Some(DataProtection::Require) => InTransit::Protected,
+            Some(DataProtection::Optional) => InTransit::MayBeClear,
+            Some(DataProtection::Refuse) => InTransit::Never,
+        },
     });
     // An account that anybody may use is many people: none of them learns anything of another.
     let shared = matches!(credential, Credential::Anyone);
@@ -165,12 +170,23 @@ pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings
         data_protection: match listen.data_protection {
             DataProtection::Require => ftp::DataProtection::Require,
             DataProtection::Optional => ftp::DataProtection::Optional,
+            DataProtection::Refuse => ftp::DataProtection::Refuse,
         },
+        clearing: match listen.ccc {
+            Ccc::Refuse => ftp::Clearing::Refused,
+            Ccc::Allow => ftp::Clearing::Allowed,
+        },
+        hosts: listen.hosts.iter().map(|host| host.name.clone()).collect(),
         data_tls_reuse: reuse(listen.data_tls_reuse),
         data_tls_reuse_of_user: config
             .user
             .iter()
             .filter_map(|user| Some((user.name.as_str().to_owned(), reuse(user.data_tls_reuse?))))
+            .collect(),
+        charset_of_user: config
+            .user
+            .iter()
+            .filter_map(|user| Some((user.name.as_str().to_owned(), user.charset.as_ref()?.charset)))
             .collect(),
         data_close: match listen.data_close {
             DataClose::Strict => ftp::DataClose::Strict,

@@ -3,6 +3,7 @@
 mod address;
 mod combine;
 mod facts;
+mod host;
 mod line;
 mod list;
 mod parameter;
@@ -15,6 +16,7 @@ use std::net::SocketAddr;
 
 pub use combine::Combine;
 pub use facts::{FactChanges, SetFacts};
+pub use host::HostName;
 pub(crate) use line::{Line, LineReader};
 pub use parameter::Opts;
 pub use path::PathArgument;
@@ -34,6 +36,7 @@ pub enum Command {
     User(String),
     Pass(Password),
     Acct,
+    Host(HostName),
     Rein,
     Quit,
     Smnt,
@@ -46,6 +49,10 @@ pub enum Command {
     Protected,
     Feat,
     Opts(Opts),
+    Lang,
+    /// CLNT: whatever the client calls itself, nothing depends on it.
+    Clnt,
+    Csid,
     Syst,
     Help(Option<Verb>),
     Noop,
@@ -121,6 +128,7 @@ impl Command {
             Verb::User => Command::User(text(verb, argument)?),
             Verb::Pass => Command::Pass(Password::new(argument.to_vec())),
             Verb::Acct => Command::Acct,
+            Verb::Host => Command::Host(HostName::read(argument)?),
             Verb::Rein => Command::Rein,
             Verb::Quit => Command::Quit,
             Verb::Smnt => Command::Smnt,
@@ -132,6 +140,9 @@ impl Command {
             Verb::Mic | Verb::Conf | Verb::Enc => Command::Protected,
             Verb::Feat => Command::Feat,
             Verb::Opts => Command::Opts(Opts::read(argument)?),
+            Verb::Lang => parameter::language(argument).map(|()| Command::Lang)?,
+            Verb::Clnt => Command::Clnt,
+            Verb::Csid => Command::Csid,
             Verb::Syst => Command::Syst,
             Verb::Help => Command::Help(parameter::help(argument)?),
             Verb::Noop => Command::Noop,

@@ -23,7 +23,9 @@
 //!
 //! ```
 //! use std::time::{Duration, Instant};
-//! use carrack_ftp_proto::server::{Compression, DataProtection, Event, Grant, Mode, Plaintext, Policy, Server};
+//! use carrack_ftp_proto::server::{
+//!     Clearing, Compression, DataProtection, Event, Grant, Mode, Plaintext, Policy, Server,
+//! };
 //!
 //! let now = Instant::now();
 //! let policy = Policy {
@@ -31,6 +33,7 @@
 //!     plaintext: Plaintext::Refuse,
 //!     data_protection: DataProtection::Require,
 //!     compression: Compression::Refused,
+//!     clearing: Clearing::Refused,
 //!     login_timeout: Duration::from_secs(30),
 //!     idle_timeout: Duration::from_secs(300),
 //!     login_failures: 3,
@@ -53,6 +56,7 @@
 #![forbid(unsafe_code)]
 
 pub mod ascii;
+pub mod charset;
 pub mod client;
 pub mod command;
 pub mod glob;

@@ -18,6 +18,10 @@ pub const PIPELINED_BYTES: usize = 16 * 1024;
 /// Commands that may wait for their turn: a line of two bytes costs more memory than two bytes.
 pub const PIPELINED_COMMANDS: usize = 128;
 
+/// Highest restart marker of a download in TYPE A: the file has to be read from its beginning to find the place, which at a
+/// gibibyte takes a disk some seconds, and no text is longer.
+pub const TEXT_RESTART: u64 = 1024 * 1024 * 1024;
+
 /// Refused commands in a row before login that end the connection: no client needs them, a scanner or a browser does.
 pub const REFUSED_BEFORE_LOGIN: u32 = 10;
 

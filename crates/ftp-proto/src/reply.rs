@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::charset::Charset;
+
 /// A three-digit reply code. The constants carry the RFC's own words.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(u16);
@@ -181,6 +183,15 @@ impl Reply {
 
     /// Appends the reply as it stands on the wire, every line ended by CR LF.
     pub fn encode(&self, wire: &mut Vec<u8>) {
+        self.encode_in(None, wire);
+    }
+
+    /// The same for a client that reads names in `charset`.
+    pub fn encode_in(&self, charset: Option<Charset>, wire: &mut Vec<u8>) {
+        let encode_text = |text: &[u8], wire: &mut Vec<u8>| match charset {
+            Some(charset) => encode_text(&charset.encode(text), wire),
+            None => encode_text(text, wire),
+        };
         if let Some((first, body)) = &self.opening {
             wire.extend_from_slice(format!("{}-", self.code).as_bytes());
             encode_text(first, wire);

@@ -24,10 +24,10 @@ pub use event::{
     Password, Protection, Representation, Request, SetAnswer, StoreMode, Transfer, TransferMode,
 };
 pub use pending::{
-    AbortKind, Active, Answerable, HashKind, Login, Passive, Pending, RequestKind, Running, StatusKind,
-    TransferKind, Upgrade,
+    AbortKind, Active, Answerable, Downgrade, HashKind, HostKind, Login, Passive, Pending, RequestKind,
+    Running, StatusKind, TransferKind, Upgrade,
 };
-pub use policy::{Compression, DataProtection, Grant, Mode, Plaintext, Policy};
+pub use policy::{Clearing, Compression, DataProtection, Grant, Mode, Plaintext, Policy};
 
 use crate::command::{LineReader, PathArgument, Span};
 use crate::reply::{Code, Reply};
@@ -35,7 +35,7 @@ use data::DataPort;
 use login::LoginPhase;
 use parameters::Parameters;
 use pending::Serial;
-use security::Security;
+use security::{DataLevel, Security};
 use transfer::UnderWay;
 
 /// One control connection, seen from the server.
@@ -77,6 +77,8 @@ enum Stage {
     Ready,
     /// The TLS handshake that the `234` promised.
     Upgrading(Serial, Security),
+    /// The end of TLS that the `200` to CCC promised, and what then holds for data connections.
+    Clearing(Serial, DataLevel),
     /// One answer of the driver, which is the command's final reply.
     Waiting(Serial, Purpose),
     /// A transfer, beside which some commands are answered.
@@ -147,7 +149,9 @@ impl Server {
             // SECURITY: between the 234 and the handshake there is nothing to be said in clear. Whoever says something is an
             // injector, or would have it read as if it had come through TLS (CVE-2011-1575 and its kin).
             Stage::Upgrading(..) if !bytes.is_empty() => self.close(CloseReason::PlaintextBehindAuth),
-            Stage::Upgrading(..) => {}
+            // Neither a byte under TLS nor one in clear has a place between the 200 and TLS's end.
+            Stage::Clearing(..) if !bytes.is_empty() => self.close(CloseReason::BytesBehindCcc),
+            Stage::Upgrading(..) | Stage::Clearing(..) => {}
             Stage::Ready | Stage::Waiting(..) | Stage::Transferring(_) => {
                 self.input.receive(bytes, &mut self.output);
             }
@@ -158,7 +162,7 @@ impl Server {
     #[must_use]
     pub fn wants_bytes(&self) -> bool {
         let listens = match self.stage {
-            Stage::Closed | Stage::Upgrading(..) => false,
+            Stage::Closed | Stage::Upgrading(..) | Stage::Clearing(..) => false,
             Stage::Ready | Stage::Waiting(..) | Stage::Transferring(_) => true,
         };
         listens && !self.input_ended && self.input.has_room()
@@ -168,7 +172,7 @@ impl Server {
     /// end of a transfer that runs. The driver may end that one at once.
     pub fn end_of_input(&mut self) {
         self.input_ended = true;
-        if let Stage::Upgrading(..) = self.stage {
+        if let Stage::Upgrading(..) | Stage::Clearing(..) = self.stage {
             self.close(CloseReason::EndOfInput);
         }
     }
@@ -204,9 +208,10 @@ impl Server {
             (Stage::Closed, _) => None,
             (_, LoginPhase::Nobody | LoginPhase::Named(_)) => self.login_by,
             (Stage::Ready, LoginPhase::LoggedIn(_)) => self.active_at.checked_add(self.policy.idle_timeout),
-            (Stage::Upgrading(..) | Stage::Waiting(..) | Stage::Transferring(_), LoginPhase::LoggedIn(_)) => {
-                None
-            }
+            (
+                Stage::Upgrading(..) | Stage::Clearing(..) | Stage::Waiting(..) | Stage::Transferring(_),
+                LoginPhase::LoggedIn(_),
+            ) => None,
         }
     }
 
@@ -238,7 +243,11 @@ impl Server {
         match &self.stage {
             Stage::Ready => self.advance_ready(now),
             Stage::Transferring(under_way) if under_way.takes_commands() => self.advance_transferring(now),
-            Stage::Upgrading(..) | Stage::Waiting(..) | Stage::Transferring(_) | Stage::Closed => false,
+            Stage::Upgrading(..)
+            | Stage::Clearing(..)
+            | Stage::Waiting(..)
+            | Stage::Transferring(_)
+            | Stage::Closed => false,
         }
     }
 
@@ -272,7 +281,7 @@ impl Server {
 
     /// Queues a reply.
     fn say(&mut self, reply: &Reply) {
-        reply.encode(&mut self.output);
+        reply.encode_in(self.charset(), &mut self.output);
     }
 
     /// Asks the driver something that a single answer settles.
@@ -290,7 +299,7 @@ impl Server {
 
     /// `421`, and the end. During a handshake there is nothing that could be said.
     fn refuse_service(&mut self, reason: CloseReason, text: &str) {
-        if !matches!(self.stage, Stage::Upgrading(..)) {
+        if !matches!(self.stage, Stage::Upgrading(..) | Stage::Clearing(..)) {
             self.say(&Reply::new(Code::SERVICE_NOT_AVAILABLE, text));
         }
         self.close(reason);

@@ -65,6 +65,8 @@ pub enum Phase {
     Any,
     /// Who is not logged in and has said USER.
     Password,
+    /// Who is not logged in.
+    BeforeLogin,
     /// Who is logged in.
     LoggedIn,
 }
@@ -109,6 +111,8 @@ pub enum Feature {
     Explicit(&'static str),
     /// As it stands, but only where compression is offered.
     Deflate(&'static str),
+    /// As it stands, but only where the policy allows CCC.
+    Clearing(&'static str),
     /// `MLST` and its facts, the chosen ones starred (RFC 3659 §7.8).
     Facts,
     /// `HASH` and its algorithms, the chosen one starred (draft-bryan-ftpext-hash §3.1).
@@ -129,7 +133,10 @@ impl Feature {
     #[must_use]
     pub fn line(self, chosen: Chosen) -> String {
         match self {
-            Feature::Line(line) | Feature::Explicit(line) | Feature::Deflate(line) => line.to_owned(),
+            Feature::Line(line)
+            | Feature::Explicit(line)
+            | Feature::Clearing(line)
+            | Feature::Deflate(line) => line.to_owned(),
             Feature::Facts => format!("MLST {}", chosen.facts.starred()),
             Feature::Hashes => format!("HASH {}", HashAlgorithm::starred(chosen.hash)),
         }
@@ -188,6 +195,7 @@ table! {
     User "USER"  Text         Any      None Waits        Dropped Full    []                     "RFC 959 §4.1.1"   "<username>";
     Pass "PASS"  OptionalText Password None Waits        Dropped Full    []                     "RFC 959 §4.1.1"   "<password>";
     Acct "ACCT"  Text         LoggedIn None Waits        Dropped Full    []                     "RFC 959 §4.1.1"   "<account>";
+    Host "HOST"  Text         BeforeLogin None Waits      Dropped Full    [Line("HOST")]         "RFC 7151 §3"      "<hostname>";
     Rein "REIN"  None         Any      None Waits        Dropped Full    []                     "RFC 959 §4.1.1"   "";
     Quit "QUIT"  None         Any      None Answered     Dropped Full    []                     "RFC 959 §4.1.1"   "";
     Smnt "SMNT"  Ignored      Any      None Waits        Dropped Refused []                     "RFC 959 §4.1.1"   "<pathname>";
@@ -195,14 +203,17 @@ table! {
     Auth "AUTH"  Text         Any      None Waits        Dropped Full    [Explicit("AUTH TLS;TLS-C;SSL;TLS-P;")] "RFC 2228 §3, RFC 4217 §4" "TLS | TLS-C | SSL | TLS-P";
     Pbsz "PBSZ"  Number       Any      None Waits        Dropped Full    [Line("PBSZ")]         "RFC 2228 §3, RFC 4217 §9" "0";
     Prot "PROT"  Text         Any      None Waits        Dropped Full    [Line("PROT")]         "RFC 2228 §3, RFC 4217 §9" "P | C";
-    Ccc  "CCC"   Ignored      Any      None Waits        Dropped Refused []                     "RFC 2228 §3, RFC 4217 §5" "";
+    Ccc  "CCC"   None         Any      None Waits        Dropped Full    [Clearing("CCC")]      "RFC 2228 §3, RFC 4217 §5" "";
     Adat "ADAT"  Ignored      Any      None Waits        Dropped Refused []                     "RFC 2228 §3"      "<base64data>";
     Mic  "MIC"   Ignored      Any      None Waits        Dropped Refused []                     "RFC 2228 §3"      "<base64data>";
     Conf "CONF"  Ignored      Any      None Waits        Dropped Refused []                     "RFC 2228 §3"      "<base64data>";
     Enc  "ENC"   Ignored      Any      None Waits        Dropped Refused []                     "RFC 2228 §3"      "<base64data>";
 
     Feat "FEAT"  None         Any      None Waits        Dropped Full    []                     "RFC 2389 §3"      "";
-    Opts "OPTS"  Text         Any      None Waits        Dropped Full    [Line("UTF8")]         "RFC 2389 §4, RFC 2640 §3" "UTF8 ON | MLST <fact>;... | HASH [<algorithm>] | MODE Z LEVEL <0 to 9>";
+    Opts "OPTS"  Text         Any      None Waits        Dropped Full    [Line("UTF8")]         "RFC 2389 §4, RFC 2640 §3" "UTF8 ON | UTF8 OFF | MLST <fact>;... | HASH [<algorithm>] | MODE Z LEVEL <0 to 9>";
+    Lang "LANG"  OptionalText Any      None Waits        Dropped Full    [Line("LANG EN*")]     "RFC 2640 §4"      "[EN]";
+    Clnt "CLNT"  Text         Any      None Waits        Dropped Full    [Line("CLNT")]         "by usage"         "<client name>";
+    Csid "CSID"  Text         Any      None Waits        Dropped Full    [Line("CSID")]         "draft-peterson-streamlined-ftp-command-extensions §6" "Name=<name>; Version=<version>;";
     Syst "SYST"  None         Any      None Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "";
     Help "HELP"  OptionalText Any      None Waits        Dropped Full    []                     "RFC 959 §4.1.3"   "[<verb>]";
     Noop "NOOP"  None         Any      None Answered     Kept    Full    []                     "RFC 959 §4.1.3"   "";

@@ -17,7 +17,7 @@ use carrack_core::login::Authenticator;
 use carrack_core::partial::NoIndex;
 use carrack_core::password::{self, Credential, PasswordHash};
 use carrack_ftp_server::{
-    Compression, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext,
+    Clearing, Compression, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext,
     PlaintextGrant, Timeouts,
 };
 use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
@@ -63,9 +63,12 @@ fn settings() -> FtpSettings {
         mode: Mode::Explicit,
         plaintext: Plaintext::Refuse,
         plaintext_grant: PlaintextGrant::default(),
+        clearing: Clearing::Refused,
+        hosts: Vec::new(),
         data_protection: DataProtection::Require,
         data_tls_reuse: DataReuse::Prefer,
         data_tls_reuse_of_user: HashMap::new(),
+        charset_of_user: HashMap::new(),
         data_close: DataClose::Strict,
         compression: Compression::Refused,
         timeouts: Timeouts {

@@ -7,6 +7,7 @@
 mod data;
 mod dispatch;
 mod greet;
+mod host;
 mod login;
 mod work;
 
@@ -52,6 +53,8 @@ struct Connection {
 struct Tls {
     control: Arc<ControlTls>,
     info: TlsInfo,
+    /// The server's name as the client gave it in the handshake, in lower case.
+    server_name: Option<String>,
 }
 
 /// Whether the connection goes on.
@@ -214,6 +217,8 @@ impl Ended {
                 CloseReason::Quit => "the client quit",
                 CloseReason::EndOfInput => "the client closed the connection",
                 CloseReason::PlaintextBehindAuth => "bytes in clear behind AUTH",
+                CloseReason::BytesBehindCcc => "bytes behind CCC before TLS had ended",
+                CloseReason::ReinitializedInClear => "REIN behind CCC",
                 CloseReason::LoginTimeout => "no login in time",
                 CloseReason::IdleTimeout => "idle for too long",
                 CloseReason::LoginFailures => "too many failed logins",

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use carrack_tls::ControlStream;
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
 /// Bytes read at a time: longer than any command that is not a mistake.
@@ -40,7 +40,7 @@ pub(crate) struct Control {
 enum Stream {
     Clear(TcpStream),
     Tls(Box<ControlStream>),
-    /// Taken for a handshake that did not come to its end.
+    /// Taken for a handshake, or for the end of TLS, that did not come about.
     Gone,
 }
 
@@ -60,6 +60,9 @@ impl Control {
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
         // Without it the connection works as well, only not for as long.
         let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
+        // Clients send ABOR, or the Telnet Synch before it, as urgent data (RFC 959 §4.1.3). Left out of
+        // line, its last byte would be gone: the IAC of the Synch, or the LF of the command.
+        let _ = SockRef::from(&stream).set_out_of_band_inline(true);
         Self::over(Stream::Clear(stream))
     }
 
@@ -82,6 +85,27 @@ impl Control {
                 None
             }
         }
+    }
+
+    /// Ends TLS behind everything that is queued, and goes on in clear with whatever the client says behind its own end of
+    /// TLS. The caller bounds the time.
+    pub(crate) async fn end_tls(&mut self) -> io::Result<()> {
+        self.flush().await?;
+        match std::mem::replace(&mut self.stream, Stream::Gone) {
+            Stream::Tls(stream) => {
+                self.stream = Stream::Clear(stream.into_clear().await?);
+                Ok(())
+            }
+            other => {
+                self.stream = other;
+                Err(io::ErrorKind::NotConnected.into())
+            }
+        }
+    }
+
+    /// Whether TLS protects it now.
+    pub(crate) const fn is_tls(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
     }
 
     /// Queues replies. They are written by [`Control::turn`].
@@ -149,7 +173,7 @@ impl Control {
         let mut room = [0; READ_STEP];
         let mut buffer = ReadBuf::new(&mut room);
         let read = ready!(match &mut self.stream {
-            Stream::Clear(stream) => Pin::new(stream).poll_read(cx, &mut buffer),
+            Stream::Clear(stream) => poll_read_past_marks(stream, cx, &mut buffer),
             Stream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut buffer),
             Stream::Gone => Poll::Ready(Ok(())),
         });
@@ -191,5 +215,26 @@ impl Control {
         })?;
         self.unflushed = false;
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Reads from a socket whose urgent data stands in line. Such a read ends at the urgent mark, and the runtime would take the
+/// short read for an empty socket and wait for bytes that are there already; so it is asked for readiness alone.
+fn poll_read_past_marks(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    buffer: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    loop {
+        ready!(stream.poll_read_ready(cx))?;
+        let room = buffer.initialize_unfilled();
+        match stream.try_io(Interest::READABLE, || Ok(rustix::io::read(stream, room)?)) {
+            Ok(count) => {
+                buffer.advance(count);
+                return Poll::Ready(Ok(()));
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Poll::Ready(Err(error)),
+        }
     }
 }

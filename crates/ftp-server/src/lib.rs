@@ -30,7 +30,8 @@ mod transfer;
 mod visitor;
 
 pub use settings::{
-    Compression, DataClose, DataProtection, DataReuse, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
+    Charset, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpSettings, HostName, Mode,
+    Plaintext, PlaintextGrant, Timeouts,
 };
 
 use std::net::SocketAddr;

@@ -91,8 +91,13 @@ pub(crate) fn path(error: PathError) -> Reply {
 pub(crate) fn clear_data() -> Reply {
     Reply::new(
         Code::NOT_SUPPORTED_ON_DATA_CONNECTION,
-        "This folder's files travel only on protected data connections: send PROT P first.",
+        "This folder's files travel only on protected data connections: log in under TLS and send PROT P first.",
     )
+}
+
+/// The reply where a folder's bytes may not cross the network at all (RFC 2228 §6 has 534 for transfers).
+pub(crate) fn no_transfers() -> Reply {
+    Reply::new(Code::DENIED_BY_POLICY, "Nothing is transferred from or to this folder over this connection.")
 }
 
 /// The final reply of a transfer that did not end well (RFC 959 §5.4: 426 for the connection, 451

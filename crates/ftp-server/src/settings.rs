@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use carrack_core::account::Account;
 use carrack_core::path::VirtualPath;
-pub use carrack_ftp_proto::server::{Compression, DataProtection, Mode, Plaintext};
+pub use carrack_ftp_proto::charset::Charset;
+pub use carrack_ftp_proto::command::HostName;
+pub use carrack_ftp_proto::server::{Clearing, Compression, Mode, Plaintext};
 pub use carrack_tls::DataReuse;
 
 /// The settings of one FTP listener.
@@ -19,12 +21,18 @@ pub struct FtpSettings {
     pub plaintext: Plaintext,
     /// What a plaintext session may reach when `plaintext` is `Limit`.
     pub plaintext_grant: PlaintextGrant,
-    /// Whether clear data connections are granted under a protected control connection.
+    /// Which data connections there are, where the folder at hand does not say it.
     pub data_protection: DataProtection,
+    /// Whether `CCC` may end TLS on the control connection.
+    pub clearing: Clearing,
+    /// What clients may call this server with `HOST` and in no other way; any name when empty.
+    pub hosts: Vec<HostName>,
     /// Which TLS sessions a data connection must resume.
     pub data_tls_reuse: DataReuse,
     /// The same, said for single users.
     pub data_tls_reuse_of_user: HashMap<String, DataReuse>,
+    /// In which character set the devices of single users spell names; UTF-8 for all others.
+    pub charset_of_user: HashMap<String, Charset>,
     /// What an upload without `close_notify` is.
     pub data_close: DataClose,
     /// Whether data may travel compressed (`MODE Z`).
@@ -35,6 +43,17 @@ pub struct FtpSettings {
     pub login_failures: u32,
     /// The address that `227` names, where it is not the one the client came to.
     pub public_address: Option<Ipv4Addr>,
+}
+
+/// Which data connections there are (RFC 4217 §10.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataProtection {
+    /// Protected ones; clear ones only for who was let in without TLS.
+    Require,
+    /// Clear ones too, as the client chooses.
+    Optional,
+    /// None.
+    Refuse,
 }
 
 /// What `plaintext = "limit"` leaves of an account.

@@ -76,6 +76,7 @@ pub mod binding;
 mod broken;
 mod certificate;
 pub mod client;
+mod control;
 pub mod data;
 mod handshake;
 pub mod identity;

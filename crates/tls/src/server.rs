@@ -15,10 +15,12 @@ use rustls::{
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 
+pub use crate::control::ControlStream;
 pub use crate::handshake::HandshakeError;
 use crate::{
     alpn,
     binding::{Claim, ControlSession, ControlTickets, Proof, Registry},
+    control::RecordByRecord,
     data::DataStream,
     handshake,
     identity::Identity,
@@ -29,9 +31,6 @@ use crate::{
 const CONTROL_TICKETS: usize = 4;
 /// Tickets given to a client that asks for some (RFC 9149), at most.
 const TICKETS_ON_REQUEST: usize = 64;
-
-/// A control connection under TLS; reads and writes as any async stream. `shutdown` sends close_notify.
-pub type ControlStream = tokio_rustls::server::TlsStream<TcpStream>;
 
 /// A TLS version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -148,11 +147,12 @@ impl ControlTls {
     /// # Errors
     /// The [`HandshakeError`], after its alert was sent.
     pub async fn accept(&self, socket: TcpStream) -> Result<(ControlStream, TlsInfo), HandshakeError> {
+        let socket = RecordByRecord::new(socket);
         let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
         let config = self.control_config(&start.client_hello());
         let stream = start.into_stream(config).await?;
         let info = TlsInfo::of(stream.get_ref().1);
-        Ok((stream, info))
+        Ok((ControlStream::new(stream), info))
     }
 
     /// Says who is logged in. Other control connections of the same user from the same address become siblings, unless

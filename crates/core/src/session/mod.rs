@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::account::Account;
+use crate::account::{Account, InTransit};
 use crate::digest::{Algorithm, Digests, WhileUploading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, Event, Events, Origin, SessionId};
@@ -154,9 +154,9 @@ impl Session {
         self.policy.permissions(path)
     }
 
-    /// Whether the bytes of files at `path` may travel unprotected as far as the account is concerned.
-    pub fn clear_data_allowed(&self, path: &VirtualPath) -> bool {
-        self.policy.clear_data_allowed(path)
+    /// How the bytes of files at `path` may cross the network as far as the account is concerned.
+    pub fn in_transit(&self, path: &VirtualPath) -> InTransit {
+        self.policy.in_transit(path)
     }
 
     /// Names the path in an error, and tells the subscribers of it where the peer is told too little.

@@ -8,7 +8,7 @@ use carrack_tls::Identity;
 
 use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
-use super::table::{Config, DataProtection, Listen, Mode, Plaintext, User};
+use super::table::{Ccc, Config, DataProtection, Listen, Mode, Plaintext, User};
 use super::value::beside;
 use super::warnings::Warning;
 use super::{homes, warnings};
@@ -151,10 +151,17 @@ fn implicit_rules(listen: &Listen, index: usize, faults: &mut Faults) {
             "take it out, or use mode = \"explicit\"",
         );
     }
-    if listen.data_protection != DataProtection::Require {
+    if listen.data_protection == DataProtection::Optional {
         faults.add(
             format!("listen.{index}.data_protection"),
             "on an implicit listener data connections are always protected",
+            "take it out, or use mode = \"explicit\"",
+        );
+    }
+    if listen.ccc != Ccc::Refuse {
+        faults.add(
+            format!("listen.{index}.ccc"),
+            "on an implicit listener the control connection is always protected",
             "take it out, or use mode = \"explicit\"",
         );
     }

@@ -13,6 +13,7 @@ mod choice;
 mod homes;
 mod later;
 mod manual;
+mod name;
 mod problem;
 mod reader;
 mod schema;
@@ -26,15 +27,16 @@ use std::path::Path;
 
 pub use check::{Checked, Fault, check};
 pub use manual::manual;
+pub use name::{CharacterSet, Host};
 pub use problem::{Problem, Problems};
 pub use reader::Places;
 pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
-    Config, DataClose, DataProtection, DataTlsReuse, Folder, Limits, Listen, Log, LogFormat, LogLevel, Mode,
-    Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion, Upload,
-    UploadDigest, User,
+    Ccc, Config, DataClose, DataProtection, DataTlsReuse, Folder, Limits, Listen, Log, LogFormat, LogLevel,
+    Mode, Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion,
+    Upload, UploadDigest, User,
 };
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;

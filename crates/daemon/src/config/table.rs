@@ -7,6 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::choice::words;
+use super::name::{CharacterSet, Host};
 use super::section::{Tables, section};
 use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
 
@@ -48,8 +49,13 @@ section! {
         Restart address: SocketAddr = [required];
         /// What a client gets that does not ask for TLS.
         Restart plaintext: Plaintext = [Plaintext::Refuse];
-        /// Whether files and listings may travel in clear once the login was protected.
+        /// Whether files and listings may travel in clear once the login was protected, and whether there are any; a folder may say otherwise.
         Restart data_protection: DataProtection = [DataProtection::Require];
+        /// Whether a client may end TLS on its control connection (`CCC`), so that a firewall can read which ports are agreed. Passwords
+        /// never follow in clear, and data connections stay as they are.
+        Restart ccc: Ccc = [Ccc::Refuse];
+        /// The names by which clients may call this server with `HOST`, such as `ftp.example.com`. Left out: any name.
+        Restart hosts: Vec<Host> = [Vec::new()];
         /// What a data connection must show to belong to its control connection.
         Restart data_tls_reuse: DataTlsReuse = [DataTlsReuse::Prefer];
         /// What becomes of an upload whose data connection ends without TLS's close_notify.
@@ -159,6 +165,9 @@ section! {
         Restart permissions: Vec<Permission> = [vec![Permission::List, Permission::Read]];
         /// The listener's `data_tls_reuse`, said for this user. Left out: what the listener says.
         Restart data_tls_reuse: Option<DataTlsReuse> = [optional];
+        /// The character set in which this user's device spells names, such as `latin1`, `windows-1251`, `gbk` or `shift_jis`: any
+        /// but UTF-8 of the Encoding Standard that has ASCII in it. Left out: UTF-8. `OPTS UTF8 ON` gives a client of this user UTF-8.
+        Restart charset: Option<CharacterSet> = [optional];
         /// Folders with rules of their own.
         Restart folder: Tables<Folder> = [Tables::default()];
     }
@@ -172,8 +181,10 @@ section! {
         Restart path: FolderPath = [required];
         /// What the user may do there. Left out: the same as elsewhere.
         Restart permissions: Option<Vec<Permission>> = [optional];
-        /// `optional` lets files of this folder travel in clear, also where the listener requires protection.
-        Restart data_protection: DataProtection = [DataProtection::Require];
+        /// What the listener's `data_protection` says, said for this folder: `optional` lets its files travel in clear also where the
+        /// listener requires protection (never on implicit listeners), `require` protects them also where the listener and `[plaintext]`
+        /// do not, `refuse` keeps its files and listings off all data connections. Left out: what the listener says.
+        Restart data_protection: Option<DataProtection> = [optional];
     }
 }
 
@@ -211,12 +222,24 @@ words! {
 }
 
 words! {
-    /// Whether data may travel in clear beneath a protected control connection.
+    /// Whether files and listings may travel in clear beneath a protected control connection, or at all.
     pub enum DataProtection {
         /// data connections are protected
         Require = "require",
         /// the client may choose clear data (`PROT C`)
         Optional = "optional",
+        /// no data connections: neither files nor listings are transferred
+        Refuse = "refuse",
+    }
+}
+
+words! {
+    /// Whether a client may end TLS on its control connection.
+    pub enum Ccc {
+        /// the control connection stays under TLS
+        Refuse = "refuse",
+        /// who is logged in may end it; not on implicit listeners
+        Allow = "allow",
     }
 }
 

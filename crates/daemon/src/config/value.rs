@@ -31,7 +31,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// Reads a string, parses it, tells what is wrong with it.
-fn parsed<T: Setting>(
+pub(super) fn parsed<T: Setting>(
     reader: &mut Reader<'_>,
     key: &Key,
     value: &Spanned<DeValue<'_>>,

@@ -12,6 +12,8 @@ use crate::verb::Verb;
 pub enum Opts {
     /// `UTF8 ON`: names are UTF-8, which they are anyhow.
     Utf8,
+    /// `UTF8 OFF`: names are in the user's character set again.
+    NotUtf8,
     /// `MLST fact;fact;`: the facts that MLST and MLSD show (RFC 3659 §7.9).
     Mlst(FactSet),
     /// `HASH`: asks for the algorithm, or chooses one (draft-bryan-ftpext-hash §3.2).
@@ -24,9 +26,12 @@ impl Opts {
     pub(super) fn read(argument: &[u8]) -> Result<Opts, Reply> {
         let (command, options) = split_at_space(argument);
         if command.eq_ignore_ascii_case(b"UTF8") || command.eq_ignore_ascii_case(b"UTF-8") {
-            // RFC 2640 knows no OFF, and names in another encoding could not be told from UTF-8.
-            let on = options.is_empty() || options.eq_ignore_ascii_case(b"ON");
-            return if on { Ok(Opts::Utf8) } else { Err(not_implemented(Verb::Opts)) };
+            return match options.to_ascii_uppercase().as_slice() {
+                b"" | b"ON" => Ok(Opts::Utf8),
+                // RFC 2640 knows no OFF; it means something to users with a character set of their own.
+                b"OFF" => Ok(Opts::NotUtf8),
+                _ => Err(not_implemented(Verb::Opts)),
+            };
         }
         // RFC 2389 §4 answers an option that is not understood with 501; RFC 3659 §7.9 likewise a space in the facts.
         if command.eq_ignore_ascii_case(b"MLST") && !options.contains(&b' ') {
@@ -102,6 +107,20 @@ pub(super) fn allocation(argument: &[u8]) -> Result<(), Reply> {
         _ => None,
     };
     decimal(bytes).and(record_size).map(|_| ()).ok_or_else(|| malformed(Verb::Allo))
+}
+
+/// LANG (RFC 2640 §4.2): English, whatever the region; the server's default without a tag.
+pub(super) fn language(tag: &[u8]) -> Result<(), Reply> {
+    if tag.is_empty() {
+        return Ok(());
+    }
+    let mut parts = tag.split(|&byte| byte == b'-');
+    let primary = parts.next().unwrap_or_default();
+    let is_part = |part: &[u8]| (1..=8).contains(&part.len()) && part.iter().all(u8::is_ascii_alphanumeric);
+    if !is_part(primary) || !primary.iter().all(u8::is_ascii_alphabetic) || !parts.all(is_part) {
+        return Err(malformed(Verb::Lang));
+    }
+    if primary.eq_ignore_ascii_case(b"en") { Ok(()) } else { Err(not_implemented(Verb::Lang)) }
 }
 
 /// HELP's verb, if any.

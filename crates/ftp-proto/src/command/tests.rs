@@ -158,7 +158,8 @@ fn options() {
     assert_eq!(read(Verb::Opts, "MLST"), mlst(FactSet::NONE));
     assert_eq!(read(Verb::Opts, "MLst unique type;"), Err(501));
     assert_eq!(read(Verb::Opts, "utf8 on"), Ok(Command::Opts(Opts::Utf8)));
-    assert_eq!(read(Verb::Opts, "UTF8 OFF"), Err(504));
+    assert_eq!(read(Verb::Opts, "UTF8 OFF"), Ok(Command::Opts(Opts::NotUtf8)));
+    assert_eq!(read(Verb::Opts, "UTF8 NFC"), Err(504));
     assert_eq!(read(Verb::Opts, "RETR"), Err(501));
 }
 

@@ -6,10 +6,11 @@ use std::time::Instant;
 use super::data::entering_passive;
 use super::login::LoginPhase;
 use super::pending::Serial;
+use super::security::Security;
 use super::transfer::{Aside, UnderWay};
 use super::{
-    Active, Answerable, Carried, Channel, CloseReason, Grant, Login, Passive, Pending, Purpose, Running,
-    Server, Stage, TransferKind, Upgrade,
+    Active, Answerable, Carried, Channel, CloseReason, Downgrade, Grant, Login, Passive, Pending, Purpose,
+    Running, Server, Stage, TransferKind, Upgrade,
 };
 use crate::reply::{Code, Reply};
 
@@ -28,6 +29,17 @@ impl Server {
             self.carried = Carried::Nothing;
             self.refused = 0;
             self.reset_parameters();
+            self.active_at = now;
+        }
+    }
+
+    /// TLS has ended in both directions: the next byte is in clear (RFC 4217 §5).
+    pub fn tls_ended(&mut self, downgrade: Pending<Downgrade>, now: Instant) {
+        if let Stage::Clearing(serial, data) = self.stage
+            && serial == downgrade.serial()
+        {
+            self.stage = Stage::Ready;
+            self.security = Security::Cleared { data };
             self.active_at = now;
         }
     }

@@ -6,9 +6,11 @@ use std::net::SocketAddr;
 use zeroize::Zeroizing;
 
 use super::pending::{
-    AbortKind, Active, HashKind, Login, Passive, Pending, RequestKind, StatusKind, TransferKind, Upgrade,
+    AbortKind, Active, Downgrade, HashKind, HostKind, Login, Passive, Pending, RequestKind, StatusKind,
+    TransferKind, Upgrade,
 };
-use crate::command::{Combine, PathArgument, SetFacts, Span};
+use crate::charset::Charset;
+use crate::command::{Combine, HostName, PathArgument, SetFacts, Span};
 use crate::hash::HashAlgorithm;
 use crate::listing::FactSet;
 
@@ -17,6 +19,8 @@ use crate::listing::FactSet;
 pub enum Event {
     /// The `234` is queued: flush it, then handshake. The machine takes no byte until `tls_established`.
     BeginTls(Pending<Upgrade>),
+    /// The `200` to CCC is queued: flush it, then end TLS in both directions. The machine takes no byte until `tls_ended`.
+    EndTls(Pending<Downgrade>),
     /// A user wants in.
     Login {
         /// The name as sent.
@@ -25,6 +29,13 @@ pub enum Event {
         password: Password,
         /// Answered by `login_accepted` or `login_refused`.
         pending: Pending<Login>,
+    },
+    /// The client says which of the server's names it means (RFC 7151).
+    Host {
+        /// The name or address.
+        host: HostName,
+        /// Answered by `answer`: `220`, or `504` where that is no name of this server.
+        pending: Pending<HostKind>,
     },
     /// The login ended (USER again, REIN, AUTH): drop the session and its data port.
     LoggedOut,
@@ -83,6 +94,10 @@ pub enum CloseReason {
     EndOfInput,
     /// Bytes in clear stood behind AUTH: an injection, or a client that cannot wait (RFC 4217 §4).
     PlaintextBehindAuth,
+    /// Command bytes under TLS stood behind CCC, where the next command must be in clear (RFC 4217 §5).
+    BytesBehindCcc,
+    /// REIN behind CCC: there is no beginning left.
+    ReinitializedInClear,
     /// No login in time.
     LoginTimeout,
     /// No command for too long.
@@ -218,7 +233,7 @@ pub enum HashForm {
 pub struct Transfer {
     /// What moves.
     pub action: Action,
-    /// How the bytes are represented. Image for every MLSD (RFC 3659 §7.2) and whenever there is an offset.
+    /// How the bytes are represented. Image for every MLSD (RFC 3659 §7.2) and whenever an upload has an offset.
     pub representation: Representation,
     /// How they travel.
     pub mode: TransferMode,
@@ -228,6 +243,8 @@ pub struct Transfer {
     pub protection: Protection,
     /// Who connects to whom.
     pub channel: Channel,
+    /// The character set for the names of a listing; none is UTF-8.
+    pub charset: Option<Charset>,
 }
 
 /// What moves over the data connection.
@@ -237,7 +254,7 @@ pub enum Action {
     Retrieve {
         /// The file.
         path: PathArgument,
-        /// The first byte wanted.
+        /// The first byte wanted, of those that the representation has on the wire (RFC 3659 §5).
         offset: u64,
     },
     /// RETR behind RANG: these octets, as far as the file has them (draft-bryan-ftp-range §4.3).

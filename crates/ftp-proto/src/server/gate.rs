@@ -72,7 +72,8 @@ impl Server {
             self.carried = carried.clone();
         }
         self.gate(row)?;
-        let command = Command::read(verb, argument)?;
+        let decoded = self.decoded(row, argument)?;
+        let command = Command::read(verb, decoded.as_deref().unwrap_or(argument))?;
         self.carry_out(command, carried, now)
     }
 
@@ -86,12 +87,24 @@ impl Server {
         }
     }
 
+    /// The argument in UTF-8, where the client spells names in another character set. Before the login there are no names of
+    /// files, and who logs in anew is not spelled in the set of who was there before.
+    fn decoded(&self, row: &Row, argument: &[u8]) -> Result<Option<Vec<u8>>, Reply> {
+        let Some(charset) = self.charset().filter(|_| row.phase == Phase::LoggedIn) else { return Ok(None) };
+        charset.decode(argument).map(Some).ok_or_else(|| {
+            let text =
+                format!("That is not how a name is spelled in {}; take it from a listing.", charset.name());
+            Reply::new(Code::SYNTAX_ERROR_IN_ARGUMENT, text)
+        })
+    }
+
     fn gate_phase(&self, phase: Phase) -> Result<(), Reply> {
         match (phase, &self.login) {
             (Phase::Any, _)
             | (Phase::Password, LoginPhase::Named(_))
+            | (Phase::BeforeLogin, LoginPhase::Nobody | LoginPhase::Named(_))
             | (Phase::LoggedIn, LoginPhase::LoggedIn(_)) => Ok(()),
-            (Phase::Password, LoginPhase::LoggedIn(_)) => {
+            (Phase::Password | Phase::BeforeLogin, LoginPhase::LoggedIn(_)) => {
                 Err(Reply::new(Code::BAD_SEQUENCE, "Already logged in."))
             }
             (Phase::Password | Phase::LoggedIn, _) if self.needs_tls_first() => Err(self.tls_first()),
@@ -107,6 +120,7 @@ impl Server {
             Command::User(user) => self.user(user, now),
             Command::Pass(password) => self.pass(password),
             Command::Acct => self.acct(),
+            Command::Host(host) => self.host(host),
             Command::Rein => self.rein(now),
             Command::Quit => self.quit(),
             Command::Auth(mechanism) => self.auth(mechanism, now),
@@ -117,6 +131,9 @@ impl Server {
             Command::Protected => self.protected_command(),
             Command::Feat => self.feat(),
             Command::Help(verb) => Self::help(verb),
+            Command::Lang => Self::lang(),
+            Command::Clnt => Self::clnt(),
+            Command::Csid => Self::csid(),
             Command::Syst => Self::syst(),
             Command::Noop => Self::noop(),
             Command::Stat(path) => self.stat(path),

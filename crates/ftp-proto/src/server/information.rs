@@ -33,6 +33,7 @@ impl Server {
     fn offers(&self, feature: Feature) -> bool {
         match feature {
             Feature::Explicit(_) => self.policy.mode == Mode::Explicit,
+            Feature::Clearing(_) => self.may_be_cleared(),
             Feature::Deflate(_) => self.policy.compression == Compression::Offered,
             Feature::Line(_) | Feature::Facts | Feature::Hashes => true,
         }
@@ -87,6 +88,22 @@ impl Server {
         reply(Code::SYSTEM_TYPE, "UNIX Type: L8")
     }
 
+    /// LANG: there is one language (RFC 2640 §4.1).
+    pub(super) fn lang() -> Outcome {
+        reply(Code::COMMAND_OKAY, "Language is English.")
+    }
+
+    /// CLNT: clients say it to servers that treat them by name; here nobody is.
+    pub(super) fn clnt() -> Outcome {
+        reply(Code::COMMAND_OKAY, "Noted.")
+    }
+
+    /// CSID: the same as a list of facts, answered with our own.
+    // SECURITY: no version and no operating system, which would tell a stranger what to try.
+    pub(super) fn csid() -> Outcome {
+        reply(Code::COMMAND_OKAY, "Name=Carrack; CaseSensitive=1; DirSep=/;")
+    }
+
     pub(super) fn noop() -> Outcome {
         reply(Code::COMMAND_OKAY, "Nothing done.")
     }
@@ -98,7 +115,7 @@ impl Server {
     /// What the machine has to say to STAT, a line each; the driver puts what it knows beside it.
     #[must_use]
     pub fn status(&self) -> Vec<String> {
-        let control = if self.security.is_tls() { "TLS" } else { "clear" };
+        let control = self.security.control_word();
         let representation = match self.parameters.representation {
             Representation::Ascii => "ASCII",
             Representation::Image => "image",

@@ -1,11 +1,12 @@
-//! Who is this? USER, PASS, ACCT, REIN, QUIT (RFC 959 §4.1.1)
+//! Who is this? USER, PASS, ACCT, REIN, QUIT (RFC 959 §4.1.1), HOST (RFC 7151)
 
 use std::time::Instant;
 
 use super::data::DataPort;
 use super::parameters::Parameters;
-use super::security::Security;
+use super::security::{self, Security};
 use super::{Carried, CloseReason, Event, Grant, Next, Outcome, Password, Plaintext, Purpose, Server, reply};
+use crate::command::HostName;
 use crate::reply::{Code, Reply};
 
 /// How far the login is. A grant exists only behind one, a name only before.
@@ -28,7 +29,11 @@ impl LoginPhase {
 impl Server {
     /// USER: ends any login, keeps the transfer parameters, and tells nothing about which users there are.
     pub(super) fn user(&mut self, user: String, now: Instant) -> Outcome {
-        // SECURITY: refused here, before PASS, so that no password travels in clear.
+        // SECURITY: refused here, before PASS, so that no password travels in clear; behind CCC whatever the policy says, for
+        // the client believes itself on a protected connection still, or knows that it is not.
+        if let Security::Cleared { .. } = self.security {
+            return Err(security::connect_again());
+        }
         match &self.policy.plaintext {
             _ if self.security.is_tls() => {}
             Plaintext::Refuse => return Err(self.tls_first()),
@@ -61,11 +66,24 @@ impl Server {
         reply(Code::SUPERFLUOUS, "No account is needed.")
     }
 
+    /// HOST: the driver knows the names. A name behind USER begins the login anew (RFC 7151 §4).
+    pub(super) fn host(&mut self, host: HostName) -> Outcome {
+        self.login = LoginPhase::Nobody;
+        self.ask(Purpose::Reply, |pending| Event::Host { host, pending })
+    }
+
     /// REIN: as just connected, but for TLS, which stays: RFC 4217 §13 would have the connection go on in clear, and this
-    /// server never steps down from TLS.
+    /// server steps down from TLS for CCC alone. Behind that there is nothing to begin with again, and the connection ends.
     pub(super) fn rein(&mut self, now: Instant) -> Outcome {
         self.end_login(now);
         self.login = LoginPhase::Nobody;
+        if let Security::Cleared { .. } = self.security {
+            self.refuse_service(
+                CloseReason::ReinitializedInClear,
+                "Connect again: CCC has ended TLS here; closing.",
+            );
+            return Ok(Next::Done);
+        }
         if self.security.is_tls() {
             self.security = Security::at_start(self.policy.mode).or_tls();
         }

@@ -1,7 +1,11 @@
 //! How are bytes represented? TYPE, MODE, STRU, OPTS, REST, RANG, ALLO (RFC 959 §4.1.2, RFC 2389 §4,
 //! RFC 3659 §5)
 
-use super::{Carried, Compression, CompressionLevel, Outcome, Representation, Server, TransferMode, reply};
+use super::login::LoginPhase;
+use super::{
+    Carried, Compression, CompressionLevel, Grant, Outcome, Representation, Server, TransferMode, reply,
+};
+use crate::charset::Charset;
 use crate::command::{Opts, Span};
 use crate::hash::HashAlgorithm;
 use crate::listing::FactSet;
@@ -12,6 +16,8 @@ use crate::reply::{Code, Reply};
 pub(super) struct Parameters {
     /// TYPE.
     pub(super) representation: Representation,
+    /// OPTS UTF8.
+    pub(super) spelling: Spelling,
     /// OPTS MLST.
     pub(super) facts: FactSet,
     /// OPTS HASH.
@@ -20,6 +26,16 @@ pub(super) struct Parameters {
     pub(super) mode: TransferMode,
     /// OPTS MODE Z.
     pub(super) level: CompressionLevel,
+}
+
+/// How names are spelled, as far as the client has said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// As the user is configured; UTF-8 for most.
+    #[default]
+    OfUser,
+    /// `OPTS UTF8 ON`.
+    Utf8,
 }
 
 impl Server {
@@ -63,7 +79,11 @@ impl Server {
 
     pub(super) fn opts(&mut self, opts: Opts) -> Outcome {
         match opts {
-            Opts::Utf8 => reply(Code::COMMAND_OKAY, "Names are UTF-8."),
+            Opts::Utf8 => {
+                self.parameters.spelling = Spelling::Utf8;
+                reply(Code::COMMAND_OKAY, "Names are UTF-8.")
+            }
+            Opts::NotUtf8 => self.leave_utf8(),
             Opts::Mlst(facts) => {
                 self.parameters.facts = facts;
                 // The exact form is RFC 3659 §7.9's: without facts there is no space behind OPTS.
@@ -99,6 +119,26 @@ impl Server {
         match (self.parameters.representation, self.parameters.mode) {
             (Representation::Image, TransferMode::Stream) => Ok(()),
             _ => Err(Reply::new(Code::PAGE_TYPE_UNKNOWN, "A range needs TYPE I and MODE S.")),
+        }
+    }
+
+    /// `OPTS UTF8 OFF`: back to the user's own character set, if there is one. To anybody else names have no other spelling.
+    fn leave_utf8(&mut self) -> Outcome {
+        let LoginPhase::LoggedIn(Grant { charset: Some(charset), .. }) = self.login else {
+            return Err(Reply::new(
+                Code::ARGUMENT_NOT_IMPLEMENTED,
+                "Names are UTF-8 here, and nothing else.",
+            ));
+        };
+        self.parameters.spelling = Spelling::OfUser;
+        reply(Code::COMMAND_OKAY, format!("Names are {}.", charset.name()))
+    }
+
+    /// In which character set names are spelled now; none is UTF-8.
+    pub(super) fn charset(&self) -> Option<Charset> {
+        match (&self.login, self.parameters.spelling) {
+            (LoginPhase::LoggedIn(grant), Spelling::OfUser) => grant.charset,
+            _ => None,
         }
     }
 

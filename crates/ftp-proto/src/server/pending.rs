@@ -61,8 +61,12 @@ macro_rules! kinds {
 kinds! {
     /// A TLS handshake on the control connection. It succeeds (`tls_established`) or the connection ends: no reply can be said.
     Upgrade,
+    /// The end of TLS on the control connection. It succeeds (`tls_ended`) or the connection ends.
+    Downgrade,
     /// A login to be judged.
     Login,
+    /// A name of the server to be judged.
+    HostKind,
     /// A port to be listened on.
     Passive,
     /// An address to be connected to.
@@ -79,7 +83,7 @@ kinds! {
     StatusKind,
 }
 
-/// The kinds that [`super::Server::answer`] takes: all but [`Upgrade`].
+/// The kinds that [`super::Server::answer`] takes: all but [`Upgrade`] and [`Downgrade`].
 pub trait Answerable: sealed::Sealed {}
 
 mod sealed {
@@ -90,4 +94,4 @@ macro_rules! answerable {
     ($($name:ident),*) => { $( impl sealed::Sealed for $name {} impl Answerable for $name {} )* };
 }
 
-answerable!(Login, Passive, Active, RequestKind, TransferKind, HashKind, AbortKind, StatusKind);
+answerable!(Login, HostKind, Passive, Active, RequestKind, TransferKind, HashKind, AbortKind, StatusKind);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::charset::Charset;
+
 /// Everything about one connection that the operator decides and the machine enforces.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -13,6 +15,8 @@ pub struct Policy {
     pub data_protection: DataProtection,
     /// Whether data may travel compressed.
     pub compression: Compression,
+    /// Whether `CCC` may end TLS on the control connection. Without meaning on an implicit listener.
+    pub clearing: Clearing,
     /// Time from the connection's begin (or from a logout) to a login, whatever else arrives.
     pub login_timeout: Duration,
     /// Time without a command, counted from the last one or from the end of the last transfer.
@@ -66,9 +70,22 @@ pub enum Compression {
     Offered,
 }
 
+/// Whether a client may end TLS on its control connection and go on in clear (`CCC`, RFC 4217 §5), so that a firewall can
+/// read which ports are agreed. Data connections stay as they are; nobody can log in any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clearing {
+    /// `534`.
+    #[default]
+    Refused,
+    /// Granted to who is logged in.
+    Allowed,
+}
+
 /// What a login allows beyond the policy of the listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
     /// `PROT C` is granted to this user: some folder, at least, may be read or written in clear.
     pub clear_data: bool,
+    /// In which character set this user's client spells names; UTF-8 where there is none, and behind `OPTS UTF8 ON`.
+    pub charset: Option<Charset>,
 }

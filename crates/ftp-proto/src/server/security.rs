@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::login::LoginPhase;
 use super::{
-    CloseReason, DataProtection, Event, Mode, Next, Outcome, Pending, Protection, Server, Stage, reply,
+    Clearing, CloseReason, DataProtection, Event, Mode, Next, Outcome, Pending, Protection, Server, Stage,
+    reply,
 };
 use crate::command::{Level, Mechanism};
 use crate::reply::{Code, Reply};
@@ -20,6 +21,8 @@ pub(super) enum Security {
         buffer_size_agreed: bool,
         data: DataLevel,
     },
+    /// Nothing any more: CCC has ended TLS, and what was agreed about data connections stands (RFC 4217 §5).
+    Cleared { data: DataLevel },
 }
 
 /// The protection level of the data connection under TLS.
@@ -54,7 +57,7 @@ impl Security {
     pub(super) const fn or_tls(self) -> Security {
         match self {
             Security::Plain => Security::behind(Mechanism::Tls),
-            tls @ Security::Tls { .. } => tls,
+            other => other,
         }
     }
 
@@ -62,13 +65,24 @@ impl Security {
         matches!(self, Security::Tls { .. })
     }
 
+    /// What protects the control connection, for STAT.
+    pub(super) const fn control_word(self) -> &'static str {
+        match self {
+            Security::Plain => "clear",
+            Security::Tls { .. } => "TLS",
+            Security::Cleared { .. } => "clear, behind CCC",
+        }
+    }
+
     /// In one word, for STAT.
     pub(super) const fn data_word(self) -> &'static str {
         match self {
             Security::Plain => "clear",
-            Security::Tls { data: DataLevel::Private, .. } => "private (PROT P)",
-            Security::Tls { data: DataLevel::Clear, .. } => "clear (PROT C)",
-            Security::Tls { data: DataLevel::ClearByDefault, .. } => "clear, for want of PROT",
+            Security::Tls { data, .. } | Security::Cleared { data } => match data {
+                DataLevel::Private => "private (PROT P)",
+                DataLevel::Clear => "clear (PROT C)",
+                DataLevel::ClearByDefault => "clear, for want of PROT",
+            },
         }
     }
 }
@@ -76,8 +90,12 @@ impl Security {
 impl Server {
     /// AUTH: drops the login and asks for the handshake (RFC 4217 §4).
     pub(super) fn auth(&mut self, mechanism: Mechanism, now: Instant) -> Outcome {
-        if self.security.is_tls() {
-            return Err(Reply::new(Code::DENIED_BY_POLICY, "TLS is in force already."));
+        match self.security {
+            Security::Plain => {}
+            Security::Tls { .. } => {
+                return Err(Reply::new(Code::DENIED_BY_POLICY, "TLS is in force already."));
+            }
+            Security::Cleared { .. } => return Err(connect_again()),
         }
         self.end_login(now);
         // SECURITY: a byte that stands behind AUTH in clear may be another's (CVE-2011-1575). To drop it silently would
@@ -98,6 +116,7 @@ impl Server {
     pub(super) fn pbsz(&mut self) -> Outcome {
         match &mut self.security {
             Security::Plain => Err(auth_first()),
+            Security::Cleared { .. } => Err(settled_by_ccc()),
             Security::Tls { buffer_size_agreed, .. } => {
                 *buffer_size_agreed = true;
                 reply(Code::COMMAND_OKAY, "PBSZ=0")
@@ -108,8 +127,10 @@ impl Server {
     /// PROT, checked in the order of RFC 2228 §3: sequence, mechanism, policy.
     pub(super) fn prot(&mut self, level: Level) -> Outcome {
         let may_be_clear = self.may_be_clear();
-        let Security::Tls { buffer_size_agreed, data } = &mut self.security else {
-            return Err(auth_first());
+        let (buffer_size_agreed, data) = match &mut self.security {
+            Security::Plain => return Err(auth_first()),
+            Security::Cleared { .. } => return Err(settled_by_ccc()),
+            Security::Tls { buffer_size_agreed, data } => (buffer_size_agreed, data),
         };
         if !*buffer_size_agreed {
             return Err(Reply::new(Code::BAD_SEQUENCE, "Send PBSZ 0 first."));
@@ -133,13 +154,37 @@ impl Server {
         }
     }
 
-    /// CCC: never. The codes are those of RFC 2228 §3 for a command channel that is not protected, or stays so.
-    pub(super) fn ccc(&self) -> Outcome {
-        Err(if self.security.is_tls() {
-            Reply::new(Code::DENIED_BY_POLICY, "The control connection stays under TLS.")
-        } else {
-            Reply::new(Code::PROTECTION_DENIED, "The control connection is not protected.")
-        })
+    /// CCC: ends TLS where the policy has it so, and once only (RFC 4217 §5). The codes are those of RFC 2228 §3.
+    pub(super) fn ccc(&mut self) -> Outcome {
+        let Security::Tls { data, .. } = self.security else {
+            let text = "The control connection is not protected.";
+            return Err(Reply::new(Code::PROTECTION_DENIED, text));
+        };
+        if !self.may_be_cleared() {
+            let text = "The control connection stays under TLS.";
+            return Err(Reply::new(Code::DENIED_BY_POLICY, text));
+        }
+        // RFC 4217 §15.3: else strangers could make the server shake hands for nothing.
+        if !self.login.is_logged_in() {
+            return Err(Reply::new(Code::DENIED_BY_POLICY, "Log in before CCC: nobody can behind it."));
+        }
+        // A command behind CCC was sent before its answer: under TLS, where the next one must be in clear.
+        if self.input.holds_bytes() {
+            let text = "Wait for the answer to CCC before sending more; closing.";
+            self.refuse_service(CloseReason::BytesBehindCcc, text);
+            return Ok(Next::Done);
+        }
+        self.say(&Reply::new(Code::COMMAND_OKAY, "Control connection goes on in clear behind TLS's end."));
+        let serial = self.next_serial();
+        self.stage = Stage::Clearing(serial, data);
+        self.events.push_back(Event::EndTls(Pending::new(serial)));
+        Ok(Next::Done)
+    }
+
+    /// Whether the policy has CCC at all.
+    pub(super) fn may_be_cleared(&self) -> bool {
+        // SECURITY: an implicit listener promises protection of everything, whatever else is configured.
+        self.policy.mode == Mode::Explicit && self.policy.clearing == Clearing::Allowed
     }
 
     /// ADAT: TLS exchanges its own security data, so no exchange is ever open for it (RFC 4217 §4.2).
@@ -149,28 +194,32 @@ impl Server {
 
     /// MIC, CONF, ENC: TLS protects the whole connection instead of single commands.
     pub(super) fn protected_command(&self) -> Outcome {
-        Err(if self.security.is_tls() {
-            Reply::new(Code::COMMAND_PROTECTION_NOT_SUPPORTED, "TLS protects every command already.")
-        } else {
-            auth_first()
+        Err(match self.security {
+            Security::Plain => auth_first(),
+            Security::Tls { .. } => {
+                Reply::new(Code::COMMAND_PROTECTION_NOT_SUPPORTED, "TLS protects every command already.")
+            }
+            Security::Cleared { .. } => {
+                Reply::new(Code::COMMAND_PROTECTION_NOT_SUPPORTED, "TLS protects no single commands.")
+            }
         })
     }
 
     /// The protection of the next data connection, or why there cannot be one.
     pub(super) fn data_protection(&self) -> Result<Protection, Reply> {
-        match self.security {
+        let level = match self.security {
             // A login without TLS was admitted by the policy; its data can only be clear.
-            Security::Plain => Ok(Protection::Clear),
-            Security::Tls { data: DataLevel::Private, .. } => Ok(Protection::Private),
+            Security::Plain => return Ok(Protection::Clear),
+            Security::Tls { data, .. } | Security::Cleared { data } => data,
+        };
+        let by_default =
+            self.policy.mode == Mode::Explicit && self.policy.data_protection == DataProtection::Optional;
+        match level {
+            DataLevel::Private => Ok(Protection::Private),
             // SECURITY: asked again at every transfer, for the login may be another than the one that was granted PROT C.
-            Security::Tls { data: DataLevel::Clear, .. } if self.may_be_clear() => Ok(Protection::Clear),
-            Security::Tls { data: DataLevel::ClearByDefault, .. }
-                if self.policy.mode == Mode::Explicit
-                    && self.policy.data_protection == DataProtection::Optional =>
-            {
-                Ok(Protection::Clear)
-            }
-            Security::Tls { .. } => Err(Reply::new(
+            DataLevel::Clear if self.may_be_clear() => Ok(Protection::Clear),
+            DataLevel::ClearByDefault if by_default => Ok(Protection::Clear),
+            DataLevel::Clear | DataLevel::ClearByDefault => Err(Reply::new(
                 Code::NOT_SUPPORTED_ON_DATA_CONNECTION,
                 "Data connections must be private: send PBSZ 0 and PROT P first.",
             )),
@@ -184,6 +233,15 @@ impl Server {
         self.policy.mode == Mode::Explicit
             && (granted || self.policy.data_protection == DataProtection::Optional)
     }
+}
+
+/// What a login wants that cannot be had behind CCC.
+pub(super) fn connect_again() -> Reply {
+    Reply::new(Code::DENIED_BY_POLICY, "CCC has ended TLS for good here: connect again.")
+}
+
+fn settled_by_ccc() -> Reply {
+    Reply::new(Code::BAD_SEQUENCE, "CCC has settled what protects data connections.")
 }
 
 fn auth_first() -> Reply {

@@ -14,6 +14,7 @@ fn policy(mode: Mode, plaintext: Plaintext) -> Policy {
         plaintext,
         data_protection: DataProtection::Require,
         compression: Compression::Refused,
+        clearing: Clearing::Allowed,
         login_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(300),
         login_failures: 3,
@@ -56,6 +57,10 @@ impl Driver {
             self.heard.push(format!("{event:?}"));
             match event {
                 Event::BeginTls(pending) => self.server.tls_established(pending, now),
+                Event::EndTls(pending) => self.server.tls_ended(pending, now),
+                Event::Host { pending, .. } => {
+                    self.server.answer(pending, Reply::new(Code::SERVICE_READY, "Yes."), now);
+                }
                 Event::Login { pending, .. } => self.server.login_accepted(pending, Grant::default(), now),
                 Event::Passive { pending, .. } => {
                     self.server.listening(pending, SocketAddr::from(([192, 0, 2, 1], 50_000)));

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::command::{PathArgument, Span};
 use crate::hash::HashAlgorithm;
+use crate::limits;
 use crate::reply::{Code, Reply};
 
 /// A transfer or a hash, from its event to its final reply.
@@ -42,8 +43,8 @@ impl Server {
             Action::List { format: ListFormat::Facts(_), .. } => Representation::Image,
             _ => self.parameters.representation,
         };
-        if action.restarts() && representation == Representation::Ascii {
-            return Err(Reply::new(Code::FILE_UNAVAILABLE, "A transfer restarts in TYPE I only."));
+        if representation == Representation::Ascii {
+            action.may_restart_as_text()?;
         }
         if action.is_span() {
             self.demand_octets()?;
@@ -52,7 +53,8 @@ impl Server {
         let channel = self.data.take()?;
         let serial = self.next_serial();
         let (mode, level) = (self.parameters.mode, self.parameters.level);
-        let transfer = Transfer { action, representation, mode, level, protection, channel };
+        let charset = self.charset();
+        let transfer = Transfer { action, representation, mode, level, protection, channel, charset };
         self.stage = Stage::Transferring(UnderWay { serial, aside: Aside::Nothing });
         self.events.push_back(Event::Transfer { transfer, pending: Pending::new(serial) });
         Ok(Next::Done)
@@ -164,14 +166,24 @@ impl Server {
 }
 
 impl Action {
-    /// Whether it begins in the middle of a file.
-    const fn restarts(&self) -> bool {
-        match self {
-            Action::Retrieve { offset, .. } => *offset > 0,
-            Action::Store { mode, .. } => matches!(mode, StoreMode::From(_)),
+    /// In TYPE A a marker counts bytes of the wire (RFC 3659 §5). Where they stand in a file is known of what we send, and
+    /// not of what a client sent, whose line ends may have been of either kind.
+    fn may_restart_as_text(&self) -> Result<(), Reply> {
+        let refusal = match self {
+            Action::Retrieve { offset, .. } if *offset > limits::TEXT_RESTART => {
+                format!("A text restarts within its first {} bytes; use TYPE I.", limits::TEXT_RESTART)
+            }
+            Action::Store { mode: StoreMode::From(_), .. } => "An upload restarts in TYPE I only.".to_owned(),
+            Action::Retrieve { .. }
             // A span has a rule of its own.
-            Action::RetrieveSpan { .. } | Action::StoreUnique { .. } | Action::List { .. } => false,
-        }
+            | Action::RetrieveSpan { .. }
+            | Action::Store { .. }
+            | Action::StoreUnique { .. }
+            | Action::List { .. } => {
+                return Ok(());
+            }
+        };
+        Err(Reply::new(Code::FILE_UNAVAILABLE, refusal))
     }
 
     /// Whether it moves a range of octets.

@@ -1,5 +1,6 @@
 //! LIST, NLST, MLSD (RFC 959 §4.1.3, RFC 3659 §7).
 
+use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use carrack_core::backend::{Entry, Kind};
@@ -7,6 +8,7 @@ use carrack_core::error::{Error, ErrorKind};
 use carrack_core::path::VirtualPath;
 use carrack_core::permission::Permissions;
 use carrack_core::session::Session;
+use carrack_ftp_proto::charset::Charset;
 use carrack_ftp_proto::command::PathArgument;
 use carrack_ftp_proto::glob;
 use carrack_ftp_proto::listing;
@@ -25,6 +27,7 @@ pub(super) async fn open(
     path: Option<&PathArgument>,
     format: ListFormat,
     coding: Coding,
+    charset: Option<Charset>,
     clear: ClearData,
 ) -> Result<Opened, Reply> {
     let asked = path;
@@ -38,7 +41,7 @@ pub(super) async fn open(
             // What was asked for by name is fetched by the name that was asked (`mget in/*.csv`); what
             // stands in a folder that was asked for is named as it stands there.
             let leading = if kind == Kind::Directory { Vec::new() } else { leading };
-            let format_entry = formatter(format, permissions, leading);
+            let format_entry = formatter(format, permissions, leading, charset);
             let source: Box<dyn Source> = Box::new(ListingSource::new(entries, format_entry));
             let mut source = coding.apply(source);
             let head = Head::read(source.as_mut())?;
@@ -88,10 +91,17 @@ fn leading_folders(argument: &[u8]) -> &[u8] {
     argument.get(..end).unwrap_or_default()
 }
 
-fn formatter(format: ListFormat, permissions: Permissions, leading: Vec<u8>) -> FormatEntry {
+fn formatter(
+    format: ListFormat,
+    permissions: Permissions,
+    leading: Vec<u8>,
+    charset: Option<Charset>,
+) -> FormatEntry {
     let now_s = now_s();
+    let leading = spelled(&leading, charset).into_owned();
     Box::new(move |out, entry| {
-        let view = Visitor::view(entry.name.as_bytes(), &entry.metadata, permissions);
+        let name = spelled(entry.name.as_bytes(), charset);
+        let view = Visitor::view(&name, &entry.metadata, permissions);
         match format {
             ListFormat::Long => listing::long(out, &view, now_s),
             ListFormat::Names => {
@@ -101,6 +111,14 @@ fn formatter(format: ListFormat, permissions: Permissions, leading: Vec<u8>) -> 
             ListFormat::Facts(facts) => listing::facts(out, &view, facts),
         }
     })
+}
+
+/// A name as the client spells it.
+fn spelled(name: &[u8], charset: Option<Charset>) -> Cow<'_, [u8]> {
+    match charset {
+        Some(charset) => Cow::Owned(charset.encode(name)),
+        None => Cow::Borrowed(name),
+    }
 }
 
 /// Now, in seconds since 1970, which decides whether a line shows a time or a year.

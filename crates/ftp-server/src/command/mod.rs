@@ -18,6 +18,7 @@ mod stor;
 
 pub(crate) use status::Situation;
 
+use carrack_core::account::InTransit;
 use carrack_core::path::VirtualPath;
 use carrack_ftp_proto::reply::Reply;
 use carrack_ftp_proto::server::{Action, Request, Transfer};
@@ -75,7 +76,7 @@ pub(crate) struct Opened {
 /// Opens what a transfer moves. Every refusal happens here, before anything existing is touched.
 pub(crate) async fn open(at: Visitor, transfer: Transfer, clear: ClearData) -> Result<Opened, Reply> {
     let coding = Coding::of(&transfer);
-    let Transfer { action, representation, .. } = transfer;
+    let Transfer { action, representation, charset, .. } = transfer;
     match action {
         Action::Retrieve { path, offset } => {
             retr::open(&at, &path, offset, representation, coding, clear).await
@@ -85,25 +86,36 @@ pub(crate) async fn open(at: Visitor, transfer: Transfer, clear: ClearData) -> R
         Action::StoreUnique { path } => {
             stor::open_unique(&at, path.as_ref(), representation, coding, clear).await
         }
-        Action::List { path, format } => list::open(&at, path.as_ref(), format, coding, clear).await,
+        Action::List { path, format } => list::open(&at, path.as_ref(), format, coding, charset, clear).await,
     }
 }
 
-/// Who allows that the bytes of a transfer cross the network as they will.
+/// How the bytes of a transfer cross the network, and who has to allow it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClearData {
-    /// They are protected, or the listener grants clear data.
+    /// They are protected, which is good enough unless the folder at hand has no transfers.
+    Protected,
+    /// They are protected, and the listener has no transfers: only where the folder at hand has some.
+    ProtectedByFolder,
+    /// They go in clear, which the listener grants unless the folder at hand demands more.
     Granted,
     /// They go in clear: only where the folder at hand allows it.
     ByFolder,
 }
 
-/// Refuses a transfer in clear from or to a folder that does not allow it.
+/// Refuses a transfer that crosses the network in a way that the folder at hand does not allow.
 // SECURITY: the machine grants PROT C where any folder of the user may be moved in clear; here it
 // is held to the folder at hand.
 fn demand_protection(at: &Visitor, path: &VirtualPath, clear: ClearData) -> Result<(), Reply> {
-    match clear {
-        ClearData::ByFolder if !at.session().clear_data_allowed(path) => Err(reply_for::clear_data()),
-        _ => Ok(()),
+    match (at.session().in_transit(path), clear) {
+        (InTransit::Never, _) | (InTransit::AsElsewhere, ClearData::ProtectedByFolder) => {
+            Err(reply_for::no_transfers())
+        }
+        (_, ClearData::Protected | ClearData::ProtectedByFolder)
+        | (InTransit::MayBeClear, _)
+        | (InTransit::AsElsewhere, ClearData::Granted) => Ok(()),
+        (InTransit::AsElsewhere, ClearData::ByFolder) | (InTransit::Protected, _) => {
+            Err(reply_for::clear_data())
+        }
     }
 }

@@ -27,8 +27,8 @@ pub(super) async fn open(
                 (Box::new(FileSource(file)), text)
             }
             Representation::Ascii => {
-                let file = session.open_read(&path, offset)?;
-                (Box::new(AsciiSource::new(file)), "Here comes the text.".into())
+                let file = session.open_read(&path, 0)?;
+                (Box::new(AsciiSource::new(file, offset)), "Here comes the text.".into())
             }
         };
         let mut source = coding.apply(source);

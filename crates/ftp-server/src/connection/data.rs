@@ -116,10 +116,10 @@ impl Connection {
             let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
             return self.machine.answer(pending, reply, now);
         };
-        let by_folder = self.clear_data_by_folder(&transfer);
+        let clear = self.clear_data(&transfer);
         let interrupt = Interrupt::new();
         self.work = Some(Work::stoppable(interrupt.clone(), async move {
-            let opened = match (command::open(visitor, transfer, by_folder).await, interrupt.reason()) {
+            let opened = match (command::open(visitor, transfer, clear).await, interrupt.reason()) {
                 (Ok(opened), None) => Ok(Box::new(Prepared { opened, port, request, interrupt })),
                 (Ok(opened), Some(why)) => {
                     opened.job.give_up(why).await;
@@ -142,14 +142,16 @@ impl Connection {
         }));
     }
 
-    /// Whether this transfer goes in clear only where its folder allows it.
-    fn clear_data_by_folder(&self, transfer: &Transfer) -> ClearData {
-        let listener_grants = self.server.settings.data_protection == DataProtection::Optional;
-        // A session in clear was admitted as such: RFC 4217 §9 knows no protected data there.
-        if transfer.protection == Protection::Private || self.tls.is_none() || listener_grants {
-            ClearData::Granted
-        } else {
-            ClearData::ByFolder
+    /// How this transfer's bytes cross the network, and whether its folder has to allow it.
+    fn clear_data(&self, transfer: &Transfer) -> ClearData {
+        match (transfer.protection, self.server.settings.data_protection) {
+            (Protection::Private, DataProtection::Refuse) => ClearData::ProtectedByFolder,
+            (Protection::Private, DataProtection::Require | DataProtection::Optional) => ClearData::Protected,
+            (Protection::Clear, DataProtection::Refuse) => ClearData::ByFolder,
+            (Protection::Clear, DataProtection::Optional) => ClearData::Granted,
+            // A session in clear was admitted as such: RFC 4217 §9 knows no protected data there.
+            (Protection::Clear, DataProtection::Require) if self.tls.is_none() => ClearData::Granted,
+            (Protection::Clear, DataProtection::Require) => ClearData::ByFolder,
         }
     }
 

@@ -12,8 +12,8 @@ use crate::command::{self, Situation};
 use crate::transfer::Interrupt;
 
 impl Connection {
-    /// Acts on one event. Only the TLS handshake is waited for here: until it is done there is
-    /// nothing else the client could say.
+    /// Acts on one event. Only the beginning and the end of TLS are waited for here: until they are
+    /// done there is nothing else the client could say.
     pub(super) async fn dispatch(&mut self, event: Event) -> Result<Next, Ended> {
         let now = Instant::now();
         match event {
@@ -22,6 +22,12 @@ impl Connection {
                 self.begin_tls().await?;
                 self.machine.tls_established(upgrade, Instant::now());
             }
+            Event::EndTls(downgrade) => {
+                self.queue_replies();
+                self.end_tls().await?;
+                self.machine.tls_ended(downgrade, Instant::now());
+            }
+            Event::Host { host, pending } => self.judge_host(&host, pending),
             Event::Login { user, password, pending } => self.judge_login(user, password, pending),
             Event::LoggedOut => self.log_out(),
             Event::CloseDataPort => self.data_port = None,
@@ -76,7 +82,11 @@ impl Connection {
         Situation {
             peer: self.peer,
             user: self.visitor.as_ref().map(|visitor| visitor.session().account().name.clone()),
-            tls: self.tls.as_ref().map(|tls| format!("{} ({})", tls.info.version, tls.info.cipher)),
+            tls: self
+                .tls
+                .as_ref()
+                .filter(|_| self.control.is_tls())
+                .map(|tls| format!("{} ({})", tls.info.version, tls.info.cipher)),
             machine: self.machine.status(),
             moved: self.work.as_ref().and_then(Work::interrupt).map(Interrupt::moved),
         }

@@ -1,18 +1,20 @@
-//! A connection's first moments: TLS at once on implicit listeners, or on `AUTH`.
+//! When TLS begins on a control connection, and when it ends: at once on implicit listeners, or on `AUTH`; on `CCC`.
 
+use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrack_core::event::Event;
-use carrack_ftp_proto::server::{CloseReason, Mode, Policy, Server};
+use carrack_ftp_proto::server::{self, CloseReason, Mode, Policy, Server};
 use carrack_net::{Accepted, Phase};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::{Connection, Ended, Tls};
-use crate::FtpServer;
 use crate::control::Control;
+use crate::settings::DataProtection;
+use crate::{FtpServer, FtpSettings};
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
@@ -21,6 +23,9 @@ const TLS_HANDSHAKE: u8 = 22;
 const SPEAK_TLS: &[u8] =
     b"421 This port speaks TLS from the first byte (implicit FTPS); use ftps:// or the explicit port.\r\n";
 
+/// How long a client may take to end TLS behind CCC: its close_notify is its answer to our `200`.
+const CLEARING: Duration = Duration::from_secs(10);
+
 /// How long a parting word may take.
 const PARTING: Duration = Duration::from_secs(1);
 
@@ -28,7 +33,7 @@ const PARTING: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     let Accepted { stream, peer, local } = accepted;
     let id = server.core.next_session();
-    let machine = Server::new(policy(&server), Instant::now());
+    let machine = Server::new(policy(&server.settings), Instant::now());
     let mut connection = Connection {
         server,
         id,
@@ -58,12 +63,15 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     events.emit(&Event::Disconnected { origin, why: ended.why(), lasted: started.elapsed() });
 }
 
-fn policy(server: &FtpServer) -> Policy {
-    let settings = &server.settings;
+fn policy(settings: &FtpSettings) -> Policy {
     Policy {
         mode: settings.mode,
         plaintext: settings.plaintext.clone(),
-        data_protection: settings.data_protection,
+        data_protection: match settings.data_protection {
+            DataProtection::Optional => server::DataProtection::Optional,
+            DataProtection::Require | DataProtection::Refuse => server::DataProtection::Require,
+        },
+        clearing: settings.clearing,
         compression: settings.compression,
         login_timeout: settings.timeouts.login,
         idle_timeout: settings.timeouts.idle,
@@ -86,6 +94,26 @@ impl Connection {
         }
     }
 
+    /// Ends TLS on the control connection behind the `200` to CCC (RFC 4217 §5). The session that data connections resume
+    /// lives on in `self.tls`.
+    pub(super) async fn end_tls(&mut self) -> Result<(), Ended> {
+        let drain = self.server.drain.clone();
+        let cleared = tokio::select! {
+            cleared = timeout(CLEARING, self.control.end_tls()) => cleared,
+            () = drain.reached(Phase::Cut) => return Err(Ended::Cut),
+        };
+        match cleared {
+            Ok(Ok(())) => {
+                tracing::info!(session = self.id.0, peer = %self.peer, "control_connection_cleared");
+                Ok(())
+            }
+            Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                Err(Ended::ByMachine(CloseReason::BytesBehindCcc))
+            }
+            Ok(Err(_)) | Err(_) => Err(Ended::Lost),
+        }
+    }
+
     async fn shake_hands(&mut self, stream: TcpStream) -> Result<(), Ended> {
         let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
         let implicit = self.server.settings.mode == Mode::Implicit;
@@ -96,8 +124,9 @@ impl Connection {
         let control = self.server.tls.control(self.peer.ip());
         match timeout_at(deadline, control.accept(stream)).await {
             Ok(Ok((stream, info))) => {
+                let server_name = stream.server_name();
                 self.control = Control::tls(stream);
-                self.tls = Some(Tls { control: Arc::new(control), info });
+                self.tls = Some(Tls { control: Arc::new(control), info, server_name });
                 Ok(())
             }
             Ok(Err(error)) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use carrack_core::account::Account;
+use carrack_core::account::{Account, InTransit};
 use carrack_core::login::LoginError;
 use carrack_core::password::Credential;
 use carrack_core::session::Session;
@@ -48,7 +48,9 @@ impl Connection {
             tls.control.logged_in(&account.name, account.shared);
         }
         let grant = Grant {
-            clear_data: account.clear_data || account.folders.iter().any(|folder| folder.clear_data),
+            charset: self.server.settings.charset_of_user.get(&account.name).copied(),
+            clear_data: account.in_transit == InTransit::MayBeClear
+                || account.folders.iter().any(|folder| folder.in_transit == InTransit::MayBeClear),
         };
         self.visitor = Some(Visitor::new(self.open_session(account)));
         self.machine.login_accepted(pending, grant, now);

@@ -2,7 +2,7 @@
 
 use carrack_core::backend::Entry;
 use carrack_core::download::Download;
-use carrack_core::error::Error;
+use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::{Incomplete, Protection};
 use carrack_ftp_proto::ascii;
 
@@ -63,25 +63,41 @@ fn read_step(file: &mut Download, out: &mut Vec<u8>, step: usize) -> Result<(), 
     read.map(|_| ())
 }
 
-/// A text file with its line ends as NVT-ASCII (`TYPE A`, RFC 959 §3.1.1.1), from its start: the
-/// machine refuses to restart a text.
+/// A text file with its line ends as NVT-ASCII (`TYPE A`, RFC 959 §3.1.1.1).
 pub(crate) struct AsciiSource {
     file: Download,
     raw: Vec<u8>,
+    /// Where it begins, and how much of what stands before is still to be passed over: bytes as they
+    /// are on the wire (RFC 3659 §5), so the file is read from its beginning to find the place.
+    begin: u64,
+    before: u64,
 }
 
 impl AsciiSource {
-    pub(crate) fn new(file: Download) -> Self {
-        Self { file, raw: Vec::new() }
+    pub(crate) fn new(file: Download, begin: u64) -> Self {
+        Self { file, raw: Vec::new(), begin, before: begin }
     }
 }
 
 impl Source for AsciiSource {
     fn fill(&mut self, out: &mut Vec<u8>, step: usize) -> Result<(), Error> {
-        self.raw.clear();
-        read_step(&mut self.file, &mut self.raw, step)?;
-        ascii::to_wire(&self.raw, out);
-        Ok(())
+        let start = out.len();
+        while out.len() == start {
+            self.raw.clear();
+            read_step(&mut self.file, &mut self.raw, step)?;
+            if self.raw.is_empty() {
+                break;
+            }
+            ascii::to_wire(&self.raw, out);
+            let made = out.len() - start;
+            let passed = usize::try_from(self.before).map_or(made, |before| before.min(made));
+            out.drain(start..start + passed);
+            self.before -= passed as u64;
+        }
+        match self.before {
+            0 => Ok(()),
+            beyond => Err(Error::new(ErrorKind::OffsetMismatch { length: self.begin - beyond })),
+        }
     }
 
     fn protected_by(&mut self, protection: Protection) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use carrack_core::ErrorKind::{Forbidden, Io, IsADirectory, NotFound, TakenOver};
-use carrack_core::account::Folder;
+use carrack_core::account::{Folder, InTransit};
 use carrack_core::backend::{Extension, Kept, Kind};
 use carrack_core::event::{Incomplete, Protection};
 use carrack_core::permission::Permissions;
@@ -182,7 +182,11 @@ fn links_that_are_refused_lead_nowhere_and_can_be_removed() {
         symlink(target, world.root.join(name)).unwrap();
     }
     let mut account = world.account("alice");
-    let rule = Folder { path: path("/in/private"), permissions: Permissions::NONE, clear_data: false };
+    let rule = Folder {
+        path: path("/in/private"),
+        permissions: Permissions::NONE,
+        in_transit: InTransit::AsElsewhere,
+    };
     account.folders.push(rule);
     let alice = world.session_of(account);
     for name in ["/alias/private/f", "/file"] {

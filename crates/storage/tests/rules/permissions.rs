@@ -1,7 +1,7 @@
 //! Who may do what: every permission alone, and folders with rules of their own.
 
 use carrack_core::ErrorKind::{self, Denied, Exists};
-use carrack_core::account::Folder;
+use carrack_core::account::{Folder, InTransit};
 use carrack_core::backend::Attributes;
 use carrack_core::permission::{Permission, Permissions};
 use carrack_core::session::WriteMode::{Append, From, Replace, Unique};
@@ -83,7 +83,8 @@ on_every_store! {
             ("/pub/in", Permissions::of(&[Permission::Write])),
             ("/pub", Permissions::READ_ONLY),
         ] {
-            account.folders.push(Folder { path: path(folder), permissions, clear_data: folder == "/pub" });
+            let in_transit = if folder == "/pub" { InTransit::MayBeClear } else { InTransit::Never };
+            account.folders.push(Folder { path: path(folder), permissions, in_transit });
         }
         let guest = world.session_of(account);
         assert_eq!(guest.take("/pub/f").unwrap(), b"f");
@@ -99,7 +100,9 @@ on_every_store! {
         guest.enter(&path("/")).unwrap();
         guest.enter(&path("/pub/in")).unwrap();
         assert_eq!(guest.enter(&path("/private")).unwrap_err().kind(), Denied);
-        assert!(guest.clear_data_allowed(&path("/pub/f")) && !guest.clear_data_allowed(&path("/pub/in/f")));
+        assert_eq!(guest.in_transit(&path("/pub/f")), InTransit::MayBeClear);
+        assert_eq!(guest.in_transit(&path("/pub/in/f")), InTransit::Never);
+        assert_eq!(guest.in_transit(&path("/private/f")), InTransit::AsElsewhere);
         // He who may only upload learns how far he got, and no more.
         guest.cut("/pub/in/h", Replace, b"half");
         assert_eq!(guest.size_of(&path("/pub/in/h")).unwrap(), 3);
@@ -112,7 +115,7 @@ on_every_store! {
             root.make_directory(&path(folder)).unwrap();
         }
         let mut account = world.account("alice");
-        let rule = Folder { path: path("/a/secret"), permissions: Permissions::NONE, clear_data: false };
+        let rule = Folder { path: path("/a/secret"), permissions: Permissions::NONE, in_transit: InTransit::AsElsewhere };
         account.folders.push(rule);
         let alice = world.session_of(account);
         let denied = |result: Result<()>| assert_eq!(result.unwrap_err().kind(), Denied);

@@ -43,6 +43,7 @@ impl World {
         let policy = Policy {
             mode,
             plaintext,
+            clearing: crate::server::Clearing::Refused,
             data_protection: data,
             compression: Compression::Refused,
             login_timeout: Duration::from_secs(30),
