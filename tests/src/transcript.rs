@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! # What this shows, in a sentence or two.
-//! policy explicit refuse require      how the listener is set up; may be left out
+//! policy explicit refuse require fxp  how the listener is set up; may be left out, the fourth word alone as well
 //! given tls login private             steps that are not the subject: tls login private passive transfer
 //! C: RETR a                           the client's line; CR LF is added, \r \n \\ \xNN and {A*5000} are read
 //! C+ RETR                             bytes without a line end
@@ -23,8 +23,8 @@ use std::{fs, io};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    AbortKind, Active, DataProtection, Event, Grant, Login, Mode, Passive, PassiveStyle, Pending, Plaintext,
-    Policy, RequestKind, Running, Server, StatusKind, TransferKind, Upgrade,
+    AbortKind, Active, DataProtection, DataRole, Event, Fxp, Grant, Login, Mode, Passive, PassiveStyle,
+    Pending, Plaintext, Policy, RequestKind, Running, Server, StatusKind, TransferKind, Upgrade,
 };
 use carrack_ftp_proto::verb::Verb;
 
@@ -66,7 +66,8 @@ impl Transcript {
     /// # Errors
     /// What differed, with the line's number.
     pub fn play(&self) -> Result<(), String> {
-        let mut player = Player::new(Mode::Explicit, Plaintext::Refuse, DataProtection::Require);
+        let mut player =
+            Player::new(Mode::Explicit, Plaintext::Refuse, DataProtection::Require, Fxp::Refused);
         for (index, line) in self.text.lines().enumerate() {
             let at = |problem: String| format!("{}:{}: {line}\n  {problem}", self.path.display(), index + 1);
             player.line(line).map_err(at)?;
@@ -103,12 +104,13 @@ struct Open {
 type Played = Result<(), String>;
 
 impl Player {
-    fn new(mode: Mode, plaintext: Plaintext, data_protection: DataProtection) -> Player {
+    fn new(mode: Mode, plaintext: Plaintext, data_protection: DataProtection, fxp: Fxp) -> Player {
         let now = Instant::now();
         let policy = Policy {
             mode,
             plaintext,
             data_protection,
+            fxp,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -155,8 +157,13 @@ impl Player {
 
     fn policy(&mut self, words: &str) -> Played {
         let words: Vec<&str> = words.split(' ').collect();
-        let [mode, plaintext, data] = words.as_slice() else {
-            return Err("policy MODE PLAINTEXT DATA".to_owned());
+        let [mode, plaintext, data, fxp @ ..] = words.as_slice() else {
+            return Err("policy MODE PLAINTEXT DATA [FXP]".to_owned());
+        };
+        let fxp = match fxp {
+            ["fxp"] => Fxp::EitherSide,
+            ["fxp-without-ca"] => Fxp::TlsServerOnly,
+            _ => Fxp::Refused,
         };
         let mode = if *mode == "implicit" { Mode::Implicit } else { Mode::Explicit };
         let plaintext = match *plaintext {
@@ -165,7 +172,7 @@ impl Player {
             _ => Plaintext::Refuse,
         };
         let data = if *data == "optional" { DataProtection::Optional } else { DataProtection::Require };
-        *self = Player::new(mode, plaintext, data);
+        *self = Player::new(mode, plaintext, data, fxp);
         Ok(())
     }
 
@@ -272,6 +279,7 @@ impl Open {
             Event::Passive { style, pending } => {
                 self.passive = Some(pending);
                 match style {
+                    PassiveStyle::Cpsv => "Passive CPSV".to_owned(),
                     PassiveStyle::Pasv => "Passive PASV".to_owned(),
                     PassiveStyle::Epsv(None) => "Passive EPSV".to_owned(),
                     PassiveStyle::Epsv(Some(family)) => format!("Passive EPSV {family:?}"),
@@ -287,9 +295,10 @@ impl Open {
             }
             Event::Transfer { transfer, pending } => {
                 self.transfer = Some(pending);
-                let carrack_ftp_proto::server::Transfer { action, representation, protection, channel } =
+                let carrack_ftp_proto::server::Transfer { action, representation, protection, channel, role } =
                     transfer;
-                format!("Transfer {action:?} {representation:?} {protection:?} {channel:?}")
+                let role = if role == DataRole::Own { String::new() } else { format!(" {role:?}") };
+                format!("Transfer {action:?} {representation:?} {protection:?} {channel:?}{role}")
             }
             Event::Abort(pending) => {
                 self.abort = Some(pending);

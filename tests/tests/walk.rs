@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    Action, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection, Request, Running, Server,
+    Action, DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy, Protection, Request, Running, Server,
     StoreMode,
 };
 use carrack_ftp_proto::verb::{Argument, DuringTransfer, Restart, Row, TABLE};
@@ -168,6 +168,7 @@ impl Walk {
             mode: state.mode,
             plaintext,
             data_protection: state.data,
+            fxp: Fxp::EitherSide,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,

@@ -1,6 +1,7 @@
 //! How does a file go out? From an offset to the length that it had when it was opened, and not a byte less.
 
 use std::fs::File;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,6 +22,7 @@ pub struct Download {
     offset: u64,
     position: u64,
     protection: Protection,
+    partner: Option<IpAddr>,
     /// Whether the outcome was told already.
     reported: bool,
 }
@@ -44,6 +46,7 @@ impl Download {
             offset,
             position: offset,
             protection: Protection::Clear,
+            partner: None,
             reported: false,
         }
     }
@@ -101,6 +104,11 @@ impl Download {
         self.protection = protection;
     }
 
+    /// Says that the other end of the data connection is another server, for the log.
+    pub fn exchanged_with(&mut self, partner: IpAddr) {
+        self.partner = Some(partner);
+    }
+
     /// Ends a download that the peer has received. One that was not read to its end has failed nevertheless.
     pub fn finish(mut self) {
         let complete = self.remaining() == 0;
@@ -128,6 +136,7 @@ impl Download {
             bytes: self.position.saturating_sub(self.offset),
             lasted: self.started.elapsed(),
             protection: self.protection,
+            partner: self.partner,
             outcome,
         }));
     }

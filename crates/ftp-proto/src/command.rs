@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 pub(crate) use line::{Line, LineReader};
 pub use parameter::Opts;
 pub use path::PathArgument;
-pub use security::{Level, Mechanism};
+pub use security::{Level, Mechanism, Sscn};
 
 use crate::reply::{Code, Reply};
 use crate::server::{PassiveStyle, Password, Representation};
@@ -31,6 +31,8 @@ pub enum Command {
     Auth(Mechanism),
     Pbsz,
     Prot(Level),
+    /// `None` asks which is in force.
+    Sscn(Option<Sscn>),
     Ccc,
     Adat,
     /// MIC, CONF and ENC: a command inside a command.
@@ -106,6 +108,7 @@ impl Command {
             Verb::Auth => Command::Auth(Mechanism::read(argument)?),
             Verb::Pbsz => security::buffer_size(argument).map(|()| Command::Pbsz)?,
             Verb::Prot => Command::Prot(Level::read(argument)?),
+            Verb::Sscn => Command::Sscn(Sscn::read(argument)?),
             Verb::Ccc => Command::Ccc,
             Verb::Adat => Command::Adat,
             Verb::Mic | Verb::Conf | Verb::Enc => Command::Protected,
@@ -120,6 +123,7 @@ impl Command {
             Verb::Mode => parameter::mode(argument).map(|()| Command::Mode)?,
             Verb::Stru => parameter::structure(argument).map(|()| Command::Stru)?,
             Verb::Pasv => Command::Passive(PassiveStyle::Pasv),
+            Verb::Cpsv => Command::Passive(PassiveStyle::Cpsv),
             Verb::Epsv => address::epsv(argument)?,
             Verb::Port => Command::Active(address::port(argument)?),
             Verb::Eprt => Command::Active(address::eprt(argument)?),

@@ -23,13 +23,14 @@
 //!
 //! ```
 //! use std::time::{Duration, Instant};
-//! use carrack_ftp_proto::server::{DataProtection, Event, Grant, Mode, Plaintext, Policy, Server};
+//! use carrack_ftp_proto::server::{DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy, Server};
 //!
 //! let now = Instant::now();
 //! let policy = Policy {
 //!     mode: Mode::Implicit,
 //!     plaintext: Plaintext::Refuse,
 //!     data_protection: DataProtection::Require,
+//!     fxp: Fxp::Refused,
 //!     login_timeout: Duration::from_secs(30),
 //!     idle_timeout: Duration::from_secs(300),
 //!     login_failures: 3,

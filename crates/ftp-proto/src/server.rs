@@ -6,6 +6,7 @@
 mod answer;
 mod data;
 mod event;
+mod fxp;
 mod gate;
 mod information;
 mod login;
@@ -20,14 +21,14 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 pub use event::{
-    Action, Channel, CloseReason, Event, Family, ListFormat, PassiveStyle, Password, Protection,
+    Action, Channel, CloseReason, DataRole, Event, Family, ListFormat, PassiveStyle, Password, Protection,
     Representation, Request, StoreMode, Transfer,
 };
 pub use pending::{
     AbortKind, Active, Answerable, Login, Passive, Pending, RequestKind, Running, StatusKind, TransferKind,
     Upgrade,
 };
-pub use policy::{DataProtection, Grant, Mode, Plaintext, Policy};
+pub use policy::{DataProtection, Fxp, Grant, Mode, Plaintext, Policy};
 
 use crate::command::{LineReader, PathArgument};
 use crate::reply::{Code, Reply};

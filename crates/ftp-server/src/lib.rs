@@ -30,7 +30,8 @@ mod transfer;
 mod visitor;
 
 pub use settings::{
-    DataClose, DataProtection, DataReuse, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
+    DataClose, DataProtection, DataReuse, FtpSettings, Mode, Network, PartnerSettings, PartnerTls, Plaintext,
+    PlaintextGrant, Timeouts,
 };
 
 use std::net::SocketAddr;

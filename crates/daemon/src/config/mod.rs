@@ -32,9 +32,9 @@ pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
-    Config, DataClose, DataProtection, DataTlsReuse, Folder, Limits, Listen, Log, LogFormat, LogLevel, Mode,
-    Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion, Upload,
-    User,
+    Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen, Log, LogFormat, LogLevel,
+    Mode, Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion,
+    Upload, User,
 };
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;

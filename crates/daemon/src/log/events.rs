@@ -128,7 +128,8 @@ impl EventLog {
 }
 
 fn transfer(finished: &TransferFinished) {
-    let TransferFinished { origin, user, direction, path, bytes, lasted, protection, outcome } = finished;
+    let TransferFinished { origin, user, direction, path, bytes, lasted, protection, partner, outcome } =
+        finished;
     let direction = match direction {
         Direction::Upload => "upload",
         Direction::Download => "download",
@@ -154,6 +155,7 @@ fn transfer(finished: &TransferFinished) {
         protection,
         tls,
         resumed,
+        fxp = partner.map(|partner| partner.to_string()),
         complete,
         why,
         "transfer"

@@ -3,7 +3,9 @@
 use std::time::Instant;
 
 use super::login::LoginPhase;
-use super::{Action, Carried, CloseReason, ListFormat, Next, Outcome, Request, Server, StoreMode};
+use super::{
+    Action, Carried, CloseReason, ListFormat, Next, Outcome, PassiveStyle, Request, Server, StoreMode,
+};
 use crate::command::{Command, Line};
 use crate::limits;
 use crate::reply::{Code, Reply};
@@ -110,6 +112,7 @@ impl Server {
             Command::Auth(mechanism) => self.auth(mechanism, now),
             Command::Pbsz => self.pbsz(),
             Command::Prot(level) => self.prot(level),
+            Command::Sscn(switch) => self.sscn(switch),
             Command::Ccc => self.ccc(),
             Command::Adat => self.adat(),
             Command::Protected => self.protected_command(),
@@ -125,6 +128,7 @@ impl Server {
             Command::Stru => Self::stru(),
             Command::Rest(offset) => self.rest(offset),
             Command::Allo => Self::allo(),
+            Command::Passive(PassiveStyle::Cpsv) => self.cpsv(),
             Command::Passive(style) => self.passive(style),
             Command::EpsvAll => self.epsv_all(),
             Command::Active(address) => self.active(address),

@@ -1,7 +1,7 @@
 //! What does the server tell about itself? FEAT, HELP, SYST, NOOP, the greeting, and its part of STAT.
 
 use super::login::LoginPhase;
-use super::{Mode, Next, Outcome, Representation, Server, reply};
+use super::{Fxp, Mode, Next, Outcome, Representation, Server, reply};
 use crate::reply::{Code, Reply};
 use crate::verb::{Feature, Support, TABLE, Verb};
 
@@ -20,7 +20,11 @@ impl Server {
     pub(super) fn feat(&self) -> Outcome {
         let features = TABLE.iter().flat_map(|row| row.features);
         let lines = features
-            .filter(|feature| self.policy.mode == Mode::Explicit || !matches!(feature, Feature::Explicit(_)))
+            .filter(|feature| match feature {
+                Feature::Explicit(_) => self.policy.mode == Mode::Explicit,
+                Feature::Fxp(_) => self.policy.fxp == Fxp::EitherSide,
+                Feature::Line(_) | Feature::Facts => true,
+            })
             .map(|feature| feature.line(self.parameters.facts));
         Ok(Next::Reply(Reply::lines(Code::SYSTEM_STATUS, "Features:", lines, "End")))
     }

@@ -1,6 +1,6 @@
 //! How are bytes represented? TYPE, MODE, STRU, OPTS, REST, ALLO (RFC 959 §4.1.2, RFC 2389 §4, RFC 3659 §5)
 
-use super::{Carried, Outcome, Representation, Server, reply};
+use super::{Carried, DataRole, Outcome, Representation, Server, reply};
 use crate::command::Opts;
 use crate::listing::FactSet;
 use crate::reply::Code;
@@ -12,6 +12,8 @@ pub(super) struct Parameters {
     pub(super) representation: Representation,
     /// OPTS MLST.
     pub(super) facts: FactSet,
+    /// SSCN.
+    pub(super) role: DataRole,
 }
 
 impl Server {

@@ -11,6 +11,8 @@ pub struct Policy {
     pub plaintext: Plaintext,
     /// Whether a session under TLS may have clear data connections.
     pub data_protection: DataProtection,
+    /// Which part the server may take in a transfer with another server.
+    pub fxp: Fxp,
     /// Time from the connection's begin (or from a logout) to a login, whatever else arrives.
     pub login_timeout: Duration,
     /// Time without a command, counted from the last one or from the end of the last transfer.
@@ -60,4 +62,16 @@ pub enum DataProtection {
 pub struct Grant {
     /// `PROT C` is granted to this user: some folder, at least, may be read or written in clear.
     pub clear_data: bool,
+}
+
+/// Which part the server may take in a transfer with another server (FXP).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fxp {
+    /// None.
+    #[default]
+    Refused,
+    /// Under TLS that of the TLS server: there is nothing to judge another server's certificate by.
+    TlsServerOnly,
+    /// Under TLS either: it can judge the certificate of the other server.
+    EitherSide,
 }

@@ -186,6 +186,6 @@ impl Server {
     }
 }
 
-fn auth_first() -> Reply {
+pub(super) fn auth_first() -> Reply {
     Reply::new(Code::BAD_SEQUENCE, "Send AUTH TLS first.")
 }

@@ -13,6 +13,7 @@ fn policy(mode: Mode, plaintext: Plaintext) -> Policy {
         mode,
         plaintext,
         data_protection: DataProtection::Require,
+        fxp: Fxp::EitherSide,
         login_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(300),
         login_failures: 3,

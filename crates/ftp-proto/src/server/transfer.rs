@@ -2,8 +2,8 @@
 
 use super::pending::Serial;
 use super::{
-    Action, Carried, Event, ListFormat, Next, Outcome, Pending, Purpose, Representation, Request, Server,
-    Stage, StoreMode, Transfer, reply,
+    Action, Carried, DataRole, Event, ListFormat, Next, Outcome, Pending, Purpose, Representation, Request,
+    Server, Stage, StoreMode, Transfer, reply,
 };
 use crate::command::PathArgument;
 use crate::reply::{Code, Reply};
@@ -45,9 +45,15 @@ impl Server {
             return Err(Reply::new(Code::FILE_UNAVAILABLE, "A transfer restarts in TYPE I only."));
         }
         let protection = self.data_protection()?;
-        let channel = self.data.take()?;
+        let (channel, of_channel) = self.data.take()?;
+        let role = match (&action, of_channel) {
+            // As ProFTPD has it: whoever asks for a listing wants it for itself, whatever SSCN says.
+            (Action::List { .. }, _) => DataRole::Own,
+            (_, DataRole::Own) => self.parameters.role,
+            (_, said) => said,
+        };
         let serial = self.next_serial();
-        let transfer = Transfer { action, representation, protection, channel };
+        let transfer = Transfer { action, representation, protection, channel, role };
         self.stage = Stage::Transferring(UnderWay { serial, aside: Aside::Nothing });
         self.events.push_back(Event::Transfer { transfer, pending: Pending::new(serial) });
         Ok(Next::Done)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrack_core::event::Event;
-use carrack_ftp_proto::server::{CloseReason, Mode, Policy, Server};
+use carrack_ftp_proto::server::{CloseReason, Fxp, Mode, Policy, Server};
 use carrack_net::{Accepted, Phase};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -13,6 +13,8 @@ use tokio::time::timeout_at;
 use super::{Connection, Ended, Tls};
 use crate::FtpServer;
 use crate::control::Control;
+use crate::data::Callers;
+use crate::settings::PartnerSettings;
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 22;
@@ -29,11 +31,14 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     let Accepted { stream, peer, local } = accepted;
     let id = server.core.next_session();
     let machine = Server::new(policy(&server), Instant::now());
+    let partners = server.settings.fxp.as_ref().map(|fxp| Arc::clone(&fxp.partners));
+    let callers = Callers::new(peer.ip(), partners.unwrap_or_default());
     let mut connection = Connection {
         server,
         id,
         peer,
         local,
+        callers,
         machine,
         control: Control::clear(stream),
         tls: None,
@@ -64,6 +69,11 @@ fn policy(server: &FtpServer) -> Policy {
         mode: settings.mode,
         plaintext: settings.plaintext.clone(),
         data_protection: settings.data_protection,
+        fxp: match &settings.fxp {
+            None => Fxp::Refused,
+            Some(PartnerSettings { tls: None, .. }) => Fxp::TlsServerOnly,
+            Some(PartnerSettings { tls: Some(_), .. }) => Fxp::EitherSide,
+        },
         login_timeout: settings.timeouts.login,
         idle_timeout: settings.timeouts.idle,
         login_failures: settings.login_failures,

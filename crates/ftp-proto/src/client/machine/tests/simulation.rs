@@ -42,6 +42,7 @@ impl World {
             mode,
             plaintext,
             data_protection: data,
+            fxp: crate::server::Fxp::Refused,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
