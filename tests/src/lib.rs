@@ -12,6 +12,7 @@ pub mod hostile_server;
 pub mod logs;
 pub mod loopback;
 pub mod pages;
+pub mod partners;
 pub mod peers;
 pub mod programs;
 pub mod proxy;

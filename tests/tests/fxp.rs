@@ -3,9 +3,10 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use carrack_tests::certificates::{Authority, Kind};
+use carrack_tests::certificates::Authority;
 use carrack_tests::control::Control;
 use carrack_tests::loopback;
+use carrack_tests::partners::{Site, partners};
 use carrack_tests::programs::{EVERY_WAY, Tls};
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{Setup, USER};
@@ -13,47 +14,6 @@ use carrack_tests::tls_client::TlsClient;
 use carrack_tests::tree;
 
 const BYTES: usize = 700_001;
-
-/// Where a server is and what it believes.
-struct Site<'a> {
-    address: Ipv4Addr,
-    /// Who signed its own certificate.
-    signed_by: &'a Authority,
-    /// `[fxp]`: the partner and whom to believe there.
-    partner: Option<(Ipv4Addr, Option<&'a Authority>)>,
-}
-
-impl Site<'_> {
-    fn start(&self, further: impl FnOnce(Setup) -> Setup) -> Server {
-        let setup = Setup::new().at(self.address.into());
-        let scratch = setup.scratch();
-        let files = self.signed_by.issue(Kind::Good, &["partner.example"]).files(&scratch);
-        let mut setup = setup.option("tls", "certificate", &format!("{:?}", files.certificate)).option(
-            "tls",
-            "key",
-            &format!("{:?}", files.key),
-        );
-        if let Some((partner, believed)) = self.partner {
-            setup = setup.option("fxp", "partners", &format!("[\"{partner}\"]"));
-            if let Some(authority) = believed {
-                setup = setup.option("fxp", "ca", &format!("{:?}", authority.file(&scratch)));
-            }
-        }
-        further(setup).start()
-    }
-}
-
-/// Two servers that are each other's partners.
-fn partners(further: impl Fn(Setup) -> Setup) -> (Server, Server) {
-    let authority = Authority::new();
-    let (here, there) = (loopback::unused(), loopback::unused());
-    let site = |address, partner| Site {
-        address,
-        signed_by: &authority,
-        partner: Some((partner, Some(&authority))),
-    };
-    (site(here, there).start(&further), site(there, here).start(&further))
-}
 
 /// Who is told to be the TLS client, and how.
 #[derive(Clone, Copy, Debug)]
@@ -95,13 +55,16 @@ fn a_file_goes_from_one_to_the_other_protected_in_every_way() {
     for (mode, tls) in EVERY_WAY {
         for way in [Way::SscnOnPassive, Way::SscnOnActive, Way::Cpsv] {
             let (mut from, mut to) = (session(&one, mode, tls), session(&other, mode, tls));
-            // The destination listens, then the source.
+            // The destination listens.
             arm(&mut to, &mut from, way);
             to.expect("STOR a", 150);
             from.expect("RETR file", 150);
             from.wait_for(226);
             to.wait_for(226);
-            let (mut from, mut to) = (session(&one, mode, tls), session(&other, mode, tls));
+            for control in [&mut from, &mut to] {
+                control.expect("SSCN OFF", 200);
+            }
+            // And the other way round.
             arm(&mut from, &mut to, way);
             to.expect("STOR b", 150);
             from.expect("RETR file", 150);
@@ -203,7 +166,7 @@ fn a_certificate_of_another_authority_is_refused_on_either_side() {
     let reply = from.wait_for(522).to_string();
     assert!(reply.contains("not trusted") && reply.contains("[fxp] ca here"), "{reply}");
     let reply = to.wait_for(522).to_string();
-    assert!(reply.contains("UnknownCA"), "{reply}");
+    assert!(reply.contains("The other server refused TLS"), "{reply}");
     assert!(tree::names(&other.home()).is_empty());
     let line = one.logged("transfer", |_| true);
     assert!(line.text("why").contains("certificate is not trusted"), "{}", line.raw);

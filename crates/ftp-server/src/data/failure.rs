@@ -47,6 +47,12 @@ impl Failure {
                 Code::NOT_SUPPORTED_ON_DATA_CONNECTION,
                 format!("The data connection's TLS handshake failed: {error}."),
             ),
+            Self::Handshake(Party::Partner, error @ HandshakeError::Refused(_)) => (
+                Code::NOT_SUPPORTED_ON_DATA_CONNECTION,
+                format!(
+                    "The other server refused TLS with this one ({error}); does it believe this one's authority?"
+                ),
+            ),
             Self::Handshake(Party::Partner, error) => (
                 Code::NOT_SUPPORTED_ON_DATA_CONNECTION,
                 format!("The other server was no TLS client ({error}); {ONE_TLS_CLIENT}."),
