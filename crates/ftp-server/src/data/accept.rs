@@ -130,7 +130,8 @@ async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataConnec
         shake_hands(request.protect.clone(), stream, target.ip(), party, request.direction, request.patience)
             .await?;
     // We chose whom to call: there is no competitor.
-    shaken.judged(Circumstances { alone: true, one_shot_port: true }).map_err(|(_, refusal)| refusal)
+    shaken.judge(Circumstances { alone: true, one_shot_port: true })?;
+    Ok(shaken.connection)
 }
 
 /// A connection that is as protected as it has to be, and what it has shown.
@@ -150,16 +151,12 @@ enum Shown {
 }
 
 impl Shaken {
-    /// The connection, if it may carry the transfer; else it, to be reset, and the refusal.
-    fn judged(self, circumstances: Circumstances) -> Result<DataConnection, (DataConnection, Failure)> {
-        let refusal = match self.shown {
-            Shown::Address | Shown::Certificate => return Ok(self.connection),
-            Shown::Session { proof, reuse } => match judge(reuse, proof, circumstances) {
-                Ok(()) => return Ok(self.connection),
-                Err(refusal) => refusal,
-            },
-        };
-        Err((self.connection, Failure::NotYours(refusal)))
+    /// Whether the connection may carry the transfer.
+    fn judge(&self, circumstances: Circumstances) -> Result<(), Failure> {
+        match self.shown {
+            Shown::Address | Shown::Certificate => Ok(()),
+            Shown::Session { proof, reuse } => judge(reuse, proof, circumstances).map_err(Failure::NotYours),
+        }
     }
 }
 
@@ -241,10 +238,10 @@ async fn accept(port: PassivePort, request: &DataRequest) -> Result<DataConnecti
                             let _ = candidates.try_one(arrived);
                         }
                         let circumstances = Circumstances { alone: candidates.came == 1, one_shot_port: true };
-                        match shaken.judged(circumstances) {
-                            Ok(connection) => return Ok(connection),
-                            Err((connection, refusal)) => {
-                                connection.stream.reset();
+                        match shaken.judge(circumstances) {
+                            Ok(()) => return Ok(shaken.connection),
+                            Err(refusal) => {
+                                shaken.connection.stream.reset();
                                 refusal
                             }
                         }

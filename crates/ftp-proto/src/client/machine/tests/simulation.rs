@@ -223,6 +223,7 @@ fn files_and_listings_move_in_every_mode() {
                 assert_eq!((&understood.action, understood.protection), (&action, expected), "{security:?}");
                 let channel = match route {
                     Route::Passive => server::Channel::Passive,
+                    Route::Arranged => unreachable!("between servers"),
                     Route::Active(address) => server::Channel::Active(address),
                 };
                 assert_eq!(understood.channel, channel);
