@@ -89,7 +89,9 @@ fn a_file_goes_from_one_to_the_other_protected_in_every_way() {
 
 #[test]
 fn the_listing_and_the_clients_own_transfers_stay_as_they_were() {
-    let (one, _other) = partners(|setup| setup.listen("data_tls_reuse = \"require\""));
+    let (one, _other) = partners(|setup| {
+        setup.listen("data_tls_reuse = \"require\"").option("timeouts", "data_accept_s", "2")
+    });
     tree::file(&one.home(), "file", 3, BYTES);
     let mut control = session(&one, Mode::Explicit, Tls::V13);
     control.expect("SSCN ON", 200);
@@ -172,7 +174,8 @@ fn a_certificate_of_another_authority_is_refused_on_either_side() {
     assert!(line.text("why").contains("certificate is not trusted"), "{}", line.raw);
     // Without an authority there is no judging, and no being the client.
     let neither = Site { address: loopback::unused(), signed_by: &authority, partner: Some((here, None)) };
-    let mut control = Control::open(&neither.start(|setup| setup));
+    let neither = neither.start(|setup| setup);
+    let mut control = Control::open(&neither);
     control.expect("SSCN ON", 534);
     control.expect("CPSV", 534);
     control.expect("SSCN OFF", 200);
