@@ -136,12 +136,13 @@ pub struct Wanted {
     only: Option<Tls>,
     certificate: Kind,
     clients: Option<String>,
+    partners: Option<String>,
 }
 
 impl Wanted {
     /// A listener of that mode with both versions of TLS and a good certificate.
     pub fn new(mode: Mode) -> Wanted {
-        Wanted { mode, only: None, certificate: Kind::Good, clients: None }
+        Wanted { mode, only: None, certificate: Kind::Good, clients: None, partners: None }
     }
 
     /// Held to one version of TLS, for a peer whose abilities say that it can be.
@@ -152,6 +153,11 @@ impl Wanted {
     /// Another certificate than a good one.
     pub fn certificate(self, kind: Kind) -> Wanted {
         Wanted { certificate: kind, ..self }
+    }
+
+    /// Exchanges files with other servers whose certificates are of that authority; ProFTPD alone.
+    pub fn partners_of(self, authority: &Authority) -> Wanted {
+        Wanted { partners: Some(authority.pem()), ..self }
     }
 
     /// Only clients with a certificate of that authority, for a peer whose abilities say that it asks for them.
@@ -171,6 +177,8 @@ struct Site<'a> {
     files: Files,
     /// Authorities of the clients that may come, where they need a certificate.
     clients: Option<PathBuf>,
+    /// Authorities of the servers that files are exchanged with.
+    partners: Option<PathBuf>,
 }
 
 impl Site<'_> {
@@ -260,9 +268,14 @@ impl RunningPeer {
             fs::write(&path, pem).unwrap();
             path
         });
+        let partners = self.wanted.partners.as_ref().map(|pem| {
+            let path = work.join("partners.pem");
+            fs::write(&path, pem).unwrap();
+            path
+        });
         let files = self.identity.files(&work);
         let (mode, only, address) = (self.mode, self.wanted.only, self.address);
-        let site = Site { mode, only, address, work: &work, home: &home, files, clients };
+        let site = Site { mode, only, address, work: &work, home: &home, files, clients, partners };
         let command = match self.peer {
             Peer::Vsftpd => vsftpd::command(&site),
             Peer::Proftpd => proftpd::command(&site),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -22,12 +23,13 @@ pub fn password(user: &str) -> String {
     format!("{user}s wörd")
 }
 
-/// A server's settings before it starts. Listeners are explicit and implicit on 127.0.0.1, on ports the system picks.
+/// A server's settings before it starts. Listeners are explicit and implicit, on 127.0.0.1 unless said otherwise, on ports the system picks.
 ///
 /// Deadlines are far away unless a test sets them, so that a busy machine never runs into one.
 #[derive(Debug)]
 pub struct Setup {
     folder: TempDir,
+    address: IpAddr,
     listen: Vec<String>,
     explicit: Vec<String>,
     implicit: Vec<String>,
@@ -54,6 +56,7 @@ impl Setup {
     pub fn new() -> Setup {
         let setup = Setup {
             folder: tempfile::Builder::new().prefix("carrack-test-").tempdir().unwrap(),
+            address: Ipv4Addr::LOCALHOST.into(),
             listen: Vec::new(),
             explicit: Vec::new(),
             implicit: Vec::new(),
@@ -80,6 +83,12 @@ impl Setup {
     /// The home of a user on the disk.
     pub fn home(&self, user: &str) -> PathBuf {
         self.folder.path().join("homes").join(user)
+    }
+
+    /// Both listeners at another address than 127.0.0.1.
+    pub fn at(mut self, address: IpAddr) -> Setup {
+        self.address = address;
+        self
     }
 
     /// A line for both `[[listen]]` tables.
@@ -137,7 +146,10 @@ impl Setup {
         };
         self.top.iter().for_each(|line| add(line));
         for (mode, own) in [("explicit", &self.explicit), ("implicit", &self.implicit)] {
-            add(&format!("\n[[listen]]\nmode = \"{mode}\"\naddress = \"127.0.0.1:0\""));
+            add(&format!(
+                "\n[[listen]]\nmode = \"{mode}\"\naddress = \"{}\"",
+                SocketAddr::new(self.address, 0)
+            ));
             self.listen.iter().chain(own).for_each(|line| add(line));
         }
         for (section, options) in &self.sections {

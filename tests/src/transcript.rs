@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! # What this shows, in a sentence or two.
-//! policy explicit refuse require      how the listener is set up, perhaps with `deflate` and `ccc` behind it; may be left out
+//! policy explicit refuse require      how the listener is set up, perhaps with `deflate`, `ccc`, `fxp` or `fxp-without-ca` behind it;
+//!                                     may be left out
 //! given tls login private             steps that are not the subject: tls login private passive transfer
 //! C: RETR a                           the client's line; CR LF is added, \r \n \\ \xNN and {A*5000} are read
 //! C+ RETR                             bytes without a line end
@@ -24,9 +25,9 @@ use std::{fs, io};
 use carrack_ftp_proto::charset::Charset;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    AbortKind, Active, Clearing, Compression, DataProtection, Downgrade, Event, Grant, HashKind, HostKind,
-    Login, Mode, Passive, PassiveStyle, Pending, Plaintext, Policy, RequestKind, Running, Server, StatusKind,
-    TransferKind, TransferMode, Upgrade,
+    AbortKind, Active, Clearing, Compression, DataProtection, DataRole, Downgrade, Event, Fxp, Grant,
+    HashKind, HostKind, Login, Mode, Passive, PassiveStyle, Pending, Plaintext, Policy, RequestKind, Running,
+    Server, StatusKind, TransferKind, TransferMode, Upgrade,
 };
 use carrack_ftp_proto::site::SiteVerb;
 use carrack_ftp_proto::verb::Verb;
@@ -150,6 +151,11 @@ impl Player {
             data_protection,
             compression: if more.contains(&"deflate") { Compression::Offered } else { Compression::Refused },
             clearing: if more.contains(&"ccc") { Clearing::Allowed } else { Clearing::Refused },
+            fxp: match more {
+                _ if more.contains(&"fxp") => Fxp::EitherSide,
+                _ if more.contains(&"fxp-without-ca") => Fxp::TlsServerOnly,
+                _ => Fxp::Refused,
+            },
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -197,7 +203,7 @@ impl Player {
     fn policy(&mut self, words: &str) -> Played {
         let words: Vec<&str> = words.split(' ').collect();
         let [mode, plaintext, data, more @ ..] = words.as_slice() else {
-            return Err("policy MODE PLAINTEXT DATA [deflate] [ccc]".to_owned());
+            return Err("policy MODE PLAINTEXT DATA [deflate] [ccc] [fxp | fxp-without-ca]".to_owned());
         };
         let mode = if *mode == "implicit" { Mode::Implicit } else { Mode::Explicit };
         let plaintext = match *plaintext {
@@ -322,6 +328,7 @@ impl Open {
             Event::Passive { style, pending } => {
                 self.passive = Some(pending);
                 match style {
+                    PassiveStyle::Cpsv => "Passive CPSV".to_owned(),
                     PassiveStyle::Pasv => "Passive PASV".to_owned(),
                     PassiveStyle::Epsv(None) => "Passive EPSV".to_owned(),
                     PassiveStyle::Epsv(Some(family)) => format!("Passive EPSV {family:?}"),
@@ -345,12 +352,14 @@ impl Open {
                     protection,
                     channel,
                     charset: _,
+                    role,
                 } = transfer;
                 let mode = match mode {
                     TransferMode::Stream => String::new(),
                     TransferMode::Deflate => format!(" Deflate {}", level.number()),
                 };
-                format!("Transfer {action:?} {representation:?}{mode} {protection:?} {channel:?}")
+                let role = if role == DataRole::Own { String::new() } else { format!(" {role:?}") };
+                format!("Transfer {action:?} {representation:?}{mode} {protection:?} {channel:?}{role}")
             }
             Event::Hash { hash, pending } => {
                 self.hash = Some(pending);

@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Child, Command};
 
+use carrack_tests::certificates::Authority;
 use carrack_tests::logs::Logs;
 use carrack_tests::pages::{blocks, pages, quoted, read, split, top, written_pages};
 use carrack_tests::programs::{Program, needs};
@@ -227,6 +228,10 @@ fn check(what: &str, text: &str) {
                 tool.arg(&made).run().ok();
                 fs::create_dir_all(value.parent().unwrap()).unwrap();
                 fs::rename(made.join("cert.pem"), value).unwrap();
+            }
+            "ca" => {
+                fs::create_dir_all(value.parent().unwrap()).unwrap();
+                fs::write(value, Authority::new().pem()).unwrap();
             }
             "key" => fs::rename(dir.path().join("made/key.pem"), value).unwrap(),
             _ => {}

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    Action, Clearing, Compression, DataProtection, Event, Grant, Mode, Plaintext, Policy, Protection,
+    Action, Clearing, Compression, DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy, Protection,
     Request, Running, Server, StoreMode,
 };
 use carrack_ftp_proto::verb::{DuringTransfer, Restart, Row, TABLE};
@@ -63,6 +63,7 @@ impl Walk {
             data_protection: state.data,
             compression: Compression::Offered,
             clearing: Clearing::Allowed,
+            fxp: Fxp::EitherSide,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,

@@ -1,6 +1,7 @@
 //! How does a file go out? From an offset to the length that it had when it was opened, or to the end of a range, and not a byte less.
 
 use std::fs::File;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,6 +23,7 @@ pub struct Download {
     range: Range<u64>,
     position: u64,
     protection: Protection,
+    partner: Option<IpAddr>,
     /// Whether the outcome was told already.
     reported: bool,
 }
@@ -45,6 +47,7 @@ impl Download {
             position: range.start,
             range,
             protection: Protection::Clear,
+            partner: None,
             reported: false,
         }
     }
@@ -102,6 +105,11 @@ impl Download {
         self.protection = protection;
     }
 
+    /// Says that the other end of the data connection is another server, for the log.
+    pub fn exchanged_with(&mut self, partner: IpAddr) {
+        self.partner = Some(partner);
+    }
+
     /// Ends a download that the peer has received. One that was not read to its end has failed nevertheless.
     pub fn finish(mut self) {
         let complete = self.remaining() == 0;
@@ -129,6 +137,7 @@ impl Download {
             bytes: self.position.saturating_sub(self.range.start),
             lasted: self.started.elapsed(),
             protection: self.protection,
+            partner: self.partner,
             outcome,
         }));
     }

@@ -1,7 +1,7 @@
 //! What happened? Logs, metrics and audits subscribe; nobody calls them.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,6 +111,8 @@ pub struct TransferFinished {
     pub lasted: Duration,
     /// What protected the data connection.
     pub protection: Protection,
+    /// The other server, where the bytes went to or came from one instead of the client (FXP).
+    pub partner: Option<IpAddr>,
     /// Whether all of it arrived and is safe.
     pub outcome: Outcome,
 }

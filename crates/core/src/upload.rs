@@ -1,5 +1,6 @@
 //! How does a file come in? Bytes one after the other, then [`commit`](Upload::commit), or it never happened.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,6 +34,7 @@ pub struct Upload {
     /// The length that the file must have in the end, where that was said.
     ends_at: Option<u64>,
     protection: Protection,
+    partner: Option<IpAddr>,
 }
 
 /// What an upload that ended before its time has left.
@@ -89,6 +91,7 @@ impl Upload {
             digest: digest.map(Hasher::new),
             ends_at,
             protection: Protection::Clear,
+            partner: None,
         }
     }
 
@@ -191,6 +194,11 @@ impl Upload {
         self.protection = protection;
     }
 
+    /// Says that the other end of the data connection is another server, for the log.
+    pub fn exchanged_with(&mut self, partner: IpAddr) {
+        self.partner = Some(partner);
+    }
+
     /// Calls `callback` when a newer upload of this user wants the file, at once if one does already. It must see
     /// to it that this upload is soon dropped, and must not wait for that itself.
     pub fn on_takeover(&self, callback: Box<dyn Fn() + Send + Sync>) {
@@ -287,6 +295,7 @@ impl Upload {
             bytes: self.received,
             lasted: self.started.elapsed(),
             protection: self.protection,
+            partner: self.partner,
             outcome,
         }));
     }

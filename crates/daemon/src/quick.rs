@@ -157,6 +157,7 @@ impl QuickStart {
             upload: Upload::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            fxp: None,
             plaintext,
             user: Tables(users),
             log: self.log.clone(),

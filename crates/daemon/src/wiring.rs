@@ -15,7 +15,7 @@ use carrack_core::permission::{Permission, Permissions};
 use carrack_ftp_server as ftp;
 use carrack_records::accounts::ConfiguredAccounts;
 use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
-use carrack_tls::{DataReuse, Version};
+use carrack_tls::{DataReuse, PartnerTls, Version};
 
 use crate::config::{
     Ccc, Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word,
@@ -147,7 +147,12 @@ fn permissions(words: &[Word]) -> Permissions {
 }
 
 /// What one listener's FTP server is told.
-pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings {
+/// Takes `partners` for the partner servers' side of TLS, where there is one.
+pub(crate) fn ftp_settings(
+    config: &Config,
+    listen: &Listen,
+    partners: Option<&Arc<PartnerTls>>,
+) -> ftp::FtpSettings {
     let grant = config.plaintext.as_ref();
     let plaintext = match (listen.plaintext, grant) {
         (Plaintext::Allow, _) => ftp::Plaintext::Allow,
@@ -201,6 +206,10 @@ pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings
         },
         login_failures: config.limits.login_failures.0,
         public_address: config.passive.public_address,
+        fxp: config.fxp.as_ref().map(|fxp| ftp::PartnerSettings {
+            partners: fxp.partners.clone().into(),
+            tls: partners.cloned(),
+        }),
         // Permissions of the users say it all; nothing is taken away from every session at once.
     }
 }

@@ -31,6 +31,7 @@
 //! # }
 //! ```
 
+mod across;
 mod digest;
 mod down;
 mod engine;
@@ -64,8 +65,9 @@ pub use retries::Retries;
 pub use stop::Stop;
 
 use crate::Client;
+use across::Across;
 use down::Down;
-use engine::Engine;
+use engine::{Engine, STOP_GRACE};
 use errand::Errand;
 use telling::Telling;
 use terms::Terms;
@@ -92,6 +94,46 @@ pub async fn copy(
     let telling = Arc::new(Telling::new(observer));
     let terms = Terms::of(plan, Arc::clone(client.settings()), Arc::clone(&telling), stop.clone());
     let ended = carry_out(terms, errand, client, &stop).await?;
+    Ok(telling.summary(ended, began.elapsed()))
+}
+
+/// Copies what a plan says from one server to another, which is the plan's target: directly where the servers will, else
+/// relayed as the bytes come. One file at a time, each from its beginning.
+///
+/// Of the plan, [`Plan::jobs`], [`Plan::resume`], [`Plan::times`] and [`Plan::state`] have no meaning here. With a
+/// [`Plan::rate`] everything is relayed: nobody here can hold the servers to one.
+///
+/// # Errors
+/// As [`copy`]; [`Failure::Sources`] where the sources are not all remote, or the target is not, or files are to be appended
+/// to.
+pub async fn copy_across(
+    mut plan: Plan,
+    source: Client,
+    target: Client,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+) -> Result<Summary, Failure> {
+    let began = Instant::now();
+    let to = std::mem::replace(&mut plan.target, Target::Local(std::path::PathBuf::new()));
+    let sources = std::mem::take(&mut plan.sources).into_iter().map(|source| match source {
+        Source::Remote(path) => Ok(path),
+        Source::Local(_) | Source::Stream(_) => Err(Failure::Sources),
+    });
+    let sources = sources.collect::<Result<Vec<_>, _>>()?;
+    let (Target::Remote(to), Existing::Replace) = (to, plan.existing) else { return Err(Failure::Sources) };
+    plan.state = None;
+    let telling = Arc::new(Telling::new(observer));
+    let terms = Terms::of(plan, Arc::clone(source.settings()), Arc::clone(&telling), stop.clone());
+    let overdue = async {
+        stop.stopped().await;
+        tokio::time::sleep(STOP_GRACE).await;
+    };
+    let ended = tokio::select! {
+        biased;
+        ended = Across::new(&terms, source, target).run(sources, &to) => ended?,
+        // SECURITY: what is under way is dropped with its connections, so neither server takes a part for the whole.
+        () = overdue => Ended::Stopped,
+    };
     Ok(telling.summary(ended, began.elapsed()))
 }
 

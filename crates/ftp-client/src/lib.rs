@@ -119,6 +119,7 @@ mod data;
 mod dialogue;
 mod download;
 mod error;
+mod exchange;
 mod files;
 pub mod filter;
 mod hash;

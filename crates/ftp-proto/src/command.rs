@@ -20,7 +20,7 @@ pub use host::HostName;
 pub(crate) use line::{Line, LineReader};
 pub use parameter::Opts;
 pub use path::PathArgument;
-pub use security::{Level, Mechanism};
+pub use security::{Level, Mechanism, Sscn};
 pub use site::SiteCommand;
 pub use span::Span;
 
@@ -43,6 +43,8 @@ pub enum Command {
     Auth(Mechanism),
     Pbsz,
     Prot(Level),
+    /// `None` asks which is in force.
+    Sscn(Option<Sscn>),
     Ccc,
     Adat,
     /// MIC, CONF and ENC: a command inside a command.
@@ -135,6 +137,7 @@ impl Command {
             Verb::Auth => Command::Auth(Mechanism::read(argument)?),
             Verb::Pbsz => security::buffer_size(argument).map(|()| Command::Pbsz)?,
             Verb::Prot => Command::Prot(Level::read(argument)?),
+            Verb::Sscn => Command::Sscn(Sscn::read(argument)?),
             Verb::Ccc => Command::Ccc,
             Verb::Adat => Command::Adat,
             Verb::Mic | Verb::Conf | Verb::Enc => Command::Protected,
@@ -152,6 +155,7 @@ impl Command {
             Verb::Mode => Command::Mode(parameter::mode(argument)?),
             Verb::Stru => parameter::structure(argument).map(|()| Command::Stru)?,
             Verb::Pasv => Command::Passive(PassiveStyle::Pasv),
+            Verb::Cpsv => Command::Passive(PassiveStyle::Cpsv),
             Verb::Epsv => address::epsv(argument)?,
             Verb::Port => Command::Active(address::port(argument)?),
             Verb::Eprt => Command::Active(address::eprt(argument)?),

@@ -24,7 +24,7 @@
 //! ```
 //! use std::time::{Duration, Instant};
 //! use carrack_ftp_proto::server::{
-//!     Clearing, Compression, DataProtection, Event, Grant, Mode, Plaintext, Policy, Server,
+//!     Clearing, Compression, DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy, Server,
 //! };
 //!
 //! let now = Instant::now();
@@ -34,6 +34,7 @@
 //!     data_protection: DataProtection::Require,
 //!     compression: Compression::Refused,
 //!     clearing: Clearing::Refused,
+//!     fxp: Fxp::Refused,
 //!     login_timeout: Duration::from_secs(30),
 //!     idle_timeout: Duration::from_secs(300),
 //!     login_failures: 3,

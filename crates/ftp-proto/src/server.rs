@@ -6,6 +6,7 @@
 mod answer;
 mod data;
 mod event;
+mod fxp;
 mod gate;
 mod information;
 mod login;
@@ -20,14 +21,15 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 pub use event::{
-    Action, Channel, CloseReason, CompressionLevel, Event, Family, Hash, HashForm, ListFormat, PassiveStyle,
-    Password, Protection, Representation, Request, SetAnswer, StoreMode, Transfer, TransferMode,
+    Action, Channel, CloseReason, CompressionLevel, DataRole, Event, Family, Hash, HashForm, ListFormat,
+    PassiveStyle, Password, Protection, Representation, Request, SetAnswer, StoreMode, Transfer,
+    TransferMode,
 };
 pub use pending::{
     AbortKind, Active, Answerable, Downgrade, HashKind, HostKind, Login, Passive, Pending, RequestKind,
     Running, StatusKind, TransferKind, Upgrade,
 };
-pub use policy::{Clearing, Compression, DataProtection, Grant, Mode, Plaintext, Policy};
+pub use policy::{Clearing, Compression, DataProtection, Fxp, Grant, Mode, Plaintext, Policy};
 
 use crate::command::{LineReader, PathArgument, Span};
 use crate::reply::{Code, Reply};

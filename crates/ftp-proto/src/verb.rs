@@ -113,6 +113,8 @@ pub enum Feature {
     Deflate(&'static str),
     /// As it stands, but only where the policy allows CCC.
     Clearing(&'static str),
+    /// As it stands, but only where the server may be either side of TLS towards another server.
+    Fxp(&'static str),
     /// `MLST` and its facts, the chosen ones starred (RFC 3659 §7.8).
     Facts,
     /// `HASH` and its algorithms, the chosen one starred (draft-bryan-ftpext-hash §3.1).
@@ -136,7 +138,8 @@ impl Feature {
             Feature::Line(line)
             | Feature::Explicit(line)
             | Feature::Clearing(line)
-            | Feature::Deflate(line) => line.to_owned(),
+            | Feature::Deflate(line)
+            | Feature::Fxp(line) => line.to_owned(),
             Feature::Facts => format!("MLST {}", chosen.facts.starred()),
             Feature::Hashes => format!("HASH {}", HashAlgorithm::starred(chosen.hash)),
         }
@@ -203,6 +206,7 @@ table! {
     Auth "AUTH"  Text         Any      None Waits        Dropped Full    [Explicit("AUTH TLS;TLS-C;SSL;TLS-P;")] "RFC 2228 §3, RFC 4217 §4" "TLS | TLS-C | SSL | TLS-P";
     Pbsz "PBSZ"  Number       Any      None Waits        Dropped Full    [Line("PBSZ")]         "RFC 2228 §3, RFC 4217 §9" "0";
     Prot "PROT"  Text         Any      None Waits        Dropped Full    [Line("PROT")]         "RFC 2228 §3, RFC 4217 §9" "P | C";
+    Sscn "SSCN"  OptionalText LoggedIn None Waits        Kept    Full    [Fxp("SSCN")]          "no RFC: ProFTPD, glFTPd" "[ON | OFF]";
     Ccc  "CCC"   None         Any      None Waits        Dropped Full    [Clearing("CCC")]      "RFC 2228 §3, RFC 4217 §5" "";
     Adat "ADAT"  Ignored      Any      None Waits        Dropped Refused []                     "RFC 2228 §3"      "<base64data>";
     Mic  "MIC"   Ignored      Any      None Waits        Dropped Refused []                     "RFC 2228 §3"      "<base64data>";
@@ -225,6 +229,7 @@ table! {
     Stru "STRU"  Text         LoggedIn None Waits        Dropped Full    []                     "RFC 959 §4.1.2"   "F";
     Pasv "PASV"  None         LoggedIn Arms Waits        Kept    Full    []                     "RFC 959 §4.1.2"   "";
     Epsv "EPSV"  OptionalText LoggedIn Arms Waits        Kept    Full    [Line("EPSV")]         "RFC 2428 §3"      "[1 | 2 | ALL]";
+    Cpsv "CPSV"  None         LoggedIn Arms Waits        Kept    Full    [Fxp("CPSV")]          "no RFC: glFTPd, DrFTPD" "";
     Port "PORT"  Address      LoggedIn Arms Waits        Kept    Full    []                     "RFC 959 §4.1.2"   "<h1,h2,h3,h4,p1,p2>";
     Eprt "EPRT"  Address      LoggedIn Arms Waits        Kept    Full    [Line("EPRT")]         "RFC 2428 §2"      "|<1 or 2>|<address>|<port>|";
 

@@ -79,5 +79,6 @@ fn settings() -> FtpSettings {
         },
         login_failures: 3,
         public_address: None,
+        fxp: None,
     }
 }

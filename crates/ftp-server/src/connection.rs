@@ -24,6 +24,7 @@ use carrack_tls::{ControlTls, TlsInfo};
 
 use crate::FtpServer;
 use crate::control::{Control, Traffic};
+use crate::data::Callers;
 use crate::visitor::Visitor;
 use data::Agreed;
 use work::{Done, Work};
@@ -34,6 +35,8 @@ struct Connection {
     id: SessionId,
     peer: SocketAddr,
     local: SocketAddr,
+    /// Who may be at the other end of its data connections.
+    callers: Callers,
     machine: Server,
     control: Control,
     /// The TLS of the control connection, once it runs.
@@ -108,7 +111,7 @@ impl Connection {
             traffic = self.control.turn(reads) => Happened::Traffic(traffic),
             done = Work::next(&mut self.work) => Happened::Done(done),
             () = sleep_until(self.machine.deadline()) => Happened::Deadline,
-            () = Agreed::attend(&mut self.data_port, self.peer.ip()) => Happened::Arrival,
+            () = Agreed::attend(&mut self.data_port, &self.callers) => Happened::Arrival,
             () = sleep_until(unused_by) => Happened::PortUnused,
             () = sleep_until(unread_by) => return Err(Ended::Lost),
             () = self.server.drain.reached(Phase::Draining), if !self.draining => Happened::Drain,

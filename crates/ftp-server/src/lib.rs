@@ -31,7 +31,7 @@ mod visitor;
 
 pub use settings::{
     Charset, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpSettings, HostName, Mode,
-    Plaintext, PlaintextGrant, Timeouts,
+    Network, PartnerSettings, PartnerTls, Plaintext, PlaintextGrant, Timeouts,
 };
 
 use std::net::SocketAddr;

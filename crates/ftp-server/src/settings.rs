@@ -10,7 +10,8 @@ use carrack_core::path::VirtualPath;
 pub use carrack_ftp_proto::charset::Charset;
 pub use carrack_ftp_proto::command::HostName;
 pub use carrack_ftp_proto::server::{Clearing, Compression, Mode, Plaintext};
-pub use carrack_tls::DataReuse;
+pub use carrack_net::Network;
+pub use carrack_tls::{DataReuse, PartnerTls};
 
 /// The settings of one FTP listener.
 #[derive(Clone, Debug)]
@@ -43,6 +44,17 @@ pub struct FtpSettings {
     pub login_failures: u32,
     /// The address that `227` names, where it is not the one the client came to.
     pub public_address: Option<Ipv4Addr>,
+    /// With which servers files are exchanged (FXP); with none where it is `None`.
+    pub fxp: Option<PartnerSettings>,
+}
+
+/// The servers with which files are exchanged, data connection to data connection.
+#[derive(Clone, Debug)]
+pub struct PartnerSettings {
+    /// Where they are: addresses that data connections may lead to or come from beside the client's own.
+    pub partners: Arc<[Network]>,
+    /// Whom to believe as their TLS client. `None`: `SSCN ON` and `CPSV` are refused.
+    pub tls: Option<Arc<PartnerTls>>,
 }
 
 /// Which data connections there are (RFC 4217 §10.2).

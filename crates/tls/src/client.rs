@@ -4,6 +4,7 @@ mod authorities;
 mod certificate;
 mod error;
 mod handshake;
+mod partner;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -24,6 +25,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 pub use error::ConnectError;
+pub use partner::PartnerTls;
 pub use tickets::Supply;
 pub use trust::{Authorities, Distrust, RememberedKey, Trust, TrustNote, Untrusted};
 

@@ -87,7 +87,7 @@ mod testkit;
 pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
 pub use client::{
     Authorities, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
-    ConnectError, Distrust, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,
+    ConnectError, Distrust, PartnerTls, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{

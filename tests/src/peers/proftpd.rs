@@ -35,6 +35,13 @@ pub(super) fn command(site: &Site<'_>) -> Command {
         None => String::from("TLSVerifyClient off\n"),
         Some(file) => format!("TLSVerifyClient on\nTLSCACertificateFile {}\n", file.display()),
     };
+    let partners = match &site.partners {
+        None => String::new(),
+        Some(file) => format!(
+            "AllowForeignAddress on\nTLSOptions NoSessionReuseRequired\nTLSCACertificateFile {}\n",
+            file.display()
+        ),
+    };
     let text = format!(
         "ModulePath {modules}\nLoadModule mod_tls.c\nLoadModule mod_digest.c\n\
          ServerType standalone\nServerName test\nDefaultAddress {address}\nSocketBindTight on\nPort {port}\n\
@@ -45,7 +52,7 @@ pub(super) fn command(site: &Site<'_>) -> Command {
          AllowOverwrite on\nAllowStoreRestart on\nMaxInstances none\nMaxLoginAttempts 3\n\
          DigestEngine on\nDigestAlgorithms all\n\
          TLSEngine on\nTLSRequired ctrl\nTLSLog {work}/tls.log\nTLSProtocol {versions}\n{implicit}\
-         TLSECCertificateFile {certificate}\nTLSECCertificateKeyFile {key}\n{clients}",
+         TLSECCertificateFile {certificate}\nTLSECCertificateKeyFile {key}\n{clients}{partners}",
         modules = modules.display(),
         address = site.address.ip(),
         port = site.address.port(),

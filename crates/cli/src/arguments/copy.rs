@@ -8,7 +8,7 @@ use clap::{ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use super::connection::{Connection, Results, with_notes};
 use super::values;
 
-/// Copy files and folders to a server or from one
+/// Copy files and folders to a server, from one, or from one to another
 ///
 /// Into DST where it is a folder, else to the name DST. With -r a folder is copied with all that is in it; a slash behind SRC means its content.
 /// Several sources need a folder as DST. `-` is standard input or output. `*`, `?` and `[…]` in the names of sources are patterns on both sides;
@@ -17,6 +17,10 @@ use super::values;
 /// A file appears at the target whole or not at all, and replaces one that is there. A transfer that was interrupted goes on where it stopped
 /// when the same command is run again, as long as the source is the same; --resume goes on with whatever is there, --no-resume begins anew. After
 /// each file its size is compared, and its hash where the server has one.
+///
+/// Where SRC and DST are both URLs, the two servers exchange each file directly if they will (FXP), one has to be the TLS client for that (SSCN or
+/// CPSV); if they will not, or with --limit-rate, the files pass through this machine without resting on it. One file is copied at a time, and
+/// each from its beginning.
 ///
 /// A local name that looks like a URL is written with ./ before it.
 #[derive(Debug, Args)]
@@ -31,6 +35,7 @@ Examples:
   carrack cp -r ftpes://alice@ftp.example/photos .         the folder: ./photos/…
   carrack cp -r ftpes://alice@ftp.example/photos/ pics     its content: pics/…
   carrack cp -r --include '*.rs' --exclude target src ftpes://alice@ftp.example/
+  carrack cp -r ftpes://alice@a.example/photos ftpes://bob@b.example/
   tar cz docs | carrack cp - ftpes://alice@ftp.example/docs.tar.gz"))]
 pub(crate) struct Copy {
     /// What is copied, and last where it goes: URLs, local names, or -

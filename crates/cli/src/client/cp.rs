@@ -1,4 +1,4 @@
-//! `carrack cp`: files and folders to a server, and from one.
+//! `carrack cp`: files and folders to a server, from one, and from one to another.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use carrack_ftp_client::copy::{
-    Ended, Existing, Plan, Recursion, Resume, Retries, Source, Stop, Target, Times, Verify, copy,
+    Ended, Existing, Plan, Recursion, Resume, Retries, Source, Stop, Target, Times, Verify, copy, copy_across,
 };
 use carrack_ftp_client::filter::Filter;
 use carrack_ftp_client::url::Url;
@@ -47,17 +47,29 @@ pub(crate) async fn cp(
         Some(destination) if !places.is_empty() => destination,
         _ => return Err(Failure::usage("where to is missing; it is `carrack cp SRC... DST`")),
     };
-    let url = server(&places, &destination)?.clone();
+    let Servers { first, across } = servers(&places, &destination)?;
+    let (url, across) = (first.clone(), across.cloned());
     if output.form() == Form::Json && matches!(destination, Place::Stream) {
         return Err(Failure::usage(
             "standard output cannot hold the file and --json; write the file to a name, or leave --json out",
         ));
     }
+    if across.is_some() {
+        between_servers(&arguments)?;
+    }
     let sources = places.into_iter().map(source).collect();
     let plan = plan(sources, target(destination)?, &arguments)?;
     let client = until(stop, session.connect(&url)).await?;
-    let progress = Arc::new(Progress::new(&url, output));
-    let summary = copy(plan, client, Arc::clone(&progress) as _, stop.clone()).await;
+    let other = match &across {
+        Some(across) => Some(until(stop, session.connect(across)).await?),
+        None => None,
+    };
+    let progress = Arc::new(Progress::new(&url, across.as_ref(), output));
+    let observer = Arc::clone(&progress) as _;
+    let summary = match other {
+        Some(other) => copy_across(plan, client, other, observer, stop.clone()).await,
+        None => copy(plan, client, observer, stop.clone()).await,
+    };
     progress.end();
     let summary = summary.map_err(|error| failure(&error))?;
     if summary.ended == Ended::ReaderGone {
@@ -91,20 +103,36 @@ fn place(word: &OsString) -> Result<Place, Failure> {
     }
 }
 
-/// The one server of a copy.
-fn server<'p>(sources: &'p [Place], destination: &'p Place) -> Result<&'p Url, Failure> {
+/// Refuses what there is no way to do between two servers.
+fn between_servers(arguments: &Copy) -> Result<(), Failure> {
+    let refused =
+        [(arguments.append, "--append"), (arguments.resume, "--resume"), (arguments.times, "--times")];
+    match refused.iter().find(|(is_said, _)| *is_said) {
+        Some((_, flag)) => Err(Failure::usage(format!(
+            "{flag} is not for copies from one server to another; copy to this machine first and from there on"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The servers of a copy.
+#[derive(Debug)]
+struct Servers<'p> {
+    /// The one, or the sources'.
+    first: &'p Url,
+    /// The target's, where the sources are on a server as well.
+    across: Option<&'p Url>,
+}
+
+fn servers<'p>(sources: &'p [Place], destination: &'p Place) -> Result<Servers<'p>, Failure> {
     let mut urls = sources.iter().filter_map(|place| match place {
         Place::Remote(url) => Some(url),
         Place::Stream | Place::Local(_) => None,
     });
-    let (first, destination) = match (urls.next(), destination) {
-        (Some(source), Place::Remote(_)) => {
-            return Err(Failure::usage(format!(
-                "{source} and the target are both on servers; copy to this machine first and from there on, or a single file through a pipe: carrack cp SRC - | carrack cp - DST"
-            )));
-        }
-        (None, Place::Remote(url)) => return Ok(url),
-        (Some(url), Place::Stream | Place::Local(_)) => (url, destination),
+    let (first, across) = match (urls.next(), destination) {
+        (Some(first), Place::Remote(across)) => (first, Some(across)),
+        (None, Place::Remote(url)) => return Ok(Servers { first: url, across: None }),
+        (Some(first), Place::Stream | Place::Local(_)) => (first, None),
         (None, Place::Stream | Place::Local(_)) => {
             return Err(Failure::usage(
                 "neither a source nor the target is a URL; local files are copied with `cp`",
@@ -117,7 +145,7 @@ fn server<'p>(sources: &'p [Place], destination: &'p Place) -> Result<&'p Url, F
         )));
     }
     match sources.iter().find(|place| !matches!(place, Place::Remote(_))) {
-        Some(_) if matches!(destination, Place::Stream) => {
+        Some(_) if !matches!(destination, Place::Local(_)) => {
             Err(Failure::usage("sources are all on one server or all on this machine"))
         }
         Some(Place::Local(path)) => Err(Failure::usage(format!(
@@ -125,7 +153,7 @@ fn server<'p>(sources: &'p [Place], destination: &'p Place) -> Result<&'p Url, F
             path.display()
         ))),
         Some(_) => Err(Failure::usage("standard input is copied alone")),
-        None => Ok(first),
+        None => Ok(Servers { first, across }),
     }
 }
 
@@ -193,8 +221,11 @@ mod tests {
         let words: Vec<OsString> = words.iter().map(OsString::from).collect();
         let (destination, sources) = words.split_last().unwrap();
         let (sources, destination) = (places(sources).unwrap(), place(destination).unwrap());
-        match server(&sources, &destination) {
-            Ok(url) => Ok(url.origin()),
+        match servers(&sources, &destination) {
+            Ok(Servers { first, across: None }) => Ok(first.origin()),
+            Ok(Servers { first, across: Some(across) }) => {
+                Ok(format!("{} {}", first.origin(), across.origin()))
+            }
             Err(failure) => {
                 assert_eq!(failure.status(), Status::Usage);
                 Err(failure.text().to_owned())
@@ -218,7 +249,9 @@ mod tests {
         for (words, why) in [
             (&["a", "b"][..], "neither"),
             (&["-", "-"], "neither"),
-            (&["ftpes://h/a", "ftpes://i/b"], "both on servers"),
+            (&["a", "ftpes://h/a", "ftpes://i/b"], "all on one server"),
+            (&["-", "ftpes://h/a", "ftpes://i/b"], "all on one server"),
+            (&["ftpes://h/a", "ftpes://j/a", "ftpes://i/b"], "not the same server"),
             (&["ftpes://h/a", "ftpes://i/b", "."], "not the same server"),
             (&["ftpes://u@h/a", "ftpes://v@h/b", "."], "not the same server and user"),
             (&["ftpes://h/a", "ftps://h/b", "."], "not the same server"),
@@ -228,6 +261,15 @@ mod tests {
             let said = check(words).unwrap_err();
             assert!(said.contains(why), "{words:?}: {said}");
         }
+    }
+
+    #[test]
+    fn sources_and_target_may_be_on_two_servers() {
+        assert_eq!(check(&["ftpes://h/a", "ftps://i/b"]).as_deref(), Ok("ftpes://h:21 ftps://i:990"));
+        assert_eq!(
+            check(&["ftpes://h/a", "ftpes://h/b", "ftpes://h/c"]).as_deref(),
+            Ok("ftpes://h:21 ftpes://h:21")
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use super::output::quantity::{bytes, counted, duration, per_second};
 use super::output::{Form, Notes, Output};
 use crate::exit::{Failure, Status, Tally, status_of};
 use bars::Bars;
-use event::{Places, Told};
+use event::{Places, Servers, Told};
 
 /// From so many files on, what counts is how many there are in a second and not how many bytes.
 const MANY_FILES: u64 = 100;
@@ -31,7 +31,7 @@ const SMALL_FILE: u64 = 1024 * 1024;
 #[derive(Debug)]
 pub(crate) struct Progress {
     output: Arc<Output>,
-    url: Url,
+    servers: Servers,
     bars: Option<Bars>,
     state: Mutex<State>,
 }
@@ -45,11 +45,12 @@ struct State {
 }
 
 impl Progress {
-    /// Of a copy to or from the server of this URL.
-    pub(crate) fn new(url: &Url, output: &Arc<Output>) -> Progress {
+    /// Of a copy to or from the server of this URL, or from it to the other one.
+    pub(crate) fn new(url: &Url, across: Option<&Url>, output: &Arc<Output>) -> Progress {
+        let servers = Servers { url: url.clone(), across: across.cloned() };
         let is_wanted = output.form() == Form::Text && output.notes() == Notes::Told;
         let bars = (is_wanted && Bars::can_be_seen()).then(|| Bars::new(output.screen()));
-        Progress { output: Arc::clone(output), url: url.clone(), bars, state: Mutex::default() }
+        Progress { output: Arc::clone(output), servers, bars, state: Mutex::default() }
     }
 
     /// Takes the bars away.
@@ -90,7 +91,7 @@ impl Progress {
     fn failed(&self, what: &Place, error: &copy::Failure) {
         let failure = failure(error);
         self.state().tally.failed(failure.status());
-        let name = event::name(what, &self.url);
+        let name = event::name(what, &self.servers);
         let _ = self.output.failed(Some(&name), &failure);
     }
 }
@@ -114,7 +115,7 @@ impl Observer for Progress {
                     state.running.remove(&id)
                 };
                 if let Some(places) = places {
-                    self.tell(&Told::done(&places, &self.url, bytes, from, elapsed, verified));
+                    self.tell(&Told::done(&places, &self.servers, bytes, from, elapsed, verified));
                 }
             }
             Event::Left { id, size } => {
@@ -124,7 +125,7 @@ impl Observer for Progress {
                     state.running.remove(&id)
                 };
                 if let Some(places) = places {
-                    self.tell(&Told::left(&places, &self.url, size));
+                    self.tell(&Told::left(&places, &self.servers, size));
                 }
             }
             Event::Failed { id, what, error } => {
@@ -136,7 +137,7 @@ impl Observer for Progress {
             Event::Stopped { id, resumable } => {
                 let places = self.state().running.remove(&id);
                 if let Some(places) = places {
-                    self.tell(&Told::stopped(&places, &self.url, resumable));
+                    self.tell(&Told::stopped(&places, &self.servers, resumable));
                 }
             }
             Event::Retrying { error, wait, .. } => {
@@ -146,7 +147,7 @@ impl Observer for Progress {
             }
             Event::Skipped { what, why } => {
                 self.output.note(&format!("{what} is left out: {why}"));
-                self.tell(&Told::skipped(&what, &self.url, &why.to_string()));
+                self.tell(&Told::skipped(&what, &self.servers, &why.to_string()));
             }
             Event::Folder { .. } => self.state().tally.done(),
             Event::Note(note) => self.output.note(&note.to_string()),

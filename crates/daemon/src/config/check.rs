@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use carrack_tls::Identity;
+use carrack_tls::{Authorities, Identity};
 
 use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
@@ -22,6 +22,8 @@ pub struct Checked {
     pub state: PathBuf,
     /// The identity of `[tls]`; without it the state folder's own is used.
     pub identity: Option<Identity>,
+    /// Whom to believe as the TLS client of a partner server; `None` without `fxp.ca`.
+    pub partner_authorities: Option<Authorities>,
     /// What is allowed but should be known.
     pub warnings: Vec<Warning>,
 }
@@ -98,10 +100,11 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
         homes::outside(&config, state, &mut faults);
     }
     let identity = identity(&mut config, base, &mut faults);
+    let partner_authorities = fxp(&mut config, base, &mut faults);
     match state {
         Some(state) if faults.0.is_empty() => {
             let warnings = warnings::warnings(&config, &state);
-            Ok(Checked { config, state, identity, warnings })
+            Ok(Checked { config, state, identity, partner_authorities, warnings })
         }
         _ => Err(faults.0),
     }
@@ -286,6 +289,29 @@ fn identity(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Ide
                     text.split_once("; ").unwrap_or((&text, "name a certificate and its key, both PEM"));
                 faults.add("tls.key", what, mend);
             }
+            None
+        }
+    }
+}
+
+fn fxp(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Authorities> {
+    let fxp = config.fxp.as_mut()?;
+    if fxp.partners.is_empty() {
+        faults.add(
+            "fxp.partners",
+            "there is no partner, so nothing could be exchanged",
+            "name the other servers' addresses, or take [fxp] out",
+        );
+    }
+    let ca = fxp.ca.as_mut()?;
+    *ca = beside(base, ca);
+    match Authorities::load(ca) {
+        Ok(authorities) => Some(authorities),
+        Err(error) => {
+            let text = error.to_string();
+            let (what, mend) =
+                text.split_once("; ").unwrap_or((&text, "name a file of certificates, PEM, or take it out"));
+            faults.add("fxp.ca", what, mend);
             None
         }
     }

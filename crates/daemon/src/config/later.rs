@@ -7,7 +7,6 @@ const KEYS: &[(&str, &str)] = &[
     ("listen[].client_certificate", "client certificates"),
     ("tls.client_ca", "client certificates"),
     ("tls.crl", "client certificates and their revocation"),
-    ("fxp", "server-to-server transfers"),
     ("user[].spki_sha256", "client certificates"),
     ("user[].login", "client certificates"),
     ("user[].quota_bytes", "quotas"),

@@ -34,9 +34,9 @@ pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
-    Ccc, Config, DataClose, DataProtection, DataTlsReuse, Folder, Limits, Listen, Log, LogFormat, LogLevel,
-    Mode, Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion,
-    Upload, UploadDigest, User,
+    Ccc, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen, Log, LogFormat,
+    LogLevel, Mode, Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls,
+    TlsVersion, Upload, UploadDigest, User,
 };
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;

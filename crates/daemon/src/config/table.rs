@@ -6,6 +6,8 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use carrack_net::Network;
+
 use super::choice::words;
 use super::name::{CharacterSet, Host};
 use super::section::{Tables, section};
@@ -31,6 +33,8 @@ section! {
         Restart timeouts: Timeouts = [Timeouts::default()];
         /// How much the server takes on.
         Restart limits: Limits = [Limits::default()];
+        /// The servers with which files are exchanged directly.
+        Restart fxp: Option<Fxp> = [optional];
         /// What clients get that do not ask for TLS.
         Restart plaintext: Option<PlaintextGrant> = [optional];
         /// Who may log in.
@@ -134,6 +138,19 @@ section! {
         Restart sessions_per_source: Count<1, 1_000_000> = [Count(200)];
         /// Refused logins after which a connection is closed.
         Restart login_failures: Count<1, 100> = [Count(3)];
+    }
+}
+
+section! {
+    /// Server-to-server transfers (FXP): a client has this server exchange a file with another one, which is a partner. Without this
+    /// table data connections lead to the client's own address and come from nowhere else. Page `fxp.md` tells how it works.
+    pub struct Fxp {
+        /// The partners' addresses, or networks of them: what a data connection may lead to or come from beside the client's own address.
+        Restart partners: Vec<Network> = [required];
+        /// The certificates of the authorities that sign for partners, PEM; a partner's own may stand among them. This server is the TLS
+        /// client of a partner (`SSCN ON`, `CPSV`) whose certificate leads to one of them, is in date and was issued for servers; names
+        /// are not compared. Left out: it is never the TLS client, so the partner has to be.
+        Restart ca: Option<PathBuf> = [optional];
     }
 }
 

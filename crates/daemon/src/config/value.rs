@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use carrack_core::password::PasswordHash;
 use carrack_core::path::VirtualPath;
+use carrack_net::{Network, NotANetwork};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -216,6 +217,25 @@ impl Setting for Ipv4Addr {
             }
             Ok(ip) => Ok(ip),
             Err(_) => Err(String::new()),
+        })
+    }
+    fn show(&self) -> Shown {
+        Shown::Value(quoted(&self.to_string()))
+    }
+}
+
+impl Setting for Network {
+    const KIND: Kind = Kind::Text {
+        what: "an address or a network",
+        example: "192.0.2.0/24",
+        pattern: Some("^[0-9a-fA-F:.]+(/[0-9]+)?$"),
+        secret: false,
+    };
+    fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
+        parsed(reader, key, value, |text| match text.parse() {
+            Ok(network) => Ok(network),
+            Err(NotANetwork::Malformed) => Err(String::new()),
+            Err(why) => Err(format!("{text:?} is of no use: {why}")),
         })
     }
     fn show(&self) -> Shown {

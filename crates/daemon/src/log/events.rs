@@ -129,7 +129,8 @@ impl EventLog {
 }
 
 fn transfer(finished: &TransferFinished) {
-    let TransferFinished { origin, user, direction, path, bytes, lasted, protection, outcome } = finished;
+    let TransferFinished { origin, user, direction, path, bytes, lasted, protection, partner, outcome } =
+        finished;
     let direction = match direction {
         Direction::Upload => "upload",
         Direction::Download => "download",
@@ -155,6 +156,7 @@ fn transfer(finished: &TransferFinished) {
         protection,
         tls,
         resumed,
+        fxp = partner.map(|partner| partner.to_string()),
         complete,
         why,
         "transfer"

@@ -18,7 +18,7 @@ use carrack_core::login::Authenticator;
 use carrack_ftp_server::FtpServer;
 use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
 use carrack_records::partials::PartialJournal;
-use carrack_tls::{Identity, ServerTls, Settings};
+use carrack_tls::{Identity, PartnerTls, ServerTls, Settings};
 
 use crate::config::{Checked, Config, Mode};
 use crate::housekeeping::{self, Certificates};
@@ -64,7 +64,7 @@ impl Server {
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing listens then.
     pub fn start(checked: Checked, state: StateFolder) -> Result<Self, StartError> {
-        let Checked { config, identity, .. } = checked;
+        let Checked { config, identity, partner_authorities, .. } = checked;
         let signals = Signals::new().map_err(StartError::System)?;
         descriptors::raise_limit(&config);
 
@@ -95,6 +95,11 @@ impl Server {
         let settings = Settings { identity, minimum: wiring::minimum_version(&config) };
         let tls = Arc::new(ServerTls::new(settings).map_err(|error| StartError::Tls(error.to_string()))?);
 
+        let partners = partner_authorities
+            .map(|authorities| PartnerTls::new(authorities, wiring::minimum_version(&config)).map(Arc::new))
+            .transpose()
+            .map_err(|error| StartError::Tls(error.to_string()))?;
+
         let (bound, listening) = bind(&config)?;
         let admission = Admission::new(Limits {
             sessions: usize::try_from(config.limits.sessions.0).unwrap_or(usize::MAX),
@@ -107,7 +112,7 @@ impl Server {
             .iter()
             .zip(bound)
             .map(|(listen, listener)| {
-                let settings = wiring::ftp_settings(&config, listen);
+                let settings = wiring::ftp_settings(&config, listen, partners.as_ref());
                 let (core, tls) = (Arc::clone(&core), Arc::clone(&tls));
                 let server =
                     FtpServer::new(settings, core, tls, admission.clone(), ports.clone(), drain.clone());

@@ -1,12 +1,12 @@
 //! The machine over its socket: what is to be said is sent, what comes is heard.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use carrack_ftp_proto::client::machine::{Event, GREETING, Machine};
+use carrack_ftp_proto::client::machine::{Event, GREETING, Machine, Route, Transfer};
 use carrack_tls::{ClientControlTls, ConnectError};
 
 use super::Learnt;
@@ -54,7 +54,7 @@ impl Link {
     }
 
     /// The next event, while there is time. Cancellation safe.
-    pub(super) async fn event(&mut self) -> Result<Event, ErrorKind> {
+    pub(crate) async fn event(&mut self) -> Result<Event, ErrorKind> {
         poll_fn(|cx| {
             if let Poll::Ready(event) = self.poll_event(cx) {
                 return Poll::Ready(event);
@@ -114,6 +114,16 @@ impl Link {
     fn ended(&mut self) -> Result<Event, ErrorKind> {
         self.machine.end_of_input();
         self.happened().unwrap_or(Err(ErrorKind::ConnectionLost))
+    }
+
+    /// Where the server is.
+    pub(crate) fn peer(&self) -> IpAddr {
+        self.peer.ip()
+    }
+
+    /// Begins a transfer whose data connection was arranged before and is none of this client's.
+    pub(crate) fn begin_elsewhere(&mut self, transfer: Transfer) {
+        self.machine.transfer(transfer, Route::Arranged);
     }
 
     /// Tells whoever listens what TLS did.

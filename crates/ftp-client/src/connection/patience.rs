@@ -36,6 +36,11 @@ impl Patience {
         self.limit = Some(Limit { due: Instant::now() + time, stage: Some(stage) });
     }
 
+    /// There is all the time there is, from now on.
+    pub(crate) fn unlimited(&mut self) {
+        self.limit = None;
+    }
+
     /// Ready when the time is up, with what was waited for. Without a limit there is all the time there is.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Stage>> {
         let Some(Limit { due, stage }) = self.limit else { return Poll::Pending };

@@ -23,6 +23,11 @@ pub(super) fn offered(features: &Features) -> Option<HashAlgorithm> {
     WANTED.into_iter().find(|&algorithm| is_offered(features, algorithm))
 }
 
+/// The hash that two servers are asked for, if both offer the same.
+pub(super) fn offered_by_both(one: &Features, other: &Features) -> Option<HashAlgorithm> {
+    WANTED.into_iter().find(|&algorithm| is_offered(one, algorithm) && is_offered(other, algorithm))
+}
+
 /// The hash of the first `length` bytes, `None` for an algorithm that is not used. Fails where there are fewer.
 pub(super) async fn of_file(
     file: &File,

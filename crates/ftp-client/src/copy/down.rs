@@ -25,8 +25,7 @@ use crate::relative::Relative;
 use crate::url::UrlPath;
 use crate::{Client, LocalFailure};
 use receive::Incoming;
-use search::Search;
-pub(super) use search::spooling;
+pub(super) use search::{Search, spooling};
 
 /// A copy from the server to this machine.
 pub(super) struct Down {
@@ -43,10 +42,10 @@ struct Root {
 }
 
 /// A source, looked at.
-struct Named {
-    path: RemotePath,
-    known: Known,
-    is: SourceIs,
+pub(super) struct Named {
+    pub(super) path: RemotePath,
+    pub(super) known: Known,
+    pub(super) is: SourceIs,
 }
 
 impl Down {
@@ -184,7 +183,11 @@ impl Down {
 }
 
 /// Looks at each source; what cannot be copied is told and left out.
-async fn look(terms: &Terms, client: &mut Client, sources: Vec<UrlPath>) -> Result<Vec<Named>, Failure> {
+pub(super) async fn look(
+    terms: &Terms,
+    client: &mut Client,
+    sources: Vec<UrlPath>,
+) -> Result<Vec<Named>, Failure> {
     let mut named = Vec::new();
     for source in sources {
         for (path, known) in pattern::meant_or_told(terms, client, &source).await? {

@@ -16,11 +16,11 @@ use crate::Client;
 
 /// How long transfers have to end by themselves after a stop. Those that move see it with their next bytes and leave all
 /// that they had in order; those that stand still are dropped.
-const STOP_GRACE: Duration = Duration::from_millis(250);
+pub(super) const STOP_GRACE: Duration = Duration::from_millis(250);
 
 /// How many things in a row may be given up, each after all its attempts, before nothing more is tried: with the pauses
 /// between attempts a full or ailing server would hold a large tree up for days.
-const IN_VAIN: u32 = 5;
+pub(super) const IN_VAIN: u32 = 5;
 
 /// A copy that is under way.
 pub(super) struct Engine {

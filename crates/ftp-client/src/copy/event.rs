@@ -189,6 +189,8 @@ pub enum Note {
     NoJournal(LocalFailure),
     /// The server offers hashes and could not make one for this file.
     NoHash(Place),
+    /// The servers do not exchange files directly, in words; they pass through this machine.
+    Relayed(String),
 }
 
 impl fmt::Display for Note {
@@ -205,6 +207,12 @@ impl fmt::Display for Note {
             }
             Note::NoJournal(why) => {
                 write!(f, "if this is interrupted it cannot be gone on with later: {why}")
+            }
+            Note::Relayed(why) => {
+                write!(
+                    f,
+                    "files pass through this machine, because the servers do not exchange them directly ({why})"
+                )
             }
             Note::NoHash(place) => write!(f, "the server made no hash of {place}: verified by size"),
         }

@@ -20,7 +20,7 @@ pub enum Failure {
     #[error(transparent)]
     Local(#[from] LocalFailure),
     /// Both sides are on servers.
-    #[error("both the source and the target are on a server: copy to this machine first, then from it")]
+    #[error("both the source and the target are on a server, and there is a connection to one only")]
     ServerToServer,
     /// Neither side is on a server.
     #[error("neither the source nor the target is on a server: use cp")]
@@ -128,6 +128,21 @@ pub enum Failure {
         /// What the server says.
         there: String,
     },
+    /// The hashes that two servers made of a file are not the same.
+    #[error(
+        "the {algorithm} hash of {place} is {sent} at the source and {arrived} at the target: what arrived is not what \
+         was sent"
+    )]
+    HashesDiffer {
+        /// The file at the target.
+        place: Place,
+        /// Which hash.
+        algorithm: &'static str,
+        /// In hexadecimal digits.
+        sent: String,
+        /// In hexadecimal digits.
+        arrived: String,
+    },
     /// A server, or a way to it, that is of no use now.
     #[error(
         "{0} transfers in a row failed, each after several attempts: the server, or the way to it, is in no state to \
@@ -156,6 +171,8 @@ pub enum Place {
     Local(PathBuf),
     /// On the server.
     Remote(RemotePath),
+    /// On the server that is copied to, where the sources are on another one.
+    Across(RemotePath),
     /// Standard input or output.
     Stream,
 }
@@ -164,7 +181,7 @@ impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Place::Local(path) => shown(path).fmt(f),
-            Place::Remote(path) => path.escaped().fmt(f),
+            Place::Remote(path) | Place::Across(path) => path.escaped().fmt(f),
             Place::Stream => f.write_str("-"),
         }
     }

@@ -28,7 +28,7 @@ mod transfer;
 
 use std::collections::VecDeque;
 
-pub use command::{Command, Transmit};
+pub use command::{Command, Listen, TlsPart, Transmit};
 pub use event::{Event, Failure, Session, Upgrade, Violation};
 pub use opening::GREETING;
 pub use plan::{BadLogin, DataProtection, Login, Plan, Security};

@@ -48,6 +48,27 @@ impl Level {
     }
 }
 
+/// What SSCN sets: "set secured client negotiation".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sscn {
+    /// The server begins TLS as a client.
+    On,
+    /// The server waits for TLS as a server.
+    Off,
+}
+
+impl Sscn {
+    /// `None` where nothing stands behind the verb: a question.
+    pub(super) fn read(argument: &[u8]) -> Result<Option<Sscn>, Reply> {
+        match argument.to_ascii_uppercase().as_slice() {
+            b"" => Ok(None),
+            b"ON" => Ok(Some(Sscn::On)),
+            b"OFF" => Ok(Some(Sscn::Off)),
+            _ => Err(malformed(Verb::Sscn)),
+        }
+    }
+}
+
 /// PBSZ: any number of 32 bits is understood; TLS has no use for it and the answer is always 0 (RFC 4217 §9).
 pub(super) fn buffer_size(argument: &[u8]) -> Result<(), Reply> {
     super::parameter::decimal(argument)

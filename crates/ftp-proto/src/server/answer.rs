@@ -9,8 +9,8 @@ use super::pending::Serial;
 use super::security::Security;
 use super::transfer::{Aside, UnderWay};
 use super::{
-    Active, Answerable, Carried, Channel, CloseReason, Downgrade, Grant, Login, Passive, Pending, Purpose,
-    Running, Server, Stage, TransferKind, Upgrade,
+    Active, Answerable, Carried, Channel, CloseReason, DataRole, Downgrade, Grant, Login, Passive,
+    PassiveStyle, Pending, Purpose, Running, Server, Stage, TransferKind, Upgrade,
 };
 use crate::reply::{Code, Reply};
 
@@ -65,7 +65,8 @@ impl Server {
         if let Some(Purpose::Passive(style)) = self.take_waiting(passive.serial()) {
             match entering_passive(at, style) {
                 Ok(reply) => {
-                    self.data.arm(Channel::Passive);
+                    let role = if style == PassiveStyle::Cpsv { DataRole::TlsClient } else { DataRole::Own };
+                    self.data.arm(Channel::Passive, role);
                     self.say(&reply);
                 }
                 Err(reply) => self.say(&reply),
@@ -76,7 +77,7 @@ impl Server {
     /// The address is allowed: `200`.
     pub fn connecting(&mut self, active: Pending<Active>) {
         if let Some(Purpose::Active(address)) = self.take_waiting(active.serial()) {
-            self.data.arm(Channel::Active(address));
+            self.data.arm(Channel::Active(address), DataRole::Own);
             self.say(&Reply::new(Code::COMMAND_OKAY, "Ready to connect."));
         }
     }

@@ -2,22 +2,23 @@
 
 use std::net::SocketAddr;
 
-use super::{Channel, Event, Outcome, PassiveStyle, Purpose, Server, reply};
+use super::{Channel, DataRole, Event, Outcome, PassiveStyle, Purpose, Server, reply};
 use crate::reply::{Code, Reply};
 use crate::verb::Verb;
 
 /// What was agreed about the next data connection.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct DataPort {
-    /// Set by an accepted PASV, EPSV, PORT or EPRT; used up by one transfer.
-    armed: Option<Channel>,
+    /// Set by an accepted PASV, CPSV, EPSV, PORT or EPRT; used up by one transfer.
+    armed: Option<(Channel, DataRole)>,
     /// `EPSV ALL` was said: nothing but EPSV from now on (RFC 2428 §4).
     epsv_only: bool,
 }
 
 impl DataPort {
-    pub(super) const fn arm(&mut self, channel: Channel) {
-        self.armed = Some(channel);
+    /// With the role that goes with the channel, where the command says one.
+    pub(super) const fn arm(&mut self, channel: Channel, role: DataRole) {
+        self.armed = Some((channel, role));
     }
 
     /// Gives the channel up; says whether there was one.
@@ -34,7 +35,7 @@ impl DataPort {
     }
 
     /// Uses the channel up.
-    pub(super) fn take(&mut self) -> Result<Channel, Reply> {
+    pub(super) fn take(&mut self) -> Result<(Channel, DataRole), Reply> {
         self.armed.take().ok_or_else(|| {
             Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, "Send EPSV or PASV (or EPRT or PORT) first.")
         })
@@ -42,6 +43,7 @@ impl DataPort {
 }
 
 impl Server {
+    /// PASV, CPSV, EPSV.
     pub(super) fn passive(&mut self, style: PassiveStyle) -> Outcome {
         self.data.disarm();
         self.ask(Purpose::Passive(style), |pending| Event::Passive { style, pending })
@@ -65,7 +67,7 @@ pub(super) fn entering_passive(at: SocketAddr, style: PassiveStyle) -> Result<Re
             Code::ENTERING_EXTENDED_PASSIVE_MODE,
             format!("Entering Extended Passive Mode (|||{}|)", at.port()),
         )),
-        (PassiveStyle::Pasv, SocketAddr::V4(at)) => {
+        (PassiveStyle::Pasv | PassiveStyle::Cpsv, SocketAddr::V4(at)) => {
             let [h1, h2, h3, h4] = at.ip().octets();
             let [p1, p2] = at.port().to_be_bytes();
             let text = format!("Entering Passive Mode ({h1},{h2},{h3},{h4},{p1},{p2})");
@@ -73,6 +75,10 @@ pub(super) fn entering_passive(at: SocketAddr, style: PassiveStyle) -> Result<Re
         }
         (PassiveStyle::Pasv, SocketAddr::V6(_)) => {
             Err(Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, "PASV is for IPv4; send EPSV."))
+        }
+        (PassiveStyle::Cpsv, SocketAddr::V6(_)) => {
+            let text = "CPSV is for IPv4; send SSCN ON and EPSV.";
+            Err(Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text))
         }
     }
 }

@@ -245,6 +245,8 @@ pub struct Transfer {
     pub channel: Channel,
     /// The character set for the names of a listing; none is UTF-8.
     pub charset: Option<Charset>,
+    /// Whom the data connection may lead to, and who begins TLS there.
+    pub role: DataRole,
 }
 
 /// What moves over the data connection.
@@ -372,11 +374,25 @@ pub enum Channel {
     Active(SocketAddr),
 }
 
+/// What the client has said about the other end of the data connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DataRole {
+    /// Nothing: it is the client's own, and this server is the TLS server.
+    #[default]
+    Own,
+    /// `SSCN OFF`: it may be another server's, and this one is the TLS server.
+    TlsServer,
+    /// `SSCN ON` or `CPSV`: it is another server's, and this one is the TLS client.
+    TlsClient,
+}
+
 /// Which command asked for a port to listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PassiveStyle {
     /// PASV: an IPv4 address and a port (RFC 959 §4.1.2).
     Pasv,
+    /// CPSV: as PASV, and the server will be the TLS client on the connection that comes.
+    Cpsv,
     /// EPSV: a port, of the control connection's family or of the one asked for (RFC 2428 §3).
     Epsv(Option<Family>),
 }

@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::login::LoginPhase;
 use super::{
-    Action, Carried, CloseReason, HashForm, ListFormat, Next, Outcome, Request, Server, SetAnswer, StoreMode,
+    Action, Carried, CloseReason, HashForm, ListFormat, Next, Outcome, PassiveStyle, Request, Server,
+    SetAnswer, StoreMode,
 };
 use crate::command::{Command, Line};
 use crate::limits;
@@ -126,6 +127,7 @@ impl Server {
             Command::Auth(mechanism) => self.auth(mechanism, now),
             Command::Pbsz => self.pbsz(),
             Command::Prot(level) => self.prot(level),
+            Command::Sscn(switch) => self.sscn(switch),
             Command::Ccc => self.ccc(),
             Command::Adat => self.adat(),
             Command::Protected => self.protected_command(),
@@ -146,6 +148,7 @@ impl Server {
             Command::Rest(offset) => self.rest(offset),
             Command::Rang(span) => self.rang(span),
             Command::Allo => Self::allo(),
+            Command::Passive(PassiveStyle::Cpsv) => self.cpsv(),
             Command::Passive(style) => self.passive(style),
             Command::EpsvAll => self.epsv_all(),
             Command::Active(address) => self.active(address),

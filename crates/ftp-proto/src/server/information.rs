@@ -2,7 +2,7 @@
 
 use super::login::LoginPhase;
 use super::{
-    Compression, Mode, Next, Outcome, Representation, Request, Server, SetAnswer, TransferMode, reply,
+    Compression, Fxp, Mode, Next, Outcome, Representation, Request, Server, SetAnswer, TransferMode, reply,
 };
 use crate::command::SiteCommand;
 use crate::reply::{Code, Reply};
@@ -34,6 +34,7 @@ impl Server {
         match feature {
             Feature::Explicit(_) => self.policy.mode == Mode::Explicit,
             Feature::Clearing(_) => self.may_be_cleared(),
+            Feature::Fxp(_) => self.policy.fxp == Fxp::EitherSide,
             Feature::Deflate(_) => self.policy.compression == Compression::Offered,
             Feature::Line(_) | Feature::Facts | Feature::Hashes => true,
         }

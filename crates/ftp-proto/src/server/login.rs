@@ -5,7 +5,9 @@ use std::time::Instant;
 use super::data::DataPort;
 use super::parameters::Parameters;
 use super::security::{self, Security};
-use super::{Carried, CloseReason, Event, Grant, Next, Outcome, Password, Plaintext, Purpose, Server, reply};
+use super::{
+    Carried, CloseReason, DataRole, Event, Grant, Next, Outcome, Password, Plaintext, Purpose, Server, reply,
+};
 use crate::command::HostName;
 use crate::reply::{Code, Reply};
 
@@ -111,6 +113,7 @@ impl Server {
         }
         self.login = LoginPhase::Nobody;
         self.data.disarm();
+        self.parameters.role = DataRole::Own;
         self.carried = Carried::Nothing;
     }
 

@@ -3,7 +3,8 @@
 
 use super::login::LoginPhase;
 use super::{
-    Carried, Compression, CompressionLevel, Grant, Outcome, Representation, Server, TransferMode, reply,
+    Carried, Compression, CompressionLevel, DataRole, Grant, Outcome, Representation, Server, TransferMode,
+    reply,
 };
 use crate::charset::Charset;
 use crate::command::{Opts, Span};
@@ -26,6 +27,8 @@ pub(super) struct Parameters {
     pub(super) mode: TransferMode,
     /// OPTS MODE Z.
     pub(super) level: CompressionLevel,
+    /// SSCN.
+    pub(super) role: DataRole,
 }
 
 /// How names are spelled, as far as the client has said.

@@ -17,6 +17,8 @@ pub struct Policy {
     pub compression: Compression,
     /// Whether `CCC` may end TLS on the control connection. Without meaning on an implicit listener.
     pub clearing: Clearing,
+    /// Which part the server may take in a transfer with another server.
+    pub fxp: Fxp,
     /// Time from the connection's begin (or from a logout) to a login, whatever else arrives.
     pub login_timeout: Duration,
     /// Time without a command, counted from the last one or from the end of the last transfer.
@@ -88,4 +90,16 @@ pub struct Grant {
     pub clear_data: bool,
     /// In which character set this user's client spells names; UTF-8 where there is none, and behind `OPTS UTF8 ON`.
     pub charset: Option<Charset>,
+}
+
+/// Which part the server may take in a transfer with another server (FXP).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fxp {
+    /// None.
+    #[default]
+    Refused,
+    /// Under TLS that of the TLS server: there is nothing to judge another server's certificate by.
+    TlsServerOnly,
+    /// Under TLS either: it can judge the certificate of the other server.
+    EitherSide,
 }

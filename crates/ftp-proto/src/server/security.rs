@@ -244,6 +244,6 @@ fn settled_by_ccc() -> Reply {
     Reply::new(Code::BAD_SEQUENCE, "CCC has settled what protects data connections.")
 }
 
-fn auth_first() -> Reply {
+pub(super) fn auth_first() -> Reply {
     Reply::new(Code::BAD_SEQUENCE, "Send AUTH TLS first.")
 }

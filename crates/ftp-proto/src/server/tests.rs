@@ -15,6 +15,7 @@ fn policy(mode: Mode, plaintext: Plaintext) -> Policy {
         data_protection: DataProtection::Require,
         compression: Compression::Refused,
         clearing: Clearing::Allowed,
+        fxp: Fxp::EitherSide,
         login_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(300),
         login_failures: 3,

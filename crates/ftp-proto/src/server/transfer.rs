@@ -2,8 +2,8 @@
 
 use super::pending::Serial;
 use super::{
-    Action, Carried, Event, Hash, HashForm, ListFormat, Next, Outcome, Pending, Purpose, Representation,
-    Request, Server, Stage, StoreMode, Transfer, reply,
+    Action, Carried, DataRole, Event, Hash, HashForm, ListFormat, Next, Outcome, Pending, Purpose,
+    Representation, Request, Server, Stage, StoreMode, Transfer, reply,
 };
 use crate::command::{PathArgument, Span};
 use crate::hash::HashAlgorithm;
@@ -50,11 +50,17 @@ impl Server {
             self.demand_octets()?;
         }
         let protection = self.data_protection()?;
-        let channel = self.data.take()?;
+        let (channel, of_channel) = self.data.take()?;
+        let role = match (&action, of_channel) {
+            // As ProFTPD has it: whoever asks for a listing wants it for itself, whatever SSCN says.
+            (Action::List { .. }, _) => DataRole::Own,
+            (_, DataRole::Own) => self.parameters.role,
+            (_, said) => said,
+        };
         let serial = self.next_serial();
         let (mode, level) = (self.parameters.mode, self.parameters.level);
         let charset = self.charset();
-        let transfer = Transfer { action, representation, mode, level, protection, channel, charset };
+        let transfer = Transfer { action, representation, mode, level, protection, channel, charset, role };
         self.stage = Stage::Transferring(UnderWay { serial, aside: Aside::Nothing });
         self.events.push_back(Event::Transfer { transfer, pending: Pending::new(serial) });
         Ok(Next::Done)

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use carrack_core::upload::Kept;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    Action, Active, Family, Passive, PassiveStyle, Pending, Protection, Transfer, TransferKind,
+    Action, Active, Channel, DataRole, Family, Passive, PassiveStyle, Pending, Protection, Transfer,
+    TransferKind,
 };
 use carrack_tls::Direction;
 
@@ -15,7 +16,7 @@ use super::Connection;
 use super::dispatch::not_logged_in;
 use super::work::{Done, Prepared, Work};
 use crate::command::{self, ClearData};
-use crate::data::{DataPort, DataRequest, PassivePort, Protect, may_connect_to};
+use crate::data::{Callers, DataPort, DataRequest, PassivePort, Protect};
 use crate::reply_for;
 use crate::settings::DataProtection;
 use crate::transfer::{Interrupt, perform};
@@ -36,9 +37,9 @@ impl Agreed {
     }
 
     /// Attends to the port, where there is one, until the command comes that uses it. Cancellation safe.
-    pub(super) async fn attend(agreed: &mut Option<Self>, peer: IpAddr) {
+    pub(super) async fn attend(agreed: &mut Option<Self>, callers: &Callers) {
         match agreed {
-            Some(agreed) => agreed.port.attend(peer).await,
+            Some(agreed) => agreed.port.attend(callers).await,
             None => std::future::pending().await,
         }
     }
@@ -84,16 +85,21 @@ impl Connection {
     /// `PORT`, `EPRT`.
     pub(super) fn aim(&mut self, mut address: SocketAddr, pending: Pending<Active>) {
         self.data_port = None;
-        if !may_connect_to(address, self.peer.ip()) {
+        if !self.callers.may_be_called(address) {
             // RFC 2577 §3.1 names this code.
-            let text = "Only your own address, and ports from 1024 on.";
+            let text = match self.server.settings.fxp {
+                Some(_) => "Only your own address and those of partner servers, and ports from 1024 on.",
+                None => "Only your own address, and ports from 1024 on.",
+            };
             let reply = Reply::new(Code::ARGUMENT_NOT_IMPLEMENTED, text);
             return self.machine.answer(pending, reply, Instant::now());
         }
-        // With the scope that a link-local address needs and that EPRT cannot say.
-        let port = address.port();
-        address = self.peer;
-        address.set_port(port);
+        if self.callers.is_client(address.ip()) {
+            // With the scope that a link-local address needs and that EPRT cannot say.
+            let port = address.port();
+            address = self.peer;
+            address.set_port(port);
+        }
         self.data_port = Some(Agreed::new(DataPort::Active(address)));
         self.machine.connecting(pending);
     }
@@ -160,6 +166,10 @@ impl Connection {
         let settings = &self.server.settings;
         let protect = match (transfer.protection, &self.tls) {
             (Protection::Clear, _) => Protect::Clear,
+            (Protection::Private, Some(_)) if transfer.role == DataRole::TlsClient => Protect::TlsAsClient {
+                partners: Arc::clone(settings.fxp.as_ref()?.tls.as_ref()?),
+                identity: self.server.tls.identity(),
+            },
             (Protection::Private, Some(tls)) => {
                 let user = self.visitor.as_ref().map(|visitor| visitor.session().account().name.as_str());
                 let of_user = user.and_then(|user| settings.data_tls_reuse_of_user.get(user));
@@ -171,7 +181,16 @@ impl Connection {
             (Protection::Private, None) => return None,
         };
         Some(DataRequest {
-            peer: self.peer.ip(),
+            callers: self.callers.clone(),
+            role: match transfer.channel {
+                // Whoever names another's address to connect to asks for that one.
+                Channel::Active(target)
+                    if transfer.role == DataRole::Own && !self.callers.is_client(target.ip()) =>
+                {
+                    DataRole::TlsServer
+                }
+                _ => transfer.role,
+            },
             local: self.local,
             protect,
             direction: match transfer.action {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrack_core::event::Event;
-use carrack_ftp_proto::server::{self, CloseReason, Mode, Policy, Server};
+use carrack_ftp_proto::server::{self, CloseReason, Fxp, Mode, Policy, Server};
 use carrack_net::{Accepted, Phase};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -13,7 +13,8 @@ use tokio::time::{timeout, timeout_at};
 
 use super::{Connection, Ended, Tls};
 use crate::control::Control;
-use crate::settings::DataProtection;
+use crate::data::Callers;
+use crate::settings::{DataProtection, PartnerSettings};
 use crate::{FtpServer, FtpSettings};
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 §5.1).
@@ -34,11 +35,14 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     let Accepted { stream, peer, local } = accepted;
     let id = server.core.next_session();
     let machine = Server::new(policy(&server.settings), Instant::now());
+    let partners = server.settings.fxp.as_ref().map(|fxp| Arc::clone(&fxp.partners));
+    let callers = Callers::new(peer.ip(), partners.unwrap_or_default());
     let mut connection = Connection {
         server,
         id,
         peer,
         local,
+        callers,
         machine,
         control: Control::clear(stream),
         tls: None,
@@ -73,6 +77,11 @@ fn policy(settings: &FtpSettings) -> Policy {
         },
         clearing: settings.clearing,
         compression: settings.compression,
+        fxp: match &settings.fxp {
+            None => Fxp::Refused,
+            Some(PartnerSettings { tls: None, .. }) => Fxp::TlsServerOnly,
+            Some(PartnerSettings { tls: Some(_), .. }) => Fxp::EitherSide,
+        },
         login_timeout: settings.timeouts.login,
         idle_timeout: settings.timeouts.idle,
         login_failures: settings.login_failures,

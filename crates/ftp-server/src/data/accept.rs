@@ -1,22 +1,25 @@
 //! Opening the data connection: strangers are dropped, candidates are tried side by side, and the
 //! one that can show whose it is carries the transfer.
+//!
+//! At the other end is the client or, where one was asked for, a partner server. A partner cannot
+//! resume the client's TLS session: a full handshake is taken from it, on a port for this one
+//! transfer.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use carrack_core::event::Incomplete;
-use carrack_ftp_proto::reply::{Code, Reply};
+use carrack_ftp_proto::server::DataRole;
 use carrack_net::canonical;
 use carrack_tls::{
-    Circumstances, ControlTls, DataReuse, DataStream, Direction, HandshakeError, Proof, Refusal, judge,
+    Circumstances, ControlTls, DataReuse, DataStream, Direction, Identity, PartnerTls, Proof, judge,
 };
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{DataPort, PassivePort};
+use super::{Callers, DataPort, Failure, Party, PassivePort};
 
 /// Handshakes that may run at once on one passive port. An owner behind a NAT may meet neighbours
 /// there; more than these are somebody's flood and wait in the kernel's queue.
@@ -35,8 +38,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// What the data connection has to be.
 pub(crate) struct DataRequest {
-    /// Where the client is: nobody else may open a data connection.
-    pub(crate) peer: IpAddr,
+    /// Who may be at the other end: nobody else may open a data connection.
+    pub(crate) callers: Callers,
+    /// Whom the client has asked for.
+    pub(crate) role: DataRole,
     /// Our address on the control connection; active connections leave from it.
     pub(crate) local: SocketAddr,
     /// How its bytes are protected.
@@ -56,73 +61,55 @@ pub(crate) enum Protect {
     Tls {
         /// The control connection's.
         control: Arc<ControlTls>,
-        /// Which TLS session the data connection must resume.
+        /// Which TLS session the client's own data connection must resume.
         reuse: DataReuse,
+    },
+    /// By TLS whose client is this server.
+    TlsAsClient {
+        /// Whom it believes.
+        partners: Arc<PartnerTls>,
+        /// What it shows of itself where it is asked.
+        identity: Identity,
     },
 }
 
-/// Why there is no data connection.
-pub(crate) enum Failure {
-    /// Nobody came in time.
-    NobodyCame,
-    /// The client's port could not be reached.
-    Unreachable(io::Error),
-    /// TLS was not agreed.
-    Handshake(HandshakeError),
-    /// The handshake took too long.
-    HandshakeTime,
-    /// It does not belong to this control connection; the refusal says how to mend the client.
-    NotYours(Refusal),
+/// A data connection that may carry the transfer.
+pub(crate) struct DataConnection {
+    pub(crate) stream: DataStream,
+    /// The partner server at the other end, where it is one.
+    pub(crate) partner: Option<IpAddr>,
 }
 
-impl Failure {
-    /// The reply (RFC 959 §5.4: 425; RFC 4217 §10 for what fails under TLS: 522).
-    pub(crate) fn reply(&self) -> Reply {
-        let (code, text) = match self {
-            Self::NobodyCame => {
-                (Code::CANNOT_OPEN_DATA_CONNECTION, "No data connection came in time.".to_owned())
+impl DataRequest {
+    /// Whose the other end at `address` is, for this transfer.
+    // SECURITY: a partner takes part only in a transfer that asked for one (SSCN, CPSV, its address in
+    // PORT), so that it cannot slip into those of clients who want nothing of it. In clear there is no
+    // word for asking.
+    fn party(&self, address: IpAddr) -> Result<Party, Failure> {
+        let is_partner = self.callers.is_partner(address);
+        match (&self.protect, self.role) {
+            (Protect::TlsAsClient { .. }, _) if is_partner => Ok(Party::Partner),
+            (Protect::TlsAsClient { .. }, _) => Err(Failure::NotAPartner),
+            (Protect::Tls { .. }, DataRole::TlsServer | DataRole::TlsClient) if is_partner => {
+                Ok(Party::Partner)
             }
-            Self::Unreachable(error) => (
-                Code::CANNOT_OPEN_DATA_CONNECTION,
-                format!("Your data port cannot be reached ({}); try passive mode.", error.kind()),
-            ),
-            Self::Handshake(error) => (
-                Code::NOT_SUPPORTED_ON_DATA_CONNECTION,
-                format!("The data connection's TLS handshake failed: {error}."),
-            ),
-            Self::HandshakeTime => (
-                Code::CANNOT_OPEN_DATA_CONNECTION,
-                "The data connection's TLS handshake took too long.".to_owned(),
-            ),
-            Self::NotYours(refusal @ Refusal::Contested) => {
-                (Code::CANNOT_OPEN_DATA_CONNECTION, refusal.to_string())
-            }
-            Self::NotYours(refusal) => (Code::NOT_SUPPORTED_ON_DATA_CONNECTION, refusal.to_string()),
-        };
-        Reply::new(code, text)
-    }
-
-    /// The same for the log.
-    pub(crate) fn incomplete(&self) -> Incomplete {
-        Incomplete::Refused(match self {
-            Self::NobodyCame => "nobody came in time",
-            Self::Unreachable(_) => "the client's port cannot be reached",
-            Self::Handshake(_) => "the TLS handshake failed",
-            Self::HandshakeTime => "the TLS handshake took too long",
-            Self::NotYours(_) => "it did not resume this login's TLS session",
-        })
+            (Protect::Clear, _) if is_partner && !self.callers.is_client(address) => Ok(Party::Partner),
+            _ if self.callers.is_client(address) => Ok(Party::Client),
+            _ => Err(Failure::PartnerUnasked),
+        }
     }
 }
 
 /// Opens the data connection.
-pub(crate) async fn open(port: DataPort, request: &DataRequest) -> Result<DataStream, Failure> {
+pub(crate) async fn open(port: DataPort, request: &DataRequest) -> Result<DataConnection, Failure> {
     match port {
         DataPort::Passive(port) => accept(port, request).await,
         DataPort::Active(target) => connect(target, request).await,
     }
 }
 
-async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataStream, Failure> {
+async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataConnection, Failure> {
+    let party = request.party(target.ip())?;
     let connected = timeout(request.patience, async {
         let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // From the address the client knows us by: its firewall expects no other (RFC 959 §3.2
@@ -139,41 +126,83 @@ async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataStream
         Ok(Err(error)) => return Err(Failure::Unreachable(error)),
         Err(_) => return Err(Failure::Unreachable(io::ErrorKind::TimedOut.into())),
     };
-    let Protect::Tls { control, reuse } = request.protect.clone() else {
-        return DataStream::clear(stream).map_err(Failure::Unreachable);
-    };
-    let (stream, proof) = shake_hands(control, stream, request.direction, request.patience).await?;
+    let shaken =
+        shake_hands(request.protect.clone(), stream, target.ip(), party, request.direction, request.patience)
+            .await?;
     // We chose whom to call: there is no competitor.
-    judge(reuse, proof, Circumstances { alone: true, one_shot_port: true }).map_err(Failure::NotYours)?;
-    Ok(stream)
+    shaken.judge(Circumstances { alone: true, one_shot_port: true })?;
+    Ok(shaken.connection)
 }
 
-async fn shake_hands(
-    tls: Arc<ControlTls>,
-    stream: TcpStream,
-    direction: Direction,
-    patience: Duration,
-) -> Result<(DataStream, Proof), Failure> {
-    match timeout(patience, tls.accept_data(stream, direction)).await {
-        Ok(Ok(shaken)) => Ok(shaken),
-        Ok(Err(error)) => Err(Failure::Handshake(error)),
-        Err(_) => Err(Failure::HandshakeTime),
+/// A connection that is as protected as it has to be, and what it has shown.
+struct Shaken {
+    connection: DataConnection,
+    shown: Shown,
+}
+
+/// What a connection has shown of whose it is.
+enum Shown {
+    /// Its address; in clear there is nothing else.
+    Address,
+    /// A partner's certificate.
+    Certificate,
+    /// What it did as a TLS client, and what it should have done.
+    Session { proof: Proof, reuse: DataReuse },
+}
+
+impl Shaken {
+    /// Whether the connection may carry the transfer.
+    fn judge(&self, circumstances: Circumstances) -> Result<(), Failure> {
+        match self.shown {
+            Shown::Address | Shown::Certificate => Ok(()),
+            Shown::Session { proof, reuse } => judge(reuse, proof, circumstances).map_err(Failure::NotYours),
+        }
     }
 }
 
-/// Those who came to a passive port from the client's address.
+/// Protects `stream`, at whose other end is `party` at `address`.
+async fn shake_hands(
+    protect: Protect,
+    stream: TcpStream,
+    address: IpAddr,
+    party: Party,
+    direction: Direction,
+    patience: Duration,
+) -> Result<Shaken, Failure> {
+    let late = |_| Failure::HandshakeTime(party);
+    let (stream, shown) = match protect {
+        Protect::Clear => (DataStream::clear(stream).map_err(Failure::Unreachable)?, Shown::Address),
+        Protect::TlsAsClient { partners, identity } => {
+            let stream = timeout(patience, partners.connect_data(stream, &identity)).await.map_err(late)?;
+            (stream.map_err(Failure::PartnerHandshake)?, Shown::Certificate)
+        }
+        Protect::Tls { control, reuse } => {
+            let shaken = timeout(patience, control.accept_data(stream, direction)).await.map_err(late)?;
+            let (stream, proof) = shaken.map_err(|error| Failure::Handshake(party, error))?;
+            // SECURITY: no session of ours is a partner's to resume. What tells it from others is its address, and
+            // that nobody competed for a port that serves this transfer alone.
+            let reuse = if party == Party::Partner { DataReuse::Prefer } else { reuse };
+            (stream, Shown::Session { proof, reuse })
+        }
+    };
+    let partner = (party == Party::Partner).then_some(address);
+    Ok(Shaken { connection: DataConnection { stream, partner }, shown })
+}
+
+/// Those who came to a passive port from where they may.
 struct Candidates<'a> {
-    control: &'a Arc<ControlTls>,
     request: &'a DataRequest,
-    handshakes: JoinSet<Result<(DataStream, Proof), Failure>>,
+    handshakes: JoinSet<Result<Shaken, Failure>>,
     came: usize,
 }
 
 impl Candidates<'_> {
-    fn try_one(&mut self, stream: TcpStream) {
+    fn try_one(&mut self, (stream, from): (TcpStream, IpAddr)) -> Result<(), Failure> {
+        let party = self.request.party(from)?;
         self.came += 1;
-        let (direction, patience) = (self.request.direction, self.request.patience);
-        self.handshakes.spawn(shake_hands(Arc::clone(self.control), stream, direction, patience));
+        let DataRequest { protect, direction, patience, .. } = self.request;
+        self.handshakes.spawn(shake_hands(protect.clone(), stream, from, party, *direction, *patience));
+        Ok(())
     }
 
     fn has_room(&self) -> bool {
@@ -181,43 +210,39 @@ impl Candidates<'_> {
     }
 }
 
-async fn accept(port: PassivePort, request: &DataRequest) -> Result<DataStream, Failure> {
+async fn accept(port: PassivePort, request: &DataRequest) -> Result<DataConnection, Failure> {
     let PassivePort { listener, early } = port;
     let listener = &listener;
     let mut gives_up = Instant::now() + request.patience;
-    let (control, reuse) = match &request.protect {
-        Protect::Tls { control, reuse } => (control, *reuse),
-        Protect::Clear => {
-            if let Some(first) = early.into_iter().next() {
-                return DataStream::clear(first).map_err(Failure::Unreachable);
-            }
-            return tokio::select! {
-                stream = next_of(listener, request.peer) => DataStream::clear(stream).map_err(Failure::Unreachable),
-                () = sleep_until(gives_up) => Err(Failure::NobodyCame),
-            };
-        }
-    };
-    let mut candidates = Candidates { control, request, handshakes: JoinSet::new(), came: 0 };
-    early.into_iter().for_each(|stream| candidates.try_one(stream));
+    let mut candidates = Candidates { request, handshakes: JoinSet::new(), came: 0 };
     let mut failure = Failure::NobodyCame;
+    for arrived in early {
+        if let Err(refused) = candidates.try_one(arrived) {
+            failure = refused;
+        }
+    }
     loop {
         tokio::select! {
-            stream = next_of(listener, request.peer), if candidates.has_room() => candidates.try_one(stream),
+            arrived = next_of(listener, &request.callers), if candidates.has_room() => {
+                if let Err(refused) = candidates.try_one(arrived) {
+                    failure = refused;
+                }
+            }
             Some(shaken) = candidates.handshakes.join_next() => {
                 failure = match shaken {
-                    Ok(Ok((stream, proof))) => {
+                    Ok(Ok(shaken)) => {
                         // Whoever waits in the queue competes as well, and gets his try.
                         while candidates.has_room()
-                            && let Some(stream) = waiting(listener, request.peer).await
+                            && let Some(arrived) = waiting(listener, &request.callers).await
                         {
-                            candidates.try_one(stream);
+                            let _ = candidates.try_one(arrived);
                         }
                         let circumstances = Circumstances { alone: candidates.came == 1, one_shot_port: true };
-                        match judge(reuse, proof, circumstances) {
-                            Ok(()) => return Ok(stream),
+                        match shaken.judge(circumstances) {
+                            Ok(()) => return Ok(shaken.connection),
                             Err(refusal) => {
-                                stream.reset();
-                                Failure::NotYours(refusal)
+                                shaken.connection.stream.reset();
+                                refusal
                             }
                         }
                     }
@@ -232,26 +257,28 @@ async fn accept(port: PassivePort, request: &DataRequest) -> Result<DataStream, 
     }
 }
 
-/// The next connection from the client's address.
+/// The next connection from where one may come from.
 // SECURITY: whoever else connects to the port is dropped, and the port goes on waiting for its
 // owner: a stranger can neither take the data nor end the transfer (RFC 2577 §6).
-pub(super) async fn next_of(listener: &TcpListener, peer: IpAddr) -> TcpStream {
+pub(super) async fn next_of(listener: &TcpListener, callers: &Callers) -> (TcpStream, IpAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, from)) if canonical(from).ip() == peer && stream.set_nodelay(true).is_ok() => {
-                return stream;
+            Ok((stream, from)) => {
+                let from = canonical(from).ip();
+                if callers.may_call(from) && stream.set_nodelay(true).is_ok() {
+                    return (stream, from);
+                }
             }
-            Ok(_) => {}
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
-/// A connection from the client's address that waits in the queue right now.
-async fn waiting(listener: &TcpListener, peer: IpAddr) -> Option<TcpStream> {
+/// A connection from where one may come from that waits in the queue right now.
+async fn waiting(listener: &TcpListener, callers: &Callers) -> Option<(TcpStream, IpAddr)> {
     tokio::select! {
         biased;
-        stream = next_of(listener, peer) => Some(stream),
+        arrived = next_of(listener, callers) => Some(arrived),
         () = std::future::ready(()) => None,
     }
 }

@@ -1,7 +1,11 @@
 //! The data connection: where it is awaited or made, whose it is, and how it is protected.
 
 mod accept;
+mod callers;
+mod failure;
 mod port;
 
-pub(crate) use accept::{DataRequest, Protect, open};
-pub(crate) use port::{DataPort, PassivePort, may_connect_to};
+pub(crate) use accept::{DataConnection, DataRequest, Protect, open};
+pub(crate) use callers::{Callers, Party};
+pub(crate) use failure::Failure;
+pub(crate) use port::{DataPort, PassivePort};

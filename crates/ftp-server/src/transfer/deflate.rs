@@ -1,5 +1,7 @@
 //! MODE Z: how is a transfer's data compressed on its way out and read on its way in? (draft-preston-ftpext-deflate, RFC 1950)
 
+use std::net::IpAddr;
+
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::{Incomplete, Protection};
 use carrack_ftp_proto::server::{CompressionLevel, Transfer, TransferMode};
@@ -88,6 +90,10 @@ impl Source for DeflateSource {
 
     fn protected_by(&mut self, protection: Protection) {
         self.plain.protected_by(protection);
+    }
+
+    fn exchanged_with(&mut self, partner: IpAddr) {
+        self.plain.exchanged_with(partner);
     }
 
     fn settle(self: Box<Self>, outcome: Result<(), Incomplete>) {
@@ -193,6 +199,8 @@ mod tests {
         }
 
         fn protected_by(&mut self, _: Protection) {}
+
+        fn exchanged_with(&mut self, _: IpAddr) {}
 
         fn settle(self: Box<Self>, _: Result<(), Incomplete>) {}
     }

@@ -1,5 +1,6 @@
 //! One transfer from its `150` to its final reply.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use carrack_core::error::ErrorKind;
@@ -12,7 +13,7 @@ use super::drive::drive;
 use super::receive::ReceivePump;
 use super::send::SendPump;
 use super::{Coding, Head, Interrupt, PumpPool, Source};
-use crate::data::{self, DataPort, DataRequest};
+use crate::data::{self, DataConnection, DataPort, DataRequest};
 use crate::reply_for;
 use crate::settings::DataClose;
 
@@ -61,14 +62,17 @@ pub(crate) async fn perform(
         opened = data::open(port, &request) => opened.map_err(|failure| (failure.reply(), failure.incomplete())),
         why = interrupt.stopped() => Err((reply_for::incomplete(&why, Kept::Nothing), why)),
     };
-    let stream = match opened {
-        Ok(stream) => stream,
+    let DataConnection { stream, partner } = match opened {
+        Ok(connection) => connection,
         Err((reply, why)) => {
             job.give_up(why).await;
             return reply;
         }
     };
     interrupt.attach(stream.breaker());
+    if let Some(partner) = partner {
+        job.exchanged_with(partner);
+    }
     match job {
         Job::Send { source, head } => send(source, head, stream, &terms, &interrupt).await,
         Job::Receive { mut upload, ascii, coding } => {
@@ -80,6 +84,13 @@ pub(crate) async fn perform(
 }
 
 impl Job {
+    fn exchanged_with(&mut self, partner: IpAddr) {
+        match self {
+            Job::Send { source, .. } => source.exchanged_with(partner),
+            Job::Receive { upload, .. } => upload.exchanged_with(partner),
+        }
+    }
+
     /// Settles a job that will not be done, where its files may be waited for.
     pub(crate) async fn give_up(self, why: Incomplete) {
         on_disk(move || match self {

@@ -1,5 +1,7 @@
 //! What a download sends: a file as it is, a file as NVT-ASCII, a listing.
 
+use std::net::IpAddr;
+
 use carrack_core::backend::Entry;
 use carrack_core::download::Download;
 use carrack_core::error::{Error, ErrorKind};
@@ -18,6 +20,9 @@ pub(crate) trait Source: Send + 'static {
 
     /// Says how the bytes crossed the network.
     fn protected_by(&mut self, protection: Protection);
+
+    /// Says that another server is at the other end.
+    fn exchanged_with(&mut self, partner: IpAddr);
 
     /// Says how it ended.
     fn settle(self: Box<Self>, outcome: Result<(), Incomplete>);
@@ -44,6 +49,10 @@ impl Source for FileSource {
 
     fn protected_by(&mut self, protection: Protection) {
         self.0.protected_by(protection);
+    }
+
+    fn exchanged_with(&mut self, partner: IpAddr) {
+        self.0.exchanged_with(partner);
     }
 
     fn settle(self: Box<Self>, outcome: Result<(), Incomplete>) {
@@ -104,6 +113,10 @@ impl Source for AsciiSource {
         self.file.protected_by(protection);
     }
 
+    fn exchanged_with(&mut self, partner: IpAddr) {
+        self.file.exchanged_with(partner);
+    }
+
     fn settle(self: Box<Self>, outcome: Result<(), Incomplete>) {
         settle(self.file, outcome);
     }
@@ -142,6 +155,8 @@ impl Source for ListingSource {
 
     // A listing is not a transfer of a file: nobody counts it.
     fn protected_by(&mut self, _: Protection) {}
+
+    fn exchanged_with(&mut self, _: IpAddr) {}
 
     fn settle(self: Box<Self>, _: Result<(), Incomplete>) {}
 }

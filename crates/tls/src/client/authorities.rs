@@ -8,8 +8,11 @@ use std::{
 
 use rustls::{
     CertificateError, RootCertStore,
-    client::{WebPkiServerVerifier, danger::ServerCertVerifier, verify_server_name},
-    crypto::CryptoProvider,
+    client::{
+        WebPkiServerVerifier, danger::ServerCertVerifier, verify_server_cert_signed_by_trust_anchor,
+        verify_server_name,
+    },
+    crypto::{CryptoProvider, WebPkiSupportedAlgorithms},
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
@@ -22,6 +25,9 @@ use crate::identity::{CertificateDescription, Sha256Fingerprint, Timestamp, desc
 pub(super) struct Judge {
     /// `None` where there are no authorities.
     webpki: Option<Arc<WebPkiServerVerifier>>,
+    /// The same authorities, for where no name is asked.
+    roots: Arc<RootCertStore>,
+    algorithms: WebPkiSupportedAlgorithms,
     /// The certificates of the set itself. A server may show one of them: OpenSSL's `req -x509`, with which most self-signed
     /// certificates are made, marks them as an authority's, and webpki takes no authority for a server.
     own: HashSet<Sha256Fingerprint>,
@@ -53,15 +59,16 @@ impl Judge {
             }
         };
         let own = certificates.iter().map(|certificate| Sha256Fingerprint::of(certificate)).collect();
+        let roots = Arc::new(roots);
         let webpki = match roots.is_empty() {
             true => None,
             false => Some(
-                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+                WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider))
                     .build()
                     .map_err(|error| ClientTlsError::Provider(rustls::Error::General(error.to_string())))?,
             ),
         };
-        Ok(Judge { webpki, own })
+        Ok(Judge { webpki, roots, algorithms: provider.signature_verification_algorithms, own })
     }
 
     /// Judges chain, dates, purpose and name.
@@ -74,7 +81,10 @@ impl Judge {
     ) -> Result<(), Distrust> {
         let description = describe(leaf).map_err(|error| Distrust::Other(error.to_string()))?;
         if self.own.contains(&description.fingerprint) {
-            return judge_own(leaf, &description, name, now);
+            judge_own_dates(&description, now)?;
+            return ParsedCertificate::try_from(leaf)
+                .and_then(|parsed| verify_server_name(&parsed, name))
+                .map_err(|error| reason(error, false, &description, name));
         }
         let is_self_signed = description.subject == description.issuer;
         let Some(webpki) = &self.webpki else {
@@ -95,24 +105,44 @@ impl Judge {
             other => other,
         })
     }
+
+    /// Judges chain, dates and purpose of a server that is known by its address alone.
+    pub(super) fn judge_whatever_its_name(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        address: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Result<(), Distrust> {
+        let description = describe(leaf).map_err(|error| Distrust::Other(error.to_string()))?;
+        if self.own.contains(&description.fingerprint) {
+            return judge_own_dates(&description, now);
+        }
+        let is_self_signed = description.subject == description.issuer;
+        ParsedCertificate::try_from(leaf)
+            .and_then(|parsed| {
+                let algorithms = self.algorithms.all;
+                verify_server_cert_signed_by_trust_anchor(
+                    &parsed,
+                    &self.roots,
+                    intermediates,
+                    now,
+                    algorithms,
+                )
+            })
+            .map_err(|error| reason(error, is_self_signed, &description, address))
+    }
 }
 
-/// Judges a server that shows a certificate of the set itself.
-fn judge_own(
-    leaf: &CertificateDer<'_>,
-    description: &CertificateDescription,
-    name: &ServerName<'_>,
-    now: UnixTime,
-) -> Result<(), Distrust> {
+/// Judges the dates of a certificate of the set itself.
+fn judge_own_dates(description: &CertificateDescription, now: UnixTime) -> Result<(), Distrust> {
     if now > unix_time(description.not_after) {
         return Err(Distrust::Expired { not_after: description.not_after });
     }
     if now < unix_time(description.not_before) {
         return Err(Distrust::NotYetValid { not_before: description.not_before });
     }
-    ParsedCertificate::try_from(leaf)
-        .and_then(|parsed| verify_server_name(&parsed, name))
-        .map_err(|error| reason(error, false, description, name))
+    Ok(())
 }
 
 /// webpki's verdict in our words.
@@ -173,7 +203,12 @@ mod tests {
 
     #[test]
     fn where_there_are_no_authorities_nobody_is_vouched_for() {
-        let judge = Judge { webpki: None, own: HashSet::new() };
+        let judge = Judge {
+            webpki: None,
+            roots: Arc::new(RootCertStore::empty()),
+            algorithms: rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms,
+            own: HashSet::new(),
+        };
         let own = identity();
         let judged = judge.judge(
             &own.certified_key().cert[0],

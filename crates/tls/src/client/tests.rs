@@ -3,6 +3,7 @@
 mod certificates;
 mod cuts;
 mod openssl;
+mod partners;
 mod sessions;
 mod trust;
 

@@ -179,6 +179,8 @@ impl fmt::Display for Listed<'_> {
 #[derive(Debug)]
 pub(super) enum Rule {
     Authorities(Judge),
+    /// As authorities, but whatever its name: see [`PartnerTls`](super::PartnerTls).
+    Partner(Judge),
     Remembered(RememberedKey),
     Pinned(Sha256Fingerprint),
 }
@@ -202,6 +204,9 @@ impl Rule {
     ) -> Result<Option<TrustNote>, Distrust> {
         match self {
             Rule::Authorities(judge) => judge.judge(leaf, intermediates, name, now).map(|()| None),
+            Rule::Partner(judge) => {
+                judge.judge_whatever_its_name(leaf, intermediates, name, now).map(|()| None)
+            }
             Rule::Pinned(pinned) if Sha256Fingerprint::of(leaf) == *pinned => Ok(None),
             Rule::Pinned(pinned) => Err(Distrust::NotPinned { pinned: *pinned }),
             Rule::Remembered(remembered) => {

@@ -10,6 +10,15 @@ use serde::Serialize;
 
 use crate::client::output::entry::name_and_bytes;
 
+/// The servers of a copy.
+#[derive(Debug)]
+pub(super) struct Servers {
+    /// The one, or the one that is copied from.
+    pub(super) url: Url,
+    /// The one that is copied to, where that is another.
+    pub(super) across: Option<Url>,
+}
+
 /// Where a file comes from, and where it goes.
 #[derive(Debug)]
 pub(super) struct Places {
@@ -48,9 +57,9 @@ pub(super) struct Told<'t> {
 }
 
 impl<'t> Told<'t> {
-    fn new(event: &'static str, source: &Place, target: Option<&Place>, url: &Url) -> Told<'t> {
-        let (source, source_bytes) = written(source, url);
-        let (target, target_bytes) = target.map(|target| written(target, url)).unzip();
+    fn new(event: &'static str, source: &Place, target: Option<&Place>, servers: &Servers) -> Told<'t> {
+        let (source, source_bytes) = written(source, servers);
+        let (target, target_bytes) = target.map(|target| written(target, servers)).unzip();
         Told {
             event,
             source,
@@ -70,7 +79,7 @@ impl<'t> Told<'t> {
     /// A file is complete.
     pub(super) fn done(
         places: &Places,
-        url: &Url,
+        servers: &Servers,
         bytes: u64,
         from: u64,
         elapsed: Duration,
@@ -87,28 +96,28 @@ impl<'t> Told<'t> {
             seconds: Some(elapsed.as_secs_f64()),
             verified: Some(how),
             algorithm,
-            ..Self::new("done", &places.source, Some(&places.target), url)
+            ..Self::new("done", &places.source, Some(&places.target), servers)
         }
     }
 
     /// A file was complete before.
-    pub(super) fn left(places: &Places, url: &Url, size: u64) -> Told<'t> {
+    pub(super) fn left(places: &Places, servers: &Servers, size: u64) -> Told<'t> {
         Told {
             bytes: Some(0),
             from: Some(size),
-            ..Self::new("left", &places.source, Some(&places.target), url)
+            ..Self::new("left", &places.source, Some(&places.target), servers)
         }
     }
 
     /// A file was interrupted.
-    pub(super) fn stopped(places: &Places, url: &Url, resumable: Resumable) -> Told<'t> {
+    pub(super) fn stopped(places: &Places, servers: &Servers, resumable: Resumable) -> Told<'t> {
         let resumable = Some(resumable == Resumable::Yes);
-        Told { resumable, ..Self::new("stopped", &places.source, Some(&places.target), url) }
+        Told { resumable, ..Self::new("stopped", &places.source, Some(&places.target), servers) }
     }
 
     /// Something was left out.
-    pub(super) fn skipped(what: &Place, url: &Url, why: &'t str) -> Told<'t> {
-        Told { why: Some(why), ..Self::new("skipped", what, None, url) }
+    pub(super) fn skipped(what: &Place, servers: &Servers, why: &'t str) -> Told<'t> {
+        Told { why: Some(why), ..Self::new("skipped", what, None, servers) }
     }
 }
 
@@ -155,18 +164,20 @@ impl Sum {
 }
 
 /// A place as it can be given to another command.
-pub(super) fn name(place: &Place, url: &Url) -> String {
-    written(place, url).0
+pub(super) fn name(place: &Place, servers: &Servers) -> String {
+    written(place, servers).0
 }
 
-fn written(place: &Place, url: &Url) -> (String, Option<String>) {
-    match place {
-        Place::Local(path) => local(path),
-        Place::Remote(path) => match UrlPath::from_bytes(path.as_bytes()) {
-            Ok(path) => (Url { path, ..url.clone() }.to_string(), None),
-            Err(_) => name_and_bytes(path.as_bytes()),
-        },
-        Place::Stream => ("-".to_owned(), None),
+fn written(place: &Place, servers: &Servers) -> (String, Option<String>) {
+    let (path, url) = match place {
+        Place::Local(path) => return local(path),
+        Place::Stream => return ("-".to_owned(), None),
+        Place::Remote(path) => (path, &servers.url),
+        Place::Across(path) => (path, servers.across.as_ref().unwrap_or(&servers.url)),
+    };
+    match UrlPath::from_bytes(path.as_bytes()) {
+        Ok(path) => (Url { path, ..url.clone() }.to_string(), None),
+        Err(_) => name_and_bytes(path.as_bytes()),
     }
 }
 
@@ -183,14 +194,22 @@ mod tests {
     #[test]
     fn places_are_written_so_that_another_command_takes_them() {
         let url = Url::parse("ftpes://alice@h:2121/in/").unwrap();
+        let servers = Servers { url, across: Some(Url::parse("ftps://bob@i/").unwrap()) };
         let places = Places {
             source: Place::Local(Path::new(OsStr::from_bytes(b"a\xff")).to_owned()),
             target: Place::Remote(RemotePath::parse(b"/srv/in/a b").unwrap()),
         };
-        let told = Told::done(&places, &url, 11, 0, Duration::from_millis(250), Verified::Size);
+        let told = Told::done(&places, &servers, 11, 0, Duration::from_millis(250), Verified::Size);
         assert_eq!(
             serde_json::to_string(&told).unwrap(),
             r#"{"event":"done","source":"a\\xff","source_bytes":"61ff","target":"ftpes://alice@h:2121//srv/in/a%20b","bytes":11,"seconds":0.25,"verified":"size"}"#
         );
+        let places = Places {
+            source: Place::Remote(RemotePath::parse(b"/a").unwrap()),
+            target: Place::Across(RemotePath::parse(b"/b").unwrap()),
+        };
+        let told = Told::left(&places, &servers, 1);
+        let told = serde_json::to_string(&told).unwrap();
+        assert!(told.contains(r#""source":"ftpes://alice@h:2121//a","target":"ftps://bob@i//b""#), "{told}");
     }
 }

@@ -18,11 +18,11 @@ pub(in crate::copy) const LINES: u64 = 10_000_000;
 const BAD_LINES: u64 = 1_000;
 
 /// A folder to be looked into.
-pub(super) struct Search<'t> {
-    pub(super) terms: &'t Terms,
-    pub(super) folder: RemotePath,
+pub(in crate::copy) struct Search<'t> {
+    pub(in crate::copy) terms: &'t Terms,
+    pub(in crate::copy) folder: RemotePath,
     /// The task that it is, of which the children are further tasks.
-    pub(super) task: &'t Task,
+    pub(in crate::copy) task: &'t Task,
 }
 
 /// What one listing brought.
@@ -39,7 +39,7 @@ struct Found {
 impl Search<'_> {
     /// Lists the folder and adds what is in it to the work. Nothing of a listing that was cut short is believed: its last
     /// name may be half a name.
-    pub(super) async fn search(&self, client: &mut Client, work: &Work) -> Result<(), Failure> {
+    pub(in crate::copy) async fn search(&self, client: &mut Client, work: &Work) -> Result<(), Failure> {
         let mut attempts = self.terms.attempts();
         // What was said during an attempt that failed is not said again.
         let mut remarked = 0;

@@ -40,8 +40,34 @@ pub enum Command {
     /// XSHA256 and its kin: a hash of a whole file, in a command of its own for each algorithm. The path stands in quotes,
     /// so it must not hold any.
     HashByName(&'static str, RemotePath),
+    /// PASV, EPSV or CPSV: opens a port that somebody else than this client connects to.
+    Listen(Listen),
+    /// PORT, for IPv6 EPRT: the port that the server is to connect to, which somebody else than this client has opened.
+    ConnectTo(SocketAddr),
+    /// SSCN: which part of TLS the server takes on data connections.
+    TakePart(TlsPart),
     /// QUIT.
     Quit,
+}
+
+/// How a server is asked for a port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// PASV (RFC 959 §4.1.2).
+    Passive,
+    /// EPSV (RFC 2428 §3).
+    Extended,
+    /// CPSV: as PASV, and the server will be the TLS client there.
+    AsTlsClient,
+}
+
+/// A server's part of TLS on data connections with another server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsPart {
+    /// It begins.
+    Client,
+    /// It waits, as RFC 4217 has it.
+    Server,
 }
 
 /// Every command there is, those among them that the machine alone decides about.
@@ -167,6 +193,13 @@ impl Command {
             Command::SelectHash(_) => "OPTS HASH",
             Command::Hash(_) => "HASH",
             Command::HashByName(verb, _) => verb,
+            Command::Listen(Listen::Passive) => "PASV",
+            Command::Listen(Listen::Extended) => "EPSV",
+            Command::Listen(Listen::AsTlsClient) => "CPSV",
+            Command::ConnectTo(SocketAddr::V4(_)) => "PORT",
+            Command::ConnectTo(SocketAddr::V6(_)) => "EPRT",
+            Command::TakePart(TlsPart::Client) => "SSCN ON",
+            Command::TakePart(TlsPart::Server) => "SSCN OFF",
             Command::Quit => "QUIT",
         }
     }
@@ -193,7 +226,9 @@ impl Command {
                 text(line, path.as_bytes());
                 line.push(b'"');
             }
-            Command::Quit => {}
+            Command::ConnectTo(address @ SocketAddr::V4(_)) => argument(line, port(address).as_bytes()),
+            Command::ConnectTo(address @ SocketAddr::V6(_)) => argument(line, eprt(address).as_bytes()),
+            Command::Listen(_) | Command::TakePart(_) | Command::Quit => {}
         }
     }
 }

@@ -51,6 +51,9 @@ pub enum Route {
     Passive,
     /// The client listens, at this address: EPRT, or PORT where the server does not know that.
     Active(SocketAddr),
+    /// Elsewhere: [`Listen`](super::Listen) or [`ConnectTo`](super::Command::ConnectTo) was said before, and the data
+    /// connection is between two servers.
+    Arranged,
 }
 
 /// A transfer on its way.
@@ -149,6 +152,12 @@ impl Machine {
     /// Behind [`Event::LoggedIn`] only, and one operation at a time; anything else [fails](super::Failure::Busy).
     pub fn transfer(&mut self, transfer: Transfer, route: Route) {
         let preparation = match (route, self.extended) {
+            (Route::Arranged, _) => {
+                if self.is_ready() {
+                    self.prepared(transfer);
+                }
+                return;
+            }
             (Route::Passive, Extended::Known) => Preparation::ExtendedPassive,
             (Route::Passive, Extended::Unknown) => Preparation::Passive,
             (Route::Active(address), Extended::Unknown) if address.is_ipv4() => Preparation::Active(address),

@@ -46,6 +46,7 @@ impl World {
             clearing: crate::server::Clearing::Refused,
             data_protection: data,
             compression: Compression::Refused,
+            fxp: crate::server::Fxp::Refused,
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -226,6 +227,7 @@ fn files_and_listings_move_in_every_mode() {
                 assert_eq!((&understood.action, understood.protection), (&action, expected), "{security:?}");
                 let channel = match route {
                     Route::Passive => server::Channel::Passive,
+                    Route::Arranged => unreachable!("between servers"),
                     Route::Active(address) => server::Channel::Active(address),
                 };
                 assert_eq!(understood.channel, channel);
