@@ -74,6 +74,7 @@
 mod alpn;
 pub mod binding;
 mod broken;
+mod caller;
 mod certificate;
 pub mod client;
 pub mod data;
@@ -84,6 +85,7 @@ pub mod server;
 mod testkit;
 
 pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
+pub use caller::{Caller, Named};
 pub use client::{
     Authorities, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
     ConnectError, Distrust, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,
