@@ -15,7 +15,7 @@ use super::Connection;
 use super::dispatch::not_logged_in;
 use super::work::{Done, Prepared, Work};
 use crate::command::{self, ClearData};
-use crate::data::{DataPort, DataRequest, PassivePort, Protect, may_connect_to};
+use crate::data::{DataPort, DataRequest, Expects, Protect, may_connect_to};
 use crate::reply_for;
 use crate::settings::DataProtection;
 use crate::transfer::{Interrupt, perform};
@@ -58,17 +58,24 @@ impl Connection {
             let reply = Reply::new(Code::NOT_SUPPORTED_ON_DATA_CONNECTION, text);
             return self.machine.answer(pending, reply, now);
         }
-        let listening = self.server.ports.listen(self.local);
-        match listening.and_then(|listener| Ok((listener.local_addr()?, listener))) {
-            Ok((at, listener)) => {
-                self.data_port = Some(Agreed::new(DataPort::Passive(PassivePort::new(listener))));
-                self.machine.listening(pending, SocketAddr::new(self.address_to_name(), at.port()));
+        match self.server.ports.open(self.local, self.peer, self.expectation()) {
+            Ok((number, port)) => {
+                self.data_port = Some(Agreed::new(DataPort::Passive(port)));
+                self.machine.listening(pending, SocketAddr::new(self.address_to_name(), number));
             }
             Err(_) => {
                 let text = "No passive port is free, try again later.";
                 let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
                 self.machine.answer(pending, reply, now);
             }
+        }
+    }
+
+    /// What comes to the port, as `PROT` has it now.
+    fn expectation(&self) -> Expects {
+        match (&self.tls, self.machine.next_protection()) {
+            (Some(tls), Some(Protection::Private) | None) => Expects::Tls(Arc::clone(&tls.control)),
+            _ => Expects::Clear,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Opening the data connection: strangers are dropped, candidates are tried side by side, and the
 //! one that can show whose it is carries the transfer.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -10,13 +11,16 @@ use carrack_core::event::Incomplete;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_net::canonical;
 use carrack_tls::{
-    Circumstances, ControlTls, DataReuse, DataStream, Direction, HandshakeError, Proof, Refusal, judge,
+    Caller, Circumstances, ControlTls, DataReuse, DataStream, Direction, HandshakeError, Proof, Refusal,
+    judge,
 };
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use super::{DataPort, PassivePort};
+use super::DataPort;
+use super::port::PassivePort;
+use super::shared::{Candidate, Missed};
 
 /// Handshakes that may run at once on one passive port. An owner behind a NAT may meet neighbours
 /// there; more than these are somebody's flood and wait in the kernel's queue.
@@ -73,6 +77,10 @@ pub(crate) enum Failure {
     HandshakeTime,
     /// It does not belong to this control connection; the refusal says how to mend the client.
     NotYours(Refusal),
+    /// Clear data at a shared port where several sessions of the address wait.
+    ClearAmongOthers,
+    /// `PROT` came between the announcement of the shared port and its use.
+    ProtectionChanged,
 }
 
 impl Failure {
@@ -94,9 +102,20 @@ impl Failure {
                 Code::CANNOT_OPEN_DATA_CONNECTION,
                 "The data connection's TLS handshake took too long.".to_owned(),
             ),
-            Self::NotYours(refusal @ Refusal::Contested) => {
+            // Trying again may help.
+            Self::NotYours(refusal @ (Refusal::Contested | Refusal::SharedCache)) => {
                 (Code::CANNOT_OPEN_DATA_CONNECTION, refusal.to_string())
             }
+            Self::ClearAmongOthers => (
+                Code::CANNOT_OPEN_DATA_CONNECTION,
+                "Several sessions of your address wait at this shared data port, and clear data does not say whose it is: \
+                 move one file at a time, or send PROT P."
+                    .to_owned(),
+            ),
+            Self::ProtectionChanged => (
+                Code::CANNOT_OPEN_DATA_CONNECTION,
+                "PROT was changed after the data port was announced; send EPSV or PASV again.".to_owned(),
+            ),
             Self::NotYours(refusal) => (Code::NOT_SUPPORTED_ON_DATA_CONNECTION, refusal.to_string()),
         };
         Reply::new(code, text)
@@ -110,6 +129,8 @@ impl Failure {
             Self::Handshake(_) => "the TLS handshake failed",
             Self::HandshakeTime => "the TLS handshake took too long",
             Self::NotYours(_) => "it did not resume this login's TLS session",
+            Self::ClearAmongOthers => "clear data, and several sessions of the address at the shared port",
+            Self::ProtectionChanged => "PROT was changed behind the announcement of the port",
         })
     }
 }
@@ -142,21 +163,46 @@ async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataStream
     let Protect::Tls { control, reuse } = request.protect.clone() else {
         return DataStream::clear(stream).map_err(Failure::Unreachable);
     };
-    let (stream, proof) = shake_hands(control, stream, request.direction, request.patience).await?;
+    let handshake = timeout(request.patience, control.accept_data(stream, request.direction));
+    let (stream, proof) = match handshake.await {
+        Ok(Ok(shaken)) => shaken,
+        Ok(Err(error)) => return Err(Failure::Handshake(error)),
+        Err(_) => return Err(Failure::HandshakeTime),
+    };
     // We chose whom to call: there is no competitor.
-    judge(reuse, proof, Circumstances { alone: true, one_shot_port: true }).map_err(Failure::NotYours)?;
+    judge(reuse, proof, Circumstances { alone: true, unmistakable: true }).map_err(Failure::NotYours)?;
     Ok(stream)
+}
+
+/// A TLS connection that came to a passive port from the client's address, and whether no other transfer can be meant.
+enum Came {
+    Unread(TcpStream),
+    Met { caller: Box<Caller>, unmistakable: bool },
+}
+
+/// What a handshake came to.
+struct Shaken {
+    stream: DataStream,
+    proof: Proof,
+    unmistakable: bool,
 }
 
 async fn shake_hands(
     tls: Arc<ControlTls>,
-    stream: TcpStream,
+    came: Came,
     direction: Direction,
     patience: Duration,
-) -> Result<(DataStream, Proof), Failure> {
-    match timeout(patience, tls.accept_data(stream, direction)).await {
-        Ok(Ok(shaken)) => Ok(shaken),
-        Ok(Err(error)) => Err(Failure::Handshake(error)),
+) -> Result<Shaken, Failure> {
+    let handshake = async {
+        match came {
+            // The port was this transfer's alone.
+            Came::Unread(stream) => (tls.accept_data(stream, direction).await, true),
+            Came::Met { caller, unmistakable } => (tls.accept_caller(*caller, direction).await, unmistakable),
+        }
+    };
+    match timeout(patience, handshake).await {
+        Ok((Ok((stream, proof)), unmistakable)) => Ok(Shaken { stream, proof, unmistakable }),
+        Ok((Err(error), _)) => Err(Failure::Handshake(error)),
         Err(_) => Err(Failure::HandshakeTime),
     }
 }
@@ -165,55 +211,71 @@ async fn shake_hands(
 struct Candidates<'a> {
     control: &'a Arc<ControlTls>,
     request: &'a DataRequest,
-    handshakes: JoinSet<Result<(DataStream, Proof), Failure>>,
+    handshakes: JoinSet<Result<Shaken, Failure>>,
+    /// Those of [`Came::Met`], oldest first.
+    met: VecDeque<AbortHandle>,
     came: usize,
 }
 
 impl Candidates<'_> {
-    fn try_one(&mut self, stream: TcpStream) {
+    fn try_one(&mut self, came: Came) {
         self.came += 1;
+        let is_met = matches!(came, Came::Met { .. });
         let (direction, patience) = (self.request.direction, self.request.patience);
-        self.handshakes.spawn(shake_hands(Arc::clone(self.control), stream, direction, patience));
+        let shaking = self.handshakes.spawn(shake_hands(Arc::clone(self.control), came, direction, patience));
+        if is_met {
+            self.met.push_back(shaking);
+            self.met.retain(|handshake| !handshake.is_finished());
+            // SECURITY: whoever has sent a ClientHello is one answer from the end of the handshake, unless it was
+            // somebody else's that is sent again. Those go, so that they keep nobody out.
+            if self.met.len() > CANDIDATES
+                && let Some(oldest) = self.met.pop_front()
+            {
+                oldest.abort();
+            }
+        }
     }
 
-    fn has_room(&self) -> bool {
-        self.handshakes.len() < CANDIDATES && self.came < TRIED
+    fn has_room(&self, port: &PassivePort) -> bool {
+        let all_met = matches!(port, PassivePort::Shared(_));
+        self.came < TRIED && (all_met || self.handshakes.len() < CANDIDATES)
     }
 }
 
-async fn accept(port: PassivePort, request: &DataRequest) -> Result<DataStream, Failure> {
-    let PassivePort { listener, early } = port;
-    let listener = &listener;
-    let mut gives_up = Instant::now() + request.patience;
+async fn accept(mut port: PassivePort, request: &DataRequest) -> Result<DataStream, Failure> {
+    if let PassivePort::Shared(seat) = &port
+        && seat.is_for_tls() != matches!(request.protect, Protect::Tls { .. })
+    {
+        return Err(Failure::ProtectionChanged);
+    }
     let (control, reuse) = match &request.protect {
         Protect::Tls { control, reuse } => (control, *reuse),
-        Protect::Clear => {
-            if let Some(first) = early.into_iter().next() {
-                return DataStream::clear(first).map_err(Failure::Unreachable);
-            }
-            return tokio::select! {
-                stream = next_of(listener, request.peer) => DataStream::clear(stream).map_err(Failure::Unreachable),
-                () = sleep_until(gives_up) => Err(Failure::NobodyCame),
-            };
-        }
+        Protect::Clear => return accept_clear(port, request).await,
     };
-    let mut candidates = Candidates { control, request, handshakes: JoinSet::new(), came: 0 };
-    early.into_iter().for_each(|stream| candidates.try_one(stream));
+    let mut gives_up = Instant::now() + request.patience;
+    let mut candidates =
+        Candidates { control, request, handshakes: JoinSet::new(), met: VecDeque::new(), came: 0 };
     let mut failure = Failure::NobodyCame;
     loop {
         tokio::select! {
-            stream = next_of(listener, request.peer), if candidates.has_room() => candidates.try_one(stream),
+            came = port.next_tls(request.peer), if candidates.has_room(&port) => match came {
+                Ok(came) => candidates.try_one(came),
+                Err(why) => {
+                    failure = why;
+                    gives_up = gives_up.min(Instant::now() + GRACE);
+                }
+            },
             Some(shaken) = candidates.handshakes.join_next() => {
                 failure = match shaken {
-                    Ok(Ok((stream, proof))) => {
+                    Ok(Ok(Shaken { stream, proof, unmistakable })) => {
                         // Whoever waits in the queue competes as well, and gets his try.
-                        while candidates.has_room()
-                            && let Some(stream) = waiting(listener, request.peer).await
+                        while candidates.has_room(&port)
+                            && let Some(Ok(came)) = port.waiting_tls(request.peer).await
                         {
-                            candidates.try_one(stream);
+                            candidates.try_one(came);
                         }
-                        let circumstances = Circumstances { alone: candidates.came == 1, one_shot_port: true };
-                        match judge(reuse, proof, circumstances) {
+                        let alone = candidates.came == 1 && port.missed().is_none();
+                        match judge(reuse, proof, Circumstances { alone, unmistakable }) {
                             Ok(()) => return Ok(stream),
                             Err(refusal) => {
                                 stream.reset();
@@ -222,12 +284,77 @@ async fn accept(port: PassivePort, request: &DataRequest) -> Result<DataStream, 
                         }
                     }
                     Ok(Err(failure)) => failure,
-                    Err(_) => Failure::NobodyCame,
+                    // It made room for another.
+                    Err(_) => continue,
                 };
                 gives_up = gives_up.min(Instant::now() + GRACE);
             }
             // Handshakes that have begun are waited for: each has a time of its own.
-            () = sleep_until(gives_up), if candidates.handshakes.is_empty() => return Err(failure),
+            () = sleep_until(gives_up), if candidates.handshakes.is_empty() => {
+                return Err(port.missed().filter(|_| matches!(failure, Failure::NobodyCame)).unwrap_or(failure));
+            }
+        }
+    }
+}
+
+/// Clear data goes to the first who comes from the client's address.
+async fn accept_clear(mut port: PassivePort, request: &DataRequest) -> Result<DataStream, Failure> {
+    tokio::select! {
+        stream = port.next_clear(request.peer) => DataStream::clear(stream).map_err(Failure::Unreachable),
+        () = sleep(request.patience) => Err(port.missed().unwrap_or(Failure::NobodyCame)),
+    }
+}
+
+impl PassivePort {
+    /// The next connection that is to shake hands, or why one is none. Cancellation safe.
+    async fn next_tls(&mut self, peer: IpAddr) -> Result<Came, Failure> {
+        match self {
+            Self::OneShot { listener, early } => Ok(Came::Unread(match early.pop_front() {
+                Some(stream) => stream,
+                None => next_of(listener, peer).await,
+            })),
+            Self::Shared(seat) => loop {
+                match seat.next().await {
+                    Candidate::Tls { caller, alone } => return Ok(Came::Met { caller, unmistakable: alone }),
+                    Candidate::Broken(error) => return Err(Failure::Handshake(error)),
+                    Candidate::Clear(_) => {}
+                }
+            },
+        }
+    }
+
+    /// One that waits in the queue right now.
+    async fn waiting_tls(&mut self, peer: IpAddr) -> Option<Result<Came, Failure>> {
+        tokio::select! {
+            biased;
+            came = self.next_tls(peer) => Some(came),
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    /// The next connection for clear data. Cancellation safe.
+    async fn next_clear(&mut self, peer: IpAddr) -> TcpStream {
+        match self {
+            Self::OneShot { listener, early } => match early.pop_front() {
+                Some(stream) => stream,
+                None => next_of(listener, peer).await,
+            },
+            Self::Shared(seat) => loop {
+                if let Candidate::Clear(stream) = seat.next().await {
+                    return stream;
+                }
+            },
+        }
+    }
+
+    /// Why a connection that may have been ours did not come to us.
+    fn missed(&self) -> Option<Failure> {
+        match self {
+            Self::OneShot { .. } => None,
+            Self::Shared(seat) => Some(match seat.missed()? {
+                Missed::Tls(refusal) => Failure::NotYours(refusal),
+                Missed::Clear => Failure::ClearAmongOthers,
+            }),
         }
     }
 }
@@ -244,14 +371,5 @@ pub(super) async fn next_of(listener: &TcpListener, peer: IpAddr) -> TcpStream {
             Ok(_) => {}
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
-    }
-}
-
-/// A connection from the client's address that waits in the queue right now.
-async fn waiting(listener: &TcpListener, peer: IpAddr) -> Option<TcpStream> {
-    tokio::select! {
-        biased;
-        stream = next_of(listener, peer) => Some(stream),
-        () = std::future::ready(()) => None,
     }
 }

@@ -2,6 +2,11 @@
 
 mod accept;
 mod port;
+mod ports;
+mod shared;
 
 pub(crate) use accept::{DataRequest, Protect, open};
-pub(crate) use port::{DataPort, PassivePort, may_connect_to};
+pub(crate) use port::{DataPort, may_connect_to};
+pub use ports::DataPorts;
+pub(crate) use shared::Expects;
+pub use shared::SharedPort;

@@ -1,10 +1,12 @@
 //! Where the next data connection comes from or goes to.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpStream};
 
 use super::accept::next_of;
+use super::shared::Seat;
 
 /// The data port of a session: one at a time, and each for one data connection only.
 pub(crate) enum DataPort {
@@ -14,10 +16,12 @@ pub(crate) enum DataPort {
     Active(SocketAddr),
 }
 
-/// A port that waits for the client, and those from its address who came before the command did.
-pub(crate) struct PassivePort {
-    pub(super) listener: TcpListener,
-    pub(super) early: Vec<TcpStream>,
+/// A port that waits for the client.
+pub(crate) enum PassivePort {
+    /// A port for this transfer alone, and those from the client's address who came before the command did.
+    OneShot { listener: TcpListener, early: VecDeque<TcpStream> },
+    /// A seat at the port that all share. Who comes early waits in it.
+    Shared(Seat),
 }
 
 /// Connections from the client's address that are taken before there is a command to use them; more
@@ -25,8 +29,8 @@ pub(crate) struct PassivePort {
 const EARLY: usize = 4;
 
 impl PassivePort {
-    pub(crate) fn new(listener: TcpListener) -> Self {
-        Self { listener, early: Vec::new() }
+    pub(crate) fn one_shot(listener: TcpListener) -> Self {
+        Self::OneShot { listener, early: VecDeque::new() }
     }
 }
 
@@ -36,9 +40,9 @@ impl DataPort {
     // SECURITY: without this, strangers could fill the queue before the owner gets into it.
     pub(crate) async fn attend(&mut self, peer: IpAddr) {
         match self {
-            Self::Passive(port) if port.early.len() < EARLY => {
-                let stream = next_of(&port.listener, peer).await;
-                port.early.push(stream);
+            Self::Passive(PassivePort::OneShot { listener, early }) if early.len() < EARLY => {
+                let stream = next_of(listener, peer).await;
+                early.push_back(stream);
             }
             _ => std::future::pending().await,
         }
