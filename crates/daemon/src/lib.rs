@@ -22,6 +22,8 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod addresses;
+mod addresses;
 pub mod config;
 mod housekeeping;
 pub mod log;

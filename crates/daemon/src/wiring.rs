@@ -141,7 +141,11 @@ fn permissions(words: &[Word]) -> Permissions {
 }
 
 /// What one listener's FTP server is told.
-pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings {
+pub(crate) fn ftp_settings(
+    config: &Config,
+    listen: &Listen,
+    public_address: &ftp::PublicAddresses,
+) -> ftp::FtpSettings {
     let grant = config.plaintext.as_ref();
     let plaintext = match (listen.plaintext, grant) {
         (Plaintext::Allow, _) => ftp::Plaintext::Allow,
@@ -182,7 +186,7 @@ pub(crate) fn ftp_settings(config: &Config, listen: &Listen) -> ftp::FtpSettings
             data_stall: config.timeouts.data_stall_s.into(),
         },
         login_failures: config.limits.login_failures.0,
-        public_address: config.passive.public_address,
+        public_address: public_address.clone(),
         // Permissions of the users say it all; nothing is taken away from every session at once.
     }
 }

@@ -17,7 +17,8 @@ use carrack_core::login::Authenticator;
 use carrack_core::partial::NoIndex;
 use carrack_core::password::{self, Credential, PasswordHash};
 use carrack_ftp_server::{
-    DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
+    DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext, PlaintextGrant,
+    PublicAddresses, Timeouts,
 };
 use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
 use carrack_storage::local::{LocalSettings, LocalStore};
@@ -73,6 +74,6 @@ fn settings() -> FtpSettings {
             data_stall: Duration::from_secs(60),
         },
         login_failures: 3,
-        public_address: None,
+        public_address: PublicAddresses::default(),
     }
 }

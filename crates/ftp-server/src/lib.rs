@@ -24,12 +24,14 @@ mod command;
 mod connection;
 mod control;
 mod data;
+mod public_address;
 mod reply_for;
 mod settings;
 mod transfer;
 mod visitor;
 
 pub use data::{DataPorts, SharedPort};
+pub use public_address::{NamedAddress, PublicAddress, PublicAddresses};
 pub use settings::{
     DataClose, DataProtection, DataReuse, FtpSettings, Mode, Plaintext, PlaintextGrant, Timeouts,
 };

@@ -1,7 +1,6 @@
 //! What one listener is told: the policy of its connections and the limits on their time.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +8,8 @@ use carrack_core::account::Account;
 use carrack_core::path::VirtualPath;
 pub use carrack_ftp_proto::server::{DataProtection, Mode, Plaintext};
 pub use carrack_tls::DataReuse;
+
+use crate::public_address::PublicAddresses;
 
 /// The settings of one FTP listener.
 #[derive(Clone, Debug)]
@@ -32,7 +33,7 @@ pub struct FtpSettings {
     /// Failed logins that one connection may have.
     pub login_failures: u32,
     /// The address that `227` names, where it is not the one the client came to.
-    pub public_address: Option<Ipv4Addr>,
+    pub public_address: PublicAddresses,
 }
 
 /// What `plaintext = "limit"` leaves of an account.

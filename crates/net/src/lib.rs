@@ -29,9 +29,11 @@
 mod admission;
 mod drain;
 mod listener;
+mod network;
 mod ports;
 
 pub use admission::{Admission, Limits, Refused, Slot, Source};
 pub use drain::{Drain, Live, Phase};
 pub use listener::{Accepted, Listener, canonical};
+pub use network::{Network, NotANetwork};
 pub use ports::PortPool;

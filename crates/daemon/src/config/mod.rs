@@ -14,6 +14,7 @@ mod homes;
 mod later;
 mod manual;
 mod problem;
+mod public_address;
 mod reader;
 mod schema;
 mod section;
@@ -27,14 +28,15 @@ use std::path::Path;
 pub use check::{Checked, Fault, check};
 pub use manual::manual;
 pub use problem::{Problem, Problems};
+pub use public_address::PublicAddress;
 pub use reader::Places;
 pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
     Config, DataClose, DataProtection, DataTlsReuse, Folder, Limits, Listen, Log, LogFormat, LogLevel, Mode,
-    Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls, TlsVersion, Upload,
-    User,
+    Partials, Passive, PassiveNetwork, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls,
+    TlsVersion, Upload, User,
 };
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;

@@ -16,6 +16,7 @@ use super::dispatch::not_logged_in;
 use super::work::{Done, Prepared, Work};
 use crate::command::{self, ClearData};
 use crate::data::{DataPort, DataRequest, Expects, Protect, may_connect_to};
+use crate::public_address::Told;
 use crate::reply_for;
 use crate::settings::DataProtection;
 use crate::transfer::{Interrupt, perform};
@@ -58,10 +59,17 @@ impl Connection {
             let reply = Reply::new(Code::NOT_SUPPORTED_ON_DATA_CONNECTION, text);
             return self.machine.answer(pending, reply, now);
         }
+        let named = match self.address_to_name(style) {
+            Ok(address) => address,
+            Err(text) => {
+                let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
+                return self.machine.answer(pending, reply, now);
+            }
+        };
         match self.server.ports.open(self.local, self.peer, self.expectation()) {
             Ok((number, port)) => {
                 self.data_port = Some(Agreed::new(DataPort::Passive(port)));
-                self.machine.listening(pending, SocketAddr::new(self.address_to_name(), number));
+                self.machine.listening(pending, SocketAddr::new(named, number));
             }
             Err(_) => {
                 let text = "No passive port is free, try again later.";
@@ -79,12 +87,19 @@ impl Connection {
         }
     }
 
-    /// The address that `227` names: the configured one, except to clients on this machine itself,
-    /// who would look for it behind their own router.
-    fn address_to_name(&self) -> IpAddr {
-        match self.server.settings.public_address {
-            Some(public) if !self.peer.ip().is_loopback() => IpAddr::V4(public),
-            _ => self.local.ip(),
+    /// The address that the reply names, or why it can name none. `229` never names one (RFC 2428 §3).
+    fn address_to_name(&self, style: PassiveStyle) -> Result<IpAddr, &'static str> {
+        match style {
+            PassiveStyle::Epsv(_) => Ok(self.local.ip()),
+            // Also where a public IPv4 address is known: the client asked over IPv6 and may have nothing else.
+            PassiveStyle::Pasv if self.local.is_ipv6() => Err("PASV is for IPv4; send EPSV."),
+            PassiveStyle::Pasv => match self.server.settings.public_address.for_client(self.peer.ip()) {
+                Told::WhereItCame => Ok(self.local.ip()),
+                Told::Public(address) => Ok(IpAddr::V4(address)),
+                Told::NotFound => {
+                    Err("The server's public name was not found yet; send EPSV, which needs no address.")
+                }
+            },
         }
     }
 
