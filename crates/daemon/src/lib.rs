@@ -23,7 +23,6 @@
 #![forbid(unsafe_code)]
 
 mod addresses;
-mod addresses;
 pub mod config;
 mod housekeeping;
 pub mod log;
