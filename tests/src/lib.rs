@@ -10,7 +10,7 @@ pub mod client;
 pub mod control;
 pub mod hostile_server;
 pub mod logs;
-mod loopback;
+pub mod loopback;
 pub mod pages;
 pub mod peers;
 pub mod programs;

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use carrack_core::password::{Cost, hash_with};
 use tempfile::TempDir;
 
+use crate::loopback;
 use crate::programs::Program;
 use crate::server::{self, Server};
 
@@ -34,6 +36,16 @@ pub struct Setup {
     top: Vec<String>,
     sections: BTreeMap<String, BTreeMap<String, String>>,
     users: Vec<User>,
+    logins: Logins,
+}
+
+/// What a login costs the server.
+#[derive(Clone, Copy, Debug)]
+enum Logins {
+    /// As much as `carrack user hash` makes it.
+    Real,
+    /// Next to nothing.
+    Quick,
 }
 
 #[derive(Debug)]
@@ -60,6 +72,7 @@ impl Setup {
             top: Vec::new(),
             sections: BTreeMap::new(),
             users: Vec::new(),
+            logins: Logins::Real,
         };
         setup
             .option("timeouts", "login_s", "120")
@@ -112,6 +125,18 @@ impl Setup {
         self
     }
 
+    /// Hashes that are as weak as can be: for tests with so many logins that they would only test argon2.
+    pub fn quick_logins(mut self) -> Setup {
+        self.logins = Logins::Quick;
+        self
+    }
+
+    /// One data port for all sessions, which nobody else has.
+    pub fn one_data_port(self) -> Setup {
+        let port = loopback::free_port();
+        self.option("passive", "ports", &port.to_string())
+    }
+
     /// Adds a user with [`password`]`(name)` and these lines beside; a name given again replaces the earlier user.
     pub fn user(self, name: &str, lines: &[&str]) -> Setup {
         let home = self.home(name);
@@ -145,7 +170,10 @@ impl Setup {
             options.iter().for_each(|(key, value)| add(&format!("{key} = {value}")));
         }
         for User { name, home, lines } in &self.users {
-            let hash = password_hash(&password(name));
+            let hash = match self.logins {
+                Logins::Real => password_hash(&password(name)),
+                Logins::Quick => quick_hash(&password(name)),
+            };
             add(&format!("\n[[user]]\nname = {name:?}\npassword = {hash:?}\nhome = {home:?}"));
             lines.iter().for_each(|line| add(line));
         }
@@ -169,6 +197,10 @@ impl Setup {
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+fn quick_hash(password: &str) -> String {
+    hash_with(password.as_bytes(), Cost { memory_kib: 8, passes: 1, lanes: 1 }).unwrap()
 }
 
 /// The hash that `carrack user hash` makes of a password; the same password is hashed once per process.
