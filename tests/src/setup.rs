@@ -37,6 +37,11 @@ pub struct Setup {
     sections: BTreeMap<String, BTreeMap<String, String>>,
     users: Vec<User>,
     logins: Logins,
+    /// Host of both listeners, and the port of each.
+    host: String,
+    ports: [u16; 2],
+    tables: Vec<String>,
+    pub(crate) namespace: Option<String>,
 }
 
 /// What a login costs the server.
@@ -73,6 +78,10 @@ impl Setup {
             sections: BTreeMap::new(),
             users: Vec::new(),
             logins: Logins::Real,
+            host: "127.0.0.1".to_owned(),
+            ports: [0, 0],
+            tables: Vec::new(),
+            namespace: None,
         };
         setup
             .option("timeouts", "login_s", "120")
@@ -125,6 +134,25 @@ impl Setup {
         self
     }
 
+    /// Where both listeners are, in place of 127.0.0.1 and ports that the system picks.
+    pub fn at(mut self, host: &str, explicit: u16, implicit: u16) -> Setup {
+        self.host = host.to_owned();
+        self.ports = [explicit, implicit];
+        self
+    }
+
+    /// The network namespace that the server runs in.
+    pub fn within(mut self, namespace: &str) -> Setup {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// A whole table with its header.
+    pub fn table(mut self, text: &str) -> Setup {
+        self.tables.push(text.to_owned());
+        self
+    }
+
     /// Hashes that are as weak as can be: for tests with so many logins that they would only test argon2.
     pub fn quick_logins(mut self) -> Setup {
         self.logins = Logins::Quick;
@@ -161,14 +189,18 @@ impl Setup {
             text.push('\n');
         };
         self.top.iter().for_each(|line| add(line));
-        for (mode, own) in [("explicit", &self.explicit), ("implicit", &self.implicit)] {
-            add(&format!("\n[[listen]]\nmode = \"{mode}\"\naddress = \"127.0.0.1:0\""));
+        let (host, [explicit, implicit]) = (&self.host, self.ports);
+        for (mode, own, port) in
+            [("explicit", &self.explicit, explicit), ("implicit", &self.implicit, implicit)]
+        {
+            add(&format!("\n[[listen]]\nmode = \"{mode}\"\naddress = \"{host}:{port}\""));
             self.listen.iter().chain(own).for_each(|line| add(line));
         }
         for (section, options) in &self.sections {
             add(&format!("\n[{section}]"));
             options.iter().for_each(|(key, value)| add(&format!("{key} = {value}")));
         }
+        self.tables.iter().for_each(|table| add(table));
         for User { name, home, lines } in &self.users {
             let hash = match self.logins {
                 Logins::Real => password_hash(&password(name)),
