@@ -38,7 +38,9 @@ pub(super) fn parsed<T: Setting>(
     value: &Spanned<DeValue<'_>>,
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Option<T> {
-    let Kind::Text { what, example, .. } = T::KIND else { return None };
+    let (Kind::Text { what, example, .. } | Kind::TextOrNumber { what, example, .. }) = T::KIND else {
+        return None;
+    };
     let quoted_example = format!("\"{example}\"");
     match value.get_ref() {
         DeValue::String(text) => match parse(text) {
@@ -282,11 +284,12 @@ fn one_port(number: u64) -> Result<PortRange, String> {
 }
 
 impl Setting for PortRange {
-    const KIND: Kind = Kind::Text {
+    const KIND: Kind = Kind::TextOrNumber {
         what: "a range of ports, or a single one",
         example: "50000-50999",
-        pattern: Some("^[0-9]+( *- *[0-9]+)?$"),
-        secret: false,
+        pattern: "^[0-9]+( *- *[0-9]+)?$",
+        minimum: 1,
+        maximum: 65_535,
     };
     fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
         // A single port may be written as a number.
