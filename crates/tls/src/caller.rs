@@ -73,3 +73,74 @@ impl Caller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::{
+        ServerTls,
+        testkit::{Client, HOME, VERSIONS, control_from, login, pair, server},
+    };
+
+    /// What the server makes of a ClientHello of this client, which goes no further.
+    async fn meet(server: &ServerTls, client: &Client) -> Caller {
+        let (near, mut far) = pair().await;
+        let mut hello = Vec::new();
+        client.connection().write_tls(&mut hello).unwrap();
+        far.write_all(&hello).await.unwrap();
+        server.meet(near).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_client_hello_names_its_control_connection() {
+        for version in VERSIONS {
+            let server = server();
+            let (hers, his, nobodys) = (Client::new(version), Client::new(version), Client::new(version));
+            let mine = login(&server, &hers, "alice").await;
+            let sibling = login(&server, &Client::new(version), "alice").await;
+            let stranger = login(&server, &his, "bob").await;
+            let caller = meet(&server, &hers).await;
+            assert_eq!(caller.names(&mine.tls), Named::Own);
+            assert_eq!(caller.names(&sibling.tls), Named::Sibling);
+            assert_eq!(caller.names(&stranger.tls), Named::Stranger);
+            assert_eq!(meet(&server, &nobodys).await.names(&mine.tls), Named::Nobody);
+            // With its control connection a session ends.
+            drop(stranger);
+            assert_eq!(meet(&server, &his).await.names(&mine.tls), Named::Nobody);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_speaks_no_tls_is_said_to_speak_none() {
+        let (near, mut far) = pair().await;
+        far.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        assert!(matches!(server().meet(near).await, Err(HandshakeError::NotTls)));
+        let (near, far) = pair().await;
+        drop(far);
+        assert!(matches!(server().meet(near).await, Err(HandshakeError::Closed)));
+    }
+
+    #[tokio::test]
+    async fn one_cache_for_parallel_logins_is_noticed_and_two_caches_are_not_taken_for_one() {
+        for version in VERSIONS {
+            let server = server();
+            let (shared, apart) = (Client::new(version), Client::new(version));
+            let first = login(&server, &shared, "alice").await;
+            let other = login(&server, &apart, "alice").await;
+            assert!(!first.tls.shares_cache() && !other.tls.shares_cache());
+            // From another address it may be a copy, and says nothing about this client.
+            let far = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
+            let copy = control_from(&server, &shared, far).await;
+            assert!(!first.tls.shares_cache() && !copy.tls.shares_cache());
+            drop(copy);
+            let first = login(&server, &shared, "alice").await;
+            let second = control_from(&server, &shared, HOME).await;
+            assert!(first.tls.shares_cache() && second.tls.shares_cache());
+            assert!(!other.tls.shares_cache());
+        }
+    }
+}

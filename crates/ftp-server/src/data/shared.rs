@@ -13,6 +13,8 @@
 //! its own, so no session waits for the handshake of another.
 
 mod route;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
