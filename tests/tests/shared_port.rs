@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use carrack_tests::control::Control;
-use carrack_tests::programs::Tls;
+use carrack_tests::programs::{EVERY_WAY, Tls, lftp, needs};
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{EVERYTHING, Setup, USER};
 use carrack_tests::tls_client::TlsClient;
@@ -255,7 +255,7 @@ fn full_handshakes_and_clear_data_go_by_the_address_while_only_one_session_waits
         let _ = data.send(b"whose?");
         drop(data.finish());
         let reply = control.reply();
-        assert!(reply.code == 425 && reply.to_string().contains("PROT P"), "{word}: {reply}");
+        assert!(reply.code == 425 && reply.to_string().contains("send PROT P"), "{word}: {reply}");
         assert_eq!(stored(&server, "not"), None);
         // The one that waits was disturbed by nothing of this.
         let mut data = other.data();
@@ -355,5 +355,25 @@ fn a_cache_that_parallel_logins_share_is_noticed_and_never_mixes_their_files() {
             (stored(&server, "one").unwrap(), stored(&server, "two").unwrap()),
             (b"1".to_vec(), b"2".to_vec())
         );
+    }
+}
+
+#[test]
+fn lftp_moves_a_tree_over_four_connections_at_once() {
+    if !needs(&["lftp"]) {
+        return;
+    }
+    let server = Setup::new().one_data_port().start();
+    let from = server.scratch().join("from");
+    for number in 0..40 {
+        tree::file(&from, &format!("file-{number}"), number, 1000 + number as usize);
+    }
+    for (mode, tls) in EVERY_WAY {
+        let to = server.scratch().join("to");
+        let script =
+            format!("mirror -R --parallel=4 {from:?} /tree\nmirror --parallel=4 /tree {to:?}\nrm -r /tree");
+        lftp(&server, mode, tls, &script).run().ok();
+        tree::assert_same(&from, &to);
+        fs::remove_dir_all(&to).unwrap();
     }
 }

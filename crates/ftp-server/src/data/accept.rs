@@ -108,8 +108,7 @@ impl Failure {
             }
             Self::ClearAmongOthers => (
                 Code::CANNOT_OPEN_DATA_CONNECTION,
-                "Several sessions of your address wait at this shared data port, and clear data does not say whose it is: \
-                 move one file at a time, or send PROT P."
+                "Clear data does not say whose it is, and several sessions of your address wait here; send PROT P."
                     .to_owned(),
             ),
             Self::ProtectionChanged => (
