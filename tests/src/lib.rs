@@ -9,6 +9,7 @@ pub mod certificates;
 pub mod client;
 pub mod control;
 pub mod hostile_server;
+pub mod hosts;
 pub mod logs;
 pub mod loopback;
 pub mod pages;

@@ -55,7 +55,15 @@ pub struct Server {
 impl Server {
     /// Starts `carrack serve --config config` and waits for both listeners.
     pub(crate) fn start(setup: Setup, config: &Path) -> Server {
-        let (mut child, logs) = spawn(Command::new(program()).args(["serve", "--config"]).arg(config));
+        let mut command = match &setup.namespace {
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(program());
+                command
+            }
+            None => Command::new(program()),
+        };
+        let (mut child, logs) = spawn(command.args(["serve", "--config"]).arg(config));
         child.stdout.take();
         let explicit = listening(&logs, Mode::Explicit);
         let implicit = listening(&logs, Mode::Implicit);

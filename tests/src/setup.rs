@@ -6,8 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use carrack_core::password::{Cost, hash_with};
 use tempfile::TempDir;
 
+use crate::loopback;
 use crate::programs::Program;
 use crate::server::{self, Server};
 
@@ -36,6 +38,20 @@ pub struct Setup {
     top: Vec<String>,
     sections: BTreeMap<String, BTreeMap<String, String>>,
     users: Vec<User>,
+    logins: Logins,
+    /// Of the explicit and the implicit listener.
+    ports: [u16; 2],
+    tables: Vec<String>,
+    pub(crate) namespace: Option<String>,
+}
+
+/// What a login costs the server.
+#[derive(Clone, Copy, Debug)]
+enum Logins {
+    /// As much as `carrack user hash` makes it.
+    Real,
+    /// Next to nothing.
+    Quick,
 }
 
 #[derive(Debug)]
@@ -63,6 +79,10 @@ impl Setup {
             top: Vec::new(),
             sections: BTreeMap::new(),
             users: Vec::new(),
+            logins: Logins::Real,
+            ports: [0, 0],
+            tables: Vec::new(),
+            namespace: None,
         };
         setup
             .option("timeouts", "login_s", "120")
@@ -121,6 +141,36 @@ impl Setup {
         self
     }
 
+    /// The ports of both listeners, in place of those that the system picks.
+    pub fn ports(mut self, explicit: u16, implicit: u16) -> Setup {
+        self.ports = [explicit, implicit];
+        self
+    }
+
+    /// The network namespace that the server runs in.
+    pub fn within(mut self, namespace: &str) -> Setup {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// A whole table with its header.
+    pub fn table(mut self, text: &str) -> Setup {
+        self.tables.push(text.to_owned());
+        self
+    }
+
+    /// Hashes that are as weak as can be: for tests with so many logins that they would only test argon2.
+    pub fn quick_logins(mut self) -> Setup {
+        self.logins = Logins::Quick;
+        self
+    }
+
+    /// One data port for all sessions, which nobody else has.
+    pub fn one_data_port(self) -> Setup {
+        let port = loopback::free_port();
+        self.option("passive", "ports", &port.to_string())
+    }
+
     /// Adds a user with [`password`]`(name)` and these lines beside; a name given again replaces the earlier user.
     pub fn user(self, name: &str, lines: &[&str]) -> Setup {
         let home = self.home(name);
@@ -145,19 +195,24 @@ impl Setup {
             text.push('\n');
         };
         self.top.iter().for_each(|line| add(line));
-        for (mode, own) in [("explicit", &self.explicit), ("implicit", &self.implicit)] {
-            add(&format!(
-                "\n[[listen]]\nmode = \"{mode}\"\naddress = \"{}\"",
-                SocketAddr::new(self.address, 0)
-            ));
+        let [explicit, implicit] = self.ports;
+        for (mode, own, port) in
+            [("explicit", &self.explicit, explicit), ("implicit", &self.implicit, implicit)]
+        {
+            let address = SocketAddr::new(self.address, port);
+            add(&format!("\n[[listen]]\nmode = \"{mode}\"\naddress = \"{address}\""));
             self.listen.iter().chain(own).for_each(|line| add(line));
         }
         for (section, options) in &self.sections {
             add(&format!("\n[{section}]"));
             options.iter().for_each(|(key, value)| add(&format!("{key} = {value}")));
         }
+        self.tables.iter().for_each(|table| add(table));
         for User { name, home, lines } in &self.users {
-            let hash = password_hash(&password(name));
+            let hash = match self.logins {
+                Logins::Real => password_hash(&password(name)),
+                Logins::Quick => quick_hash(&password(name)),
+            };
             add(&format!("\n[[user]]\nname = {name:?}\npassword = {hash:?}\nhome = {home:?}"));
             lines.iter().for_each(|line| add(line));
         }
@@ -181,6 +236,10 @@ impl Setup {
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
+}
+
+fn quick_hash(password: &str) -> String {
+    hash_with(password.as_bytes(), Cost { memory_kib: 8, passes: 1, lanes: 1 }).unwrap()
 }
 
 /// The hash that `carrack user hash` makes of a password; the same password is hashed once per process.

@@ -53,13 +53,32 @@ impl Wire {
 
     /// Runs the TLS handshake as the client.
     pub fn secure(&mut self, client: &TlsClient) -> io::Result<HandshakeKind> {
-        let mut tls = client.begin();
+        self.tls = Some(Box::new(client.begin()));
+        self.shake_hands()
+    }
+
+    /// Makes the ClientHello and does not send it; whoever has it may do so.
+    pub fn client_hello(&mut self, client: &TlsClient) -> Vec<u8> {
+        let (mut tls, mut hello) = (client.begin(), Vec::new());
+        while tls.wants_write() {
+            tls.write_tls(&mut hello).unwrap();
+        }
+        self.tls = Some(Box::new(tls));
+        hello
+    }
+
+    /// Sends the ClientHello that was made, and all that comes after it.
+    pub fn secure_with(&mut self, hello: &[u8]) -> io::Result<HandshakeKind> {
+        self.socket.write_all(hello)?;
+        self.shake_hands()
+    }
+
+    fn shake_hands(&mut self) -> io::Result<HandshakeKind> {
+        let tls = self.tls.as_mut().unwrap();
         while tls.is_handshaking() {
             tls.complete_io(&mut self.socket)?;
         }
-        let kind = tls.handshake_kind().unwrap();
-        self.tls = Some(Box::new(tls));
-        Ok(kind)
+        Ok(tls.handshake_kind().unwrap())
     }
 
     /// Was the TLS session resumed?

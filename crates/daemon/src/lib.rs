@@ -22,6 +22,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod addresses;
 pub mod config;
 mod housekeeping;
 pub mod log;

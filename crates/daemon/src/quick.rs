@@ -152,7 +152,11 @@ impl QuickStart {
                 listen(Mode::Explicit, self.explicit, self.plaintext),
                 listen(Mode::Implicit, self.implicit, Plaintext::Refuse),
             ]),
-            passive: Passive { ports: self.passive_ports.clone(), public_address: None },
+            passive: Passive {
+                ports: self.passive_ports.clone(),
+                public_address: None,
+                network: Tables::default(),
+            },
             tls: None,
             upload: Upload::default(),
             timeouts: Timeouts::default(),

@@ -151,6 +151,7 @@ fn permissions(words: &[Word]) -> Permissions {
 pub(crate) fn ftp_settings(
     config: &Config,
     listen: &Listen,
+    public_address: &ftp::PublicAddresses,
     partners: Option<&Arc<PartnerTls>>,
 ) -> ftp::FtpSettings {
     let grant = config.plaintext.as_ref();
@@ -205,7 +206,7 @@ pub(crate) fn ftp_settings(
             data_stall: config.timeouts.data_stall_s.into(),
         },
         login_failures: config.limits.login_failures.0,
-        public_address: config.passive.public_address,
+        public_address: public_address.clone(),
         fxp: config.fxp.as_ref().map(|fxp| ftp::PartnerSettings {
             partners: fxp.partners.clone().into(),
             tls: partners.cloned(),

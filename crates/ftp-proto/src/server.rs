@@ -185,6 +185,12 @@ impl Server {
         self.leaving == Some(CloseReason::Quit)
     }
 
+    /// How the next data connection would be protected; `None` where its transfer would be refused. `PROT` may still change it.
+    #[must_use]
+    pub fn next_protection(&self) -> Option<Protection> {
+        self.data_protection().ok()
+    }
+
     /// Carries out commands until one needs the driver. `None`: nothing to do before more bytes or an answer come.
     pub fn next_event(&mut self, now: Instant) -> Option<Event> {
         loop {

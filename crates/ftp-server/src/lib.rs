@@ -24,11 +24,14 @@ mod command;
 mod connection;
 mod control;
 mod data;
+mod public_address;
 mod reply_for;
 mod settings;
 mod transfer;
 mod visitor;
 
+pub use data::{DataPorts, SharedPort};
+pub use public_address::{NamedAddress, PublicAddress, PublicAddresses};
 pub use settings::{
     Charset, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpSettings, HostName, Mode,
     Network, PartnerSettings, PartnerTls, Plaintext, PlaintextGrant, Timeouts,
@@ -39,7 +42,7 @@ use std::sync::Arc;
 
 use carrack_core::Core;
 use carrack_core::event::Event;
-use carrack_net::{Accepted, Admission, Drain, Listener, Phase, PortPool, Refused};
+use carrack_net::{Accepted, Admission, Drain, Listener, Phase, Refused};
 use carrack_tls::ServerTls;
 
 use transfer::{PumpPool, Terms};
@@ -50,7 +53,7 @@ pub struct FtpServer {
     core: Arc<Core>,
     tls: Arc<ServerTls>,
     admission: Admission,
-    ports: PortPool,
+    ports: DataPorts,
     drain: Drain,
     terms: Terms,
 }
@@ -64,12 +67,12 @@ impl FtpServer {
         core: Arc<Core>,
         tls: Arc<ServerTls>,
         admission: Admission,
-        ports: PortPool,
+        ports: impl Into<DataPorts>,
         drain: Drain,
     ) -> Arc<Self> {
         let terms =
             Terms { pool: PumpPool::new(), stall: settings.timeouts.data_stall, close: settings.data_close };
-        Arc::new(Self { settings, core, tls, admission, ports, drain, terms })
+        Arc::new(Self { settings, core, tls, admission, ports: ports.into(), drain, terms })
     }
 
     /// Accepts and serves connections until the drain starts. Connections live on; `Drain::idle`

@@ -1,7 +1,6 @@
 //! What one listener is told: the policy of its connections and the limits on their time.
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,8 @@ pub use carrack_ftp_proto::command::HostName;
 pub use carrack_ftp_proto::server::{Clearing, Compression, Mode, Plaintext};
 pub use carrack_net::Network;
 pub use carrack_tls::{DataReuse, PartnerTls};
+
+use crate::public_address::PublicAddresses;
 
 /// The settings of one FTP listener.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ pub struct FtpSettings {
     /// Failed logins that one connection may have.
     pub login_failures: u32,
     /// The address that `227` names, where it is not the one the client came to.
-    pub public_address: Option<Ipv4Addr>,
+    pub public_address: PublicAddresses,
     /// With which servers files are exchanged (FXP); with none where it is `None`.
     pub fxp: Option<PartnerSettings>,
 }

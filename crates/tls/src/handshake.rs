@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::net::TcpStream;
 
 use crate::broken::{Broken, is_not_tls};
+use crate::caller::Caller;
 use crate::data::{
     Arrived, Connection, DataStream, Handshake, Inbox, Interest, acknowledge, ready, receive, send,
 };
@@ -74,15 +75,15 @@ impl HandshakeError {
     }
 }
 
-/// Secures `socket` with what `configure` makes of the ClientHello. `settle` is told the kind of the handshake after
+/// Secures the connection with what `configure` makes of the ClientHello. `settle` is told the kind of the handshake after
 /// every step, always before the next message of the client is processed.
 pub(crate) async fn accept(
-    socket: TcpStream,
+    caller: Caller,
     direction: Direction,
     configure: impl FnOnce(&ClientHello<'_>) -> Arc<ServerConfig>,
     settle: impl Fn(Option<HandshakeKind>),
 ) -> Result<DataStream, HandshakeError> {
-    let mut inbox = Inbox::default();
+    let Caller { socket, mut inbox, .. } = caller;
     let config = read_client_hello(&socket, &mut inbox, configure).await?;
     // The ClientHello is still in the inbox: rustls reads it once more under its configuration.
     let connection = Connection::Server(UnbufferedServerConnection::new(config)?);
@@ -100,28 +101,20 @@ pub(crate) async fn accept(
     Ok(DataStream::tls(socket, session)?)
 }
 
-async fn read_client_hello(
+/// Reads until the ClientHello is complete; what the inbox holds already counts. It stays there.
+pub(crate) async fn read_client_hello<T>(
     socket: &TcpStream,
     inbox: &mut Inbox,
-    configure: impl FnOnce(&ClientHello<'_>) -> Arc<ServerConfig>,
-) -> Result<Arc<ServerConfig>, HandshakeError> {
+    look: impl FnOnce(&ClientHello<'_>) -> T,
+) -> Result<T, HandshakeError> {
     let mut acceptor = Acceptor::default();
+    let mut n = inbox.received().len();
     loop {
-        let n = match receive(socket, inbox.room()) {
-            Ok(Arrived::Bytes(n)) => n,
-            Ok(Arrived::Fin | Arrived::Lost) => return Err(HandshakeError::Closed),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                ready(socket, Interest::Readable).await?;
-                continue;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        inbox.filled(n);
         let mut fresh = inbox.newest(n);
         while !fresh.is_empty() {
             acceptor.read_tls(&mut fresh)?;
             match acceptor.accept() {
-                Ok(Some(accepted)) => return Ok(configure(&accepted.client_hello())),
+                Ok(Some(accepted)) => return Ok(look(&accepted.client_hello())),
                 Ok(None) => {}
                 Err((error, mut alert)) => {
                     let mut bytes = Vec::new();
@@ -131,6 +124,23 @@ async fn read_client_hello(
                     return Err(error.into());
                 }
             }
+        }
+        n = receive_some(socket, inbox).await?;
+    }
+}
+
+async fn receive_some(socket: &TcpStream, inbox: &mut Inbox) -> Result<usize, HandshakeError> {
+    loop {
+        match receive(socket, inbox.room()) {
+            Ok(Arrived::Bytes(n)) => {
+                inbox.filled(n);
+                return Ok(n);
+            }
+            Ok(Arrived::Fin | Arrived::Lost) => return Err(HandshakeError::Closed),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                ready(socket, Interest::Readable).await?;
+            }
+            Err(error) => return Err(error.into()),
         }
     }
 }

@@ -74,6 +74,7 @@
 mod alpn;
 pub mod binding;
 mod broken;
+mod caller;
 mod certificate;
 pub mod client;
 mod control;
@@ -85,6 +86,7 @@ pub mod server;
 mod testkit;
 
 pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
+pub use caller::{Caller, Named};
 pub use client::{
     Authorities, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
     ConnectError, Distrust, PartnerTls, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,

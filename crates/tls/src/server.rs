@@ -20,6 +20,7 @@ pub use crate::handshake::HandshakeError;
 use crate::{
     alpn,
     binding::{Claim, ControlSession, ControlTickets, Proof, Registry},
+    caller::Caller,
     control::RecordByRecord,
     data::DataStream,
     handshake,
@@ -134,6 +135,15 @@ impl ServerTls {
         ControlTls { server: Arc::clone(self), session }
     }
 
+    /// Reads the ClientHello of a connection on a data port that sessions share, to find the control connection with which
+    /// its handshake is to be tried. Nothing is answered yet. The caller bounds the time.
+    ///
+    /// # Errors
+    /// The [`HandshakeError`], after its alert was sent as far as the socket had room.
+    pub async fn meet(&self, socket: TcpStream) -> Result<Caller, HandshakeError> {
+        Caller::meet(&self.registry, socket).await
+    }
+
     /// How many control connections are alive, and how many TLS 1.2 sessions.
     #[cfg(test)]
     pub(crate) fn registered(&self) -> (usize, usize) {
@@ -184,15 +194,36 @@ impl ControlTls {
         socket: TcpStream,
         direction: Direction,
     ) -> Result<(DataStream, Proof), HandshakeError> {
+        self.accept_caller(Caller::unread(socket), direction).await
+    }
+
+    /// As [`accept_data`](Self::accept_data), for a connection that [`ServerTls::meet`] has met.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn accept_caller(
+        &self,
+        caller: Caller,
+        direction: Direction,
+    ) -> Result<(DataStream, Proof), HandshakeError> {
         let claim = Arc::new(Claim::new(Arc::clone(&self.server.registry), Arc::clone(&self.session)));
         let stream = handshake::accept(
-            socket,
+            caller,
             direction,
             |hello| self.data_config(hello, direction, &claim),
             |kind| claim.settle(kind),
         )
         .await?;
         Ok((stream, claim.proof()))
+    }
+
+    /// Whether its client was seen to keep one cache of sessions for parallel connections.
+    pub fn shares_cache(&self) -> bool {
+        self.session.shares_cache()
+    }
+
+    pub(crate) fn session(&self) -> &ControlSession {
+        &self.session
     }
 
     fn control_config(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {

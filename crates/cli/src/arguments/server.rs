@@ -30,7 +30,7 @@ pub(crate) struct Serve {
     pub(crate) implicit: SocketAddr,
 
     /// Ports for data connections, such as 50000-50999
-    #[arg(long, value_name = "A-B", default_value_t = PortRange::STANDARD)]
+    #[arg(long, value_name = "A-B|N", default_value_t = PortRange::STANDARD)]
     pub(crate) passive_ports: PortRange,
 
     /// Who may log in

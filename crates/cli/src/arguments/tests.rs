@@ -38,14 +38,19 @@ fn the_arguments_are_consistent() {
 
 #[test]
 fn a_folder_or_a_file() {
-    for right in ["carrack serve .", "carrack serve --config c.toml", "carrack serve . --plaintext limit"] {
+    for right in [
+        "carrack serve .",
+        "carrack serve --config c.toml",
+        "carrack serve . --plaintext limit",
+        "carrack serve . --passive-ports 50000",
+    ] {
         parse(right).unwrap();
     }
     for wrong in [
         "carrack serve",
         "carrack serve . --config c.toml",
         "carrack serve --config c.toml --read-only",
-        "carrack serve . --passive-ports 50000",
+        "carrack serve . --passive-ports 50000-50001",
         "carrack serve . --password secret",
         "carrack serve . --explicit localhost:2121",
     ] {

@@ -93,6 +93,7 @@ fn describe(kind: &Kind) -> String {
             format!("a whole number of {unit}, {minimum} to {maximum}")
         }
         Kind::Text { what, example, .. } => format!("{what}, as in `\"{example}\"`"),
+        Kind::TextOrNumber { what, example, .. } => format!("{what}, as in `\"{example}\"`"),
         Kind::Choice(_) => "one of the words below".to_owned(),
         Kind::List(inner) => match inner {
             Kind::Choice(_) => "a list of the words below".to_owned(),

@@ -15,6 +15,7 @@ mod later;
 mod manual;
 mod name;
 mod problem;
+mod public_address;
 mod reader;
 mod schema;
 mod section;
@@ -29,14 +30,15 @@ pub use check::{Checked, Fault, check};
 pub use manual::manual;
 pub use name::{CharacterSet, Host};
 pub use problem::{Problem, Problems};
+pub use public_address::PublicAddress;
 pub use reader::Places;
 pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
     Ccc, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen, Log, LogFormat,
-    LogLevel, Mode, Partials, Passive, Permission, Plaintext, PlaintextGrant, Publish, Timeouts, Tls,
-    TlsVersion, Upload, UploadDigest, User,
+    LogLevel, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext, PlaintextGrant, Publish,
+    Timeouts, Tls, TlsVersion, Upload, UploadDigest, User,
 };
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;

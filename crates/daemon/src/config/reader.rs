@@ -146,7 +146,9 @@ impl<'s> Reader<'s> {
             return self.one(&key.child(name), value);
         }
         let example = match T::KIND {
-            Kind::Text { example, .. } => format!("{name} = \"{example}\""),
+            Kind::Text { example, .. } | Kind::TextOrNumber { example, .. } => {
+                format!("{name} = \"{example}\"")
+            }
             _ => name.to_owned(),
         };
         let span = self.places.of(&key.place).unwrap_or(0..0);

@@ -47,6 +47,12 @@ fn kind(kind_of: &Kind) -> Map<String, Value> {
             Some(pattern) => json!({ "type": "string", "pattern": pattern, "examples": [example] }),
             None => json!({ "type": "string", "examples": [example] }),
         },
+        Kind::TextOrNumber { example, pattern, minimum, maximum, .. } => json!({
+            "anyOf": [
+                { "type": "string", "pattern": pattern, "examples": [example] },
+                { "type": "integer", "minimum": minimum, "maximum": maximum },
+            ]
+        }),
         Kind::Choice(words) => json!({
             "oneOf": words
                 .iter()

@@ -54,6 +54,19 @@ pub enum Kind {
         /// Never shown: `config show` and error excerpts leave the value out.
         secret: bool,
     },
+    /// A string of a certain form, which a bare number of the same meaning may stand for.
+    TextOrNumber {
+        /// What the string stands for, as in "expected {what}".
+        what: &'static str,
+        /// One value that is right.
+        example: &'static str,
+        /// A regular expression for the schema.
+        pattern: &'static str,
+        /// Smallest number taken.
+        minimum: u64,
+        /// Largest number taken.
+        maximum: u64,
+    },
     /// One of a few words.
     Choice(&'static [Word]),
     /// An array of such values.

@@ -3,13 +3,14 @@
 //! A row is a help text, what a change takes, the key with its type, and its default. `config check`, `config show`, the JSON Schema and the
 //! manual page read these rows and nothing else.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use carrack_net::Network;
 
 use super::choice::words;
 use super::name::{CharacterSet, Host};
+use super::public_address::PublicAddress;
 use super::section::{Tables, section};
 use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
 
@@ -74,10 +75,27 @@ section! {
     defaulted
     /// Passive data connections.
     pub struct Passive {
-        /// The ports offered to clients, `first-last`. A firewall has to let them in.
+        /// The ports offered to clients, `first-last`, or a single one that all sessions share. A firewall has to let them in. With a
+        /// single port, data connections are told apart by the TLS session that they resume. Those that resume none, and those in clear
+        /// (`PROT C`), work only while no other session of the same address waits for one. So does a client that keeps one TLS session
+        /// cache for parallel logins.
         Restart ports: PortRange = [PortRange::STANDARD];
-        /// The IPv4 address told to clients in the answer to `PASV`, where it is not the one they connected to (NAT).
-        Restart public_address: Option<Ipv4Addr> = [optional];
+        /// The IPv4 address told to clients in the answer to `PASV`, where it is not the one they connected to (NAT). Or a name such as
+        /// `ftp.example.net`, which is looked up every minute; while it is not found, the last answer counts.
+        Restart public_address: Option<PublicAddress> = [optional];
+        /// Networks whose clients are told another address.
+        Restart network: Tables<PassiveNetwork> = [Tables::default()];
+    }
+}
+
+section! {
+    /// A network whose clients are told an address of their own in the answer to `PASV`: those inside need another one than the world. The
+    /// first that a client lies in counts; clients of none are told `passive.public_address`.
+    pub struct PassiveNetwork {
+        /// Where the clients are.
+        Restart clients: Network = [required];
+        /// The IPv4 address told to them, or a name that is looked up every minute.
+        Restart public_address: PublicAddress = [required];
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which types can a key have, and how is each written, read and refused?
 
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -38,7 +38,9 @@ pub(super) fn parsed<T: Setting>(
     value: &Spanned<DeValue<'_>>,
     parse: impl FnOnce(&str) -> Result<T, String>,
 ) -> Option<T> {
-    let Kind::Text { what, example, .. } = T::KIND else { return None };
+    let (Kind::Text { what, example, .. } | Kind::TextOrNumber { what, example, .. }) = T::KIND else {
+        return None;
+    };
     let quoted_example = format!("\"{example}\"");
     match value.get_ref() {
         DeValue::String(text) => match parse(text) {
@@ -203,27 +205,6 @@ pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
     })
 }
 
-impl Setting for Ipv4Addr {
-    const KIND: Kind = Kind::Text {
-        what: "an IPv4 address",
-        example: "203.0.113.7",
-        pattern: Some("^[0-9.]+$"),
-        secret: false,
-    };
-    fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
-        parsed(reader, key, value, |text| match text.parse::<Self>() {
-            Ok(ip) if ip.is_unspecified() || ip.is_multicast() || ip.is_broadcast() => {
-                Err(format!("{ip} is not an address a client can connect to"))
-            }
-            Ok(ip) => Ok(ip),
-            Err(_) => Err(String::new()),
-        })
-    }
-    fn show(&self) -> Shown {
-        Shown::Value(quoted(&self.to_string()))
-    }
-}
-
 impl Setting for Network {
     const KIND: Kind = Kind::Text {
         what: "an address or a network",
@@ -246,33 +227,39 @@ impl Setting for Network {
 /// Fewest ports a passive range may have: with fewer, one client that moves files in parallel uses them up.
 const PASSIVE_PORTS_LEAST: u16 = 4;
 
-/// The ports offered to passive data connections.
+/// The ports offered to passive data connections: a range, or one that all sessions share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PortRange(pub RangeInclusive<u16>);
 
 impl PortRange {
     /// What is used when nothing is said. Below Linux's ephemeral ports, short enough to write into a firewall rule.
     pub const STANDARD: Self = Self(50_000..=50_999);
+
+    /// The one port that all sessions share, where it is one.
+    pub fn shared(&self) -> Option<u16> {
+        (self.0.start() == self.0.end()).then_some(*self.0.start())
+    }
 }
 
 impl fmt::Display for PortRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}-{}", self.0.start(), self.0.end())
+        match self.shared() {
+            Some(port) => write!(f, "{port}"),
+            None => write!(f, "{}-{}", self.0.start(), self.0.end()),
+        }
     }
 }
 
 impl FromStr for PortRange {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        if text.trim().parse::<u32>().is_ok() {
-            return Err(
-                "one data port shared by all sessions is not in this version; give a range".to_owned()
-            );
+        if let Ok(number) = text.trim().parse::<u64>() {
+            return one_port(number);
         }
         let bounds =
             text.split_once('-').and_then(|(a, b)| Some((a.trim().parse().ok()?, b.trim().parse().ok()?)));
         let Some((first, last)) = bounds else {
-            return Err(format!("{text:?} is not a range of ports"));
+            return Err(format!("{text:?} is neither a range of ports nor a single port"));
         };
         let range: RangeInclusive<u16> = first..=last;
         if first == 0 || first > last {
@@ -289,18 +276,33 @@ impl FromStr for PortRange {
     }
 }
 
+fn one_port(number: u64) -> Result<PortRange, String> {
+    match u16::try_from(number) {
+        Ok(port) if port > 0 => Ok(PortRange(port..=port)),
+        _ => Err(format!("{number} is not a port: there are 1 to 65535")),
+    }
+}
+
 impl Setting for PortRange {
-    const KIND: Kind = Kind::Text {
-        what: "a range of ports",
+    const KIND: Kind = Kind::TextOrNumber {
+        what: "a range of ports, or a single one",
         example: "50000-50999",
-        pattern: Some("^[0-9]+ *- *[0-9]+$"),
-        secret: false,
+        pattern: "^[0-9]+( *- *[0-9]+)?$",
+        minimum: 1,
+        maximum: 65_535,
     };
     fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
-        if matches!(value.get_ref(), DeValue::Integer(_)) {
-            let message = "one data port shared by all sessions is not in this version".to_owned();
-            reader.problem(key, value.span(), message, "give a range, as in \"50000-50999\"".to_owned());
-            return None;
+        // A single port may be written as a number.
+        if let DeValue::Integer(integer) = value.get_ref() {
+            let number = u64::from_str_radix(&integer.as_str().replace('_', ""), integer.radix());
+            return match number.map_err(|_| format!("{integer} is not a port")).and_then(one_port) {
+                Ok(port) => Some(port),
+                Err(why) => {
+                    let mend = "write it as in 50000, or a range as in \"50000-50999\"";
+                    reader.problem(key, value.span(), why, mend.to_owned());
+                    None
+                }
+            };
         }
         parsed(reader, key, value, str::parse)
     }
@@ -466,7 +468,10 @@ mod tests {
     #[test]
     fn port_ranges() {
         assert_eq!("50000-50999".parse(), Ok(PortRange::STANDARD));
-        for wrong in ["50000", "50999-50000", "0-10", "a-b", "1-70000", "50000-50001", ""] {
+        assert_eq!("50000".parse::<PortRange>().unwrap().shared(), Some(50_000));
+        assert_eq!(PortRange::STANDARD.shared(), None);
+        for wrong in ["0", "65536", "50000-50000", "50999-50000", "0-10", "a-b", "1-70000", "50000-50001", ""]
+        {
             assert!(wrong.parse::<PortRange>().is_err(), "{wrong}");
         }
     }

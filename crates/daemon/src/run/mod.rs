@@ -1,6 +1,7 @@
 //! How does a server come up, run and go down?
 
 mod cut;
+mod data_ports;
 mod descriptors;
 mod names;
 mod signals;
@@ -15,11 +16,12 @@ use carrack_core::Core;
 use carrack_core::backend::PartialIndex;
 use carrack_core::event::{Events, Subscriber};
 use carrack_core::login::Authenticator;
-use carrack_ftp_server::FtpServer;
-use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
+use carrack_ftp_server::{FtpServer, NamedAddress, SharedPort};
+use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
 use carrack_tls::{Identity, PartnerTls, ServerTls, Settings};
 
+use crate::addresses::{self, Addresses};
 use crate::config::{Checked, Config, Mode};
 use crate::housekeeping::{self, Certificates};
 use crate::log::EventLog;
@@ -28,6 +30,7 @@ use crate::wiring;
 
 use cut::CutTransfers;
 pub use cut::{CutWhy, Stopped};
+use data_ports::DataPortsBound;
 use signals::{Signals, Told};
 pub use start_error::StartError;
 
@@ -49,6 +52,8 @@ pub struct Server {
     tls: Arc<ServerTls>,
     listeners: Vec<(Arc<FtpServer>, Listener)>,
     listening: Vec<Listening>,
+    shared: Vec<(Arc<SharedPort>, Listener)>,
+    names: Vec<Arc<NamedAddress>>,
     drain: Drain,
     log: Arc<EventLog>,
     cut: Arc<CutTransfers>,
@@ -105,21 +110,35 @@ impl Server {
             sessions: usize::try_from(config.limits.sessions.0).unwrap_or(usize::MAX),
             sessions_per_source: usize::try_from(config.limits.sessions_per_source.0).unwrap_or(usize::MAX),
         });
-        let ports = PortPool::new(config.passive.ports.0.clone());
+        let DataPortsBound { ports, shared } = data_ports::bind(&config, &tls)?;
+        let addresses = Addresses::of(&config.passive);
         let drain = Drain::new();
         let listeners = config
             .listen
             .iter()
             .zip(bound)
             .map(|(listen, listener)| {
-                let settings = wiring::ftp_settings(&config, listen, partners.as_ref());
+                let settings = wiring::ftp_settings(&config, listen, &addresses.told, partners.as_ref());
                 let (core, tls) = (Arc::clone(&core), Arc::clone(&tls));
                 let server =
                     FtpServer::new(settings, core, tls, admission.clone(), ports.clone(), drain.clone());
                 (server, listener)
             })
             .collect();
-        Ok(Self { config, tls, listeners, listening, drain, log, cut, journal, certificates, signals })
+        Ok(Self {
+            config,
+            tls,
+            listeners,
+            listening,
+            shared,
+            names: addresses.names,
+            drain,
+            log,
+            cut,
+            journal,
+            certificates,
+            signals,
+        })
     }
 
     /// Where clients are served, in the order of the configuration.
@@ -157,6 +176,12 @@ impl Server {
         upkeep.spawn(async move { log.tell_suppressed().await });
         upkeep.spawn(housekeeping::partials(self.journal, self.config.upload.partial_expiry_s.into()));
         upkeep.spawn(housekeeping::certificates(Arc::clone(&certificates), Arc::clone(&self.tls)));
+
+        upkeep.spawn(addresses::follow(self.names));
+        // Sessions that drain still finish their transfers, so this goes on until the end.
+        for (port, listener) in self.shared {
+            upkeep.spawn(port.serve(listener));
+        }
 
         let why = loop {
             match self.signals.next().await {

@@ -23,8 +23,9 @@ pub(super) fn names(config: &Config) -> Vec<String> {
             add(ip.to_string());
         }
     }
-    if let Some(ip) = config.passive.public_address {
-        add(ip.to_string());
+    let of_networks = config.passive.network.iter().map(|network| &network.public_address);
+    for public in config.passive.public_address.iter().chain(of_networks) {
+        add(public.to_string());
     }
     names
 }

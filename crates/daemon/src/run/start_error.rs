@@ -36,6 +36,18 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The shared data port cannot be listened on.
+    #[error(
+        "cannot listen on {address}, the data port: {}\n  mend: {}",
+        listen_failure(source),
+        data_port_mend(source)
+    )]
+    DataPort {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The identity cannot be used for TLS.
     #[error("the certificate cannot be used: {0}")]
     Tls(String),
@@ -50,6 +62,15 @@ fn listen_failure(error: &io::Error) -> String {
         io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
         io::ErrorKind::PermissionDenied => "ports below 1024 are for root".to_owned(),
         _ => error.to_string(),
+    }
+}
+
+fn data_port_mend(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "choose a higher port in passive.ports, or grant the program CAP_NET_BIND_SERVICE"
+        }
+        _ => "stop the other program, or choose another port in passive.ports",
     }
 }
 

@@ -16,7 +16,8 @@ use super::Connection;
 use super::dispatch::not_logged_in;
 use super::work::{Done, Prepared, Work};
 use crate::command::{self, ClearData};
-use crate::data::{Callers, DataPort, DataRequest, PassivePort, Protect};
+use crate::data::{Callers, DataPort, DataRequest, Expects, Protect};
+use crate::public_address::Told;
 use crate::reply_for;
 use crate::settings::DataProtection;
 use crate::transfer::{Interrupt, perform};
@@ -59,11 +60,17 @@ impl Connection {
             let reply = Reply::new(Code::NOT_SUPPORTED_ON_DATA_CONNECTION, text);
             return self.machine.answer(pending, reply, now);
         }
-        let listening = self.server.ports.listen(self.local);
-        match listening.and_then(|listener| Ok((listener.local_addr()?, listener))) {
-            Ok((at, listener)) => {
-                self.data_port = Some(Agreed::new(DataPort::Passive(PassivePort::new(listener))));
-                self.machine.listening(pending, SocketAddr::new(self.address_to_name(), at.port()));
+        let named = match self.address_to_name(style) {
+            Ok(address) => address,
+            Err(text) => {
+                let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
+                return self.machine.answer(pending, reply, now);
+            }
+        };
+        match self.server.ports.open(self.local, self.peer, self.expectation()) {
+            Ok((number, port)) => {
+                self.data_port = Some(Agreed::new(DataPort::Passive(port)));
+                self.machine.listening(pending, SocketAddr::new(named, number));
             }
             Err(_) => {
                 let text = "No passive port is free, try again later.";
@@ -73,12 +80,31 @@ impl Connection {
         }
     }
 
-    /// The address that `227` names: the configured one, except to clients on this machine itself,
-    /// who would look for it behind their own router.
-    fn address_to_name(&self) -> IpAddr {
-        match self.server.settings.public_address {
-            Some(public) if !self.peer.ip().is_loopback() => IpAddr::V4(public),
-            _ => self.local.ip(),
+    /// What comes to the port, as `PROT` has it now.
+    fn expectation(&self) -> Expects {
+        match (&self.tls, self.machine.next_protection()) {
+            (Some(tls), Some(Protection::Private) | None) => Expects::Tls(Arc::clone(&tls.control)),
+            _ => Expects::Clear,
+        }
+    }
+
+    /// The address that the reply names, or why it can name none. `229` never names one (RFC 2428 §3).
+    fn address_to_name(&self, style: PassiveStyle) -> Result<IpAddr, &'static str> {
+        match style {
+            PassiveStyle::Epsv(_) => Ok(self.local.ip()),
+            // Also where a public IPv4 address is known: the client asked over IPv6 and may have nothing else.
+            PassiveStyle::Pasv | PassiveStyle::Cpsv if self.local.is_ipv6() => {
+                Err("PASV is for IPv4; send EPSV.")
+            }
+            PassiveStyle::Pasv | PassiveStyle::Cpsv => {
+                match self.server.settings.public_address.for_client(self.peer.ip()) {
+                    Told::WhereItCame => Ok(self.local.ip()),
+                    Told::Public(address) => Ok(IpAddr::V4(address)),
+                    Told::NotFound => {
+                        Err("The server's public name was not found yet; send EPSV, which needs no address.")
+                    }
+                }
+            }
         }
     }
 

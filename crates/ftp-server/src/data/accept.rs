@@ -5,6 +5,7 @@
 //! resume the client's TLS session: a full handshake is taken from it, on a port for this one
 //! transfer.
 
+use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -13,12 +14,13 @@ use std::time::Duration;
 use carrack_ftp_proto::server::DataRole;
 use carrack_net::canonical;
 use carrack_tls::{
-    Circumstances, ControlTls, DataReuse, DataStream, Direction, Identity, PartnerTls, Proof, judge,
+    Caller, Circumstances, ControlTls, DataReuse, DataStream, Direction, Identity, PartnerTls, Proof, judge,
 };
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::shared::{Candidate, Missed};
 use super::{Callers, DataPort, Failure, Party, PassivePort};
 
 /// Handshakes that may run at once on one passive port. An owner behind a NAT may meet neighbours
@@ -126,18 +128,42 @@ async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataConnec
         Ok(Err(error)) => return Err(Failure::Unreachable(error)),
         Err(_) => return Err(Failure::Unreachable(io::ErrorKind::TimedOut.into())),
     };
+    let arrived = Arrived { came: Came::Unread(stream), from: target.ip(), unmistakable: true };
     let shaken =
-        shake_hands(request.protect.clone(), stream, target.ip(), party, request.direction, request.patience)
-            .await?;
+        shake_hands(request.protect.clone(), arrived, party, request.direction, request.patience).await?;
     // We chose whom to call: there is no competitor.
-    shaken.judge(Circumstances { alone: true, one_shot_port: true })?;
+    shaken.judge(Alone::Yes)?;
     Ok(shaken.connection)
+}
+
+/// A connection with somebody who may be at its other end.
+struct Arrived {
+    came: Came,
+    from: IpAddr,
+    /// Whether no other transfer can be meant.
+    unmistakable: bool,
+}
+
+/// How far a connection is.
+enum Came {
+    /// Nothing of it was read.
+    Unread(TcpStream),
+    /// Its ClientHello was, because it came to the port that all share.
+    Met(Box<Caller>),
 }
 
 /// A connection that is as protected as it has to be, and what it has shown.
 struct Shaken {
     connection: DataConnection,
     shown: Shown,
+    unmistakable: bool,
+}
+
+/// Whether a connection was the only one that came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Alone {
+    Yes,
+    No,
 }
 
 /// What a connection has shown of whose it is.
@@ -152,7 +178,8 @@ enum Shown {
 
 impl Shaken {
     /// Whether the connection may carry the transfer.
-    fn judge(&self, circumstances: Circumstances) -> Result<(), Failure> {
+    fn judge(&self, alone: Alone) -> Result<(), Failure> {
+        let circumstances = Circumstances { alone: alone == Alone::Yes, unmistakable: self.unmistakable };
         match self.shown {
             Shown::Address | Shown::Certificate => Ok(()),
             Shown::Session { proof, reuse } => judge(reuse, proof, circumstances).map_err(Failure::NotYours),
@@ -160,85 +187,111 @@ impl Shaken {
     }
 }
 
-/// Protects `stream`, at whose other end is `party` at `address`.
+/// Protects the connection, at whose other end is `party`.
 async fn shake_hands(
     protect: Protect,
-    stream: TcpStream,
-    address: IpAddr,
+    Arrived { came, from, unmistakable }: Arrived,
     party: Party,
     direction: Direction,
     patience: Duration,
 ) -> Result<Shaken, Failure> {
     let late = |_| Failure::HandshakeTime(party);
-    let (stream, shown) = match protect {
-        Protect::Clear => (DataStream::clear(stream).map_err(Failure::Unreachable)?, Shown::Address),
-        Protect::TlsAsClient { partners, identity } => {
+    let (stream, shown) = match (protect, came) {
+        (Protect::Clear, Came::Unread(stream)) => {
+            (DataStream::clear(stream).map_err(Failure::Unreachable)?, Shown::Address)
+        }
+        (Protect::TlsAsClient { partners, identity }, Came::Unread(stream)) => {
             let stream = timeout(patience, partners.connect_data(stream, &identity)).await.map_err(late)?;
             (stream.map_err(Failure::PartnerHandshake)?, Shown::Certificate)
         }
-        Protect::Tls { control, reuse } => {
-            let shaken = timeout(patience, control.accept_data(stream, direction)).await.map_err(late)?;
+        (Protect::Tls { control, reuse }, came) => {
+            let handshake = async {
+                match came {
+                    Came::Unread(stream) => control.accept_data(stream, direction).await,
+                    Came::Met(caller) => control.accept_caller(*caller, direction).await,
+                }
+            };
+            let shaken = timeout(patience, handshake).await.map_err(late)?;
             let (stream, proof) = shaken.map_err(|error| Failure::Handshake(party, error))?;
             // SECURITY: no session of ours is a partner's to resume. What tells it from others is its address, and
             // that nobody competed for a port that serves this transfer alone.
             let reuse = if party == Party::Partner { DataReuse::Prefer } else { reuse };
             (stream, Shown::Session { proof, reuse })
         }
+        (Protect::Clear | Protect::TlsAsClient { .. }, Came::Met(_)) => {
+            return Err(Failure::ProtectionChanged);
+        }
     };
-    let partner = (party == Party::Partner).then_some(address);
-    Ok(Shaken { connection: DataConnection { stream, partner }, shown })
+    let partner = (party == Party::Partner).then_some(from);
+    Ok(Shaken { connection: DataConnection { stream, partner }, shown, unmistakable })
 }
 
 /// Those who came to a passive port from where they may.
 struct Candidates<'a> {
     request: &'a DataRequest,
     handshakes: JoinSet<Result<Shaken, Failure>>,
+    /// Those of [`Came::Met`], oldest first.
+    met: VecDeque<AbortHandle>,
     came: usize,
 }
 
 impl Candidates<'_> {
-    fn try_one(&mut self, (stream, from): (TcpStream, IpAddr)) -> Result<(), Failure> {
-        let party = self.request.party(from)?;
+    fn try_one(&mut self, arrived: Arrived) -> Result<(), Failure> {
+        let party = self.request.party(arrived.from)?;
         self.came += 1;
+        let is_met = matches!(arrived.came, Came::Met(_));
         let DataRequest { protect, direction, patience, .. } = self.request;
-        self.handshakes.spawn(shake_hands(protect.clone(), stream, from, party, *direction, *patience));
+        let shaking = shake_hands(protect.clone(), arrived, party, *direction, *patience);
+        let shaking = self.handshakes.spawn(shaking);
+        if is_met {
+            self.met.push_back(shaking);
+            self.met.retain(|handshake| !handshake.is_finished());
+            // SECURITY: whoever has sent a ClientHello is one answer from the end of the handshake, unless it was
+            // somebody else's that is sent again. Those go, so that they keep nobody out.
+            if self.met.len() > CANDIDATES
+                && let Some(oldest) = self.met.pop_front()
+            {
+                oldest.abort();
+            }
+        }
         Ok(())
     }
 
-    fn has_room(&self) -> bool {
-        self.handshakes.len() < CANDIDATES && self.came < TRIED
+    fn has_room(&self, port: &PassivePort) -> bool {
+        let all_met = matches!(port, PassivePort::Shared(_));
+        self.came < TRIED && (all_met || self.handshakes.len() < CANDIDATES)
     }
 }
 
-async fn accept(port: PassivePort, request: &DataRequest) -> Result<DataConnection, Failure> {
-    let PassivePort { listener, early } = port;
-    let listener = &listener;
+async fn accept(mut port: PassivePort, request: &DataRequest) -> Result<DataConnection, Failure> {
+    port.serves(&request.protect)?;
     let mut gives_up = Instant::now() + request.patience;
-    let mut candidates = Candidates { request, handshakes: JoinSet::new(), came: 0 };
+    let mut candidates = Candidates { request, handshakes: JoinSet::new(), met: VecDeque::new(), came: 0 };
     let mut failure = Failure::NobodyCame;
-    for arrived in early {
-        if let Err(refused) = candidates.try_one(arrived) {
-            failure = refused;
-        }
-    }
     loop {
         tokio::select! {
-            arrived = next_of(listener, &request.callers), if candidates.has_room() => {
-                if let Err(refused) = candidates.try_one(arrived) {
-                    failure = refused;
+            arrived = port.next(&request.callers), if candidates.has_room(&port) => match arrived {
+                Ok(arrived) => {
+                    if let Err(refused) = candidates.try_one(arrived) {
+                        failure = refused;
+                    }
                 }
-            }
+                Err(why) => {
+                    failure = why;
+                    gives_up = gives_up.min(Instant::now() + GRACE);
+                }
+            },
             Some(shaken) = candidates.handshakes.join_next() => {
                 failure = match shaken {
                     Ok(Ok(shaken)) => {
                         // Whoever waits in the queue competes as well, and gets his try.
-                        while candidates.has_room()
-                            && let Some(arrived) = waiting(listener, &request.callers).await
+                        while candidates.has_room(&port)
+                            && let Some(Ok(arrived)) = port.waiting(&request.callers).await
                         {
                             let _ = candidates.try_one(arrived);
                         }
-                        let circumstances = Circumstances { alone: candidates.came == 1, one_shot_port: true };
-                        match shaken.judge(circumstances) {
+                        let alone = candidates.came == 1 && port.missed().is_none();
+                        match shaken.judge(if alone { Alone::Yes } else { Alone::No }) {
                             Ok(()) => return Ok(shaken.connection),
                             Err(refusal) => {
                                 shaken.connection.stream.reset();
@@ -247,12 +300,76 @@ async fn accept(port: PassivePort, request: &DataRequest) -> Result<DataConnecti
                         }
                     }
                     Ok(Err(failure)) => failure,
-                    Err(_) => Failure::NobodyCame,
+                    // It made room for another.
+                    Err(_) => continue,
                 };
                 gives_up = gives_up.min(Instant::now() + GRACE);
             }
             // Handshakes that have begun are waited for: each has a time of its own.
-            () = sleep_until(gives_up), if candidates.handshakes.is_empty() => return Err(failure),
+            () = sleep_until(gives_up), if candidates.handshakes.is_empty() => {
+                return Err(port.missed().filter(|_| matches!(failure, Failure::NobodyCame)).unwrap_or(failure));
+            }
+        }
+    }
+}
+
+impl PassivePort {
+    /// Whether what comes to the port can be protected like this.
+    fn serves(&self, protect: &Protect) -> Result<(), Failure> {
+        match (self, protect) {
+            (Self::OneShot { .. }, _) => Ok(()),
+            // The port looks for the client's address and its session: a partner has neither.
+            (Self::Shared(_), Protect::TlsAsClient { .. }) => Err(Failure::NoPortForPartners),
+            (Self::Shared(seat), protect) if seat.is_for_tls() != matches!(protect, Protect::Tls { .. }) => {
+                Err(Failure::ProtectionChanged)
+            }
+            (Self::Shared(_), _) => Ok(()),
+        }
+    }
+
+    /// The next connection that may be the one, or why one is none. Cancellation safe.
+    async fn next(&mut self, callers: &Callers) -> Result<Arrived, Failure> {
+        match self {
+            Self::OneShot { listener, early } => {
+                let (stream, from) = match early.pop_front() {
+                    Some(arrived) => arrived,
+                    None => next_of(listener, callers).await,
+                };
+                Ok(Arrived { came: Came::Unread(stream), from, unmistakable: true })
+            }
+            Self::Shared(seat) => loop {
+                let from = callers.client();
+                match (seat.next().await, seat.is_for_tls()) {
+                    (Candidate::Tls { caller, alone }, true) => {
+                        return Ok(Arrived { came: Came::Met(caller), from, unmistakable: alone });
+                    }
+                    (Candidate::Broken(error), true) => return Err(Failure::Handshake(Party::Client, error)),
+                    (Candidate::Clear(stream), false) => {
+                        return Ok(Arrived { came: Came::Unread(stream), from, unmistakable: true });
+                    }
+                    _ => {}
+                }
+            },
+        }
+    }
+
+    /// One that waits in the queue right now.
+    async fn waiting(&mut self, callers: &Callers) -> Option<Result<Arrived, Failure>> {
+        tokio::select! {
+            biased;
+            arrived = self.next(callers) => Some(arrived),
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    /// Why a connection that may have been ours did not come to us.
+    fn missed(&self) -> Option<Failure> {
+        match self {
+            Self::OneShot { .. } => None,
+            Self::Shared(seat) => Some(match seat.missed()? {
+                Missed::Tls(refusal) => Failure::NotYours(refusal),
+                Missed::Clear => Failure::ClearAmongOthers,
+            }),
         }
     }
 }
@@ -271,14 +388,5 @@ pub(super) async fn next_of(listener: &TcpListener, callers: &Callers) -> (TcpSt
             }
             Err(_) => sleep(ACCEPT_PAUSE).await,
         }
-    }
-}
-
-/// A connection from where one may come from that waits in the queue right now.
-async fn waiting(listener: &TcpListener, callers: &Callers) -> Option<(TcpStream, IpAddr)> {
-    tokio::select! {
-        biased;
-        arrived = next_of(listener, callers) => Some(arrived),
-        () = std::future::ready(()) => None,
     }
 }

@@ -29,6 +29,10 @@ impl Callers {
         Self { client, partners }
     }
 
+    pub(super) fn client(&self) -> IpAddr {
+        self.client
+    }
+
     pub(crate) fn is_client(&self, address: IpAddr) -> bool {
         address == self.client
     }

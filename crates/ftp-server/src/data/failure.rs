@@ -26,6 +26,12 @@ pub(crate) enum Failure {
     PartnerUnasked,
     /// This server was to be the TLS client of somebody who is no partner.
     NotAPartner,
+    /// A partner cannot come to the data port that all sessions share.
+    NoPortForPartners,
+    /// Clear data at a shared port where several sessions of the address wait.
+    ClearAmongOthers,
+    /// `PROT` came between the announcement of the shared port and its use.
+    ProtectionChanged,
 }
 
 /// What lets two servers agree on TLS, for replies.
@@ -69,7 +75,8 @@ impl Failure {
                 Code::CANNOT_OPEN_DATA_CONNECTION,
                 format!("The other server did not shake hands in time; {ONE_TLS_CLIENT}."),
             ),
-            Self::NotYours(refusal @ Refusal::Contested) => {
+            // Trying again may help.
+            Self::NotYours(refusal @ (Refusal::Contested | Refusal::SharedCache)) => {
                 (Code::CANNOT_OPEN_DATA_CONNECTION, refusal.to_string())
             }
             Self::NotYours(refusal) => (Code::NOT_SUPPORTED_ON_DATA_CONNECTION, refusal.to_string()),
@@ -85,6 +92,21 @@ impl Failure {
                 "SSCN ON and CPSV are for data connections with partner servers, and that address is none; \
                  send SSCN OFF for others."
                     .to_owned(),
+            ),
+            Self::NoPortForPartners => (
+                Code::CANNOT_OPEN_DATA_CONNECTION,
+                "All sessions share one data port here, where another server cannot come; let the other one listen \
+                 (EPSV or CPSV there, PORT here)."
+                    .to_owned(),
+            ),
+            Self::ClearAmongOthers => (
+                Code::CANNOT_OPEN_DATA_CONNECTION,
+                "Clear data does not say whose it is, and several sessions of your address wait here; send PROT P."
+                    .to_owned(),
+            ),
+            Self::ProtectionChanged => (
+                Code::CANNOT_OPEN_DATA_CONNECTION,
+                "PROT was changed after the data port was announced; send EPSV or PASV again.".to_owned(),
             ),
         };
         Reply::new(code, text)
@@ -104,6 +126,9 @@ impl Failure {
             Self::NotYours(_) => "it did not resume this login's TLS session",
             Self::PartnerUnasked => "a partner came that was not asked for",
             Self::NotAPartner => "its other end is no partner",
+            Self::NoPortForPartners => "a partner cannot come to the data port that all share",
+            Self::ClearAmongOthers => "clear data, and several sessions of the address at the shared port",
+            Self::ProtectionChanged => "PROT was changed behind the announcement of the port",
         })
     }
 }

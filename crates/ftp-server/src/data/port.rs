@@ -1,11 +1,13 @@
 //! Where the next data connection comes from or goes to.
 
+use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpStream};
 
 use super::Callers;
 use super::accept::next_of;
+use super::shared::Seat;
 
 /// The data port of a session: one at a time, and each for one data connection only.
 pub(crate) enum DataPort {
@@ -15,10 +17,12 @@ pub(crate) enum DataPort {
     Active(SocketAddr),
 }
 
-/// A port that waits for the client or a partner, and those who came before the command did, each with its address.
-pub(crate) struct PassivePort {
-    pub(super) listener: TcpListener,
-    pub(super) early: Vec<(TcpStream, IpAddr)>,
+/// A port that waits for the client or a partner.
+pub(crate) enum PassivePort {
+    /// A port for this transfer alone, and those who came before the command did, each with its address.
+    OneShot { listener: TcpListener, early: VecDeque<(TcpStream, IpAddr)> },
+    /// A seat at the port that all share. Who comes early waits in it.
+    Shared(Seat),
 }
 
 /// Connections from those who may call that are taken before there is a command to use them; more
@@ -26,8 +30,8 @@ pub(crate) struct PassivePort {
 const EARLY: usize = 4;
 
 impl PassivePort {
-    pub(crate) fn new(listener: TcpListener) -> Self {
-        Self { listener, early: Vec::new() }
+    pub(crate) fn one_shot(listener: TcpListener) -> Self {
+        Self::OneShot { listener, early: VecDeque::new() }
     }
 }
 
@@ -37,9 +41,9 @@ impl DataPort {
     // SECURITY: without this, strangers could fill the queue before the owner gets into it.
     pub(crate) async fn attend(&mut self, callers: &Callers) {
         match self {
-            Self::Passive(port) if port.early.len() < EARLY => {
-                let arrived = next_of(&port.listener, callers).await;
-                port.early.push(arrived);
+            Self::Passive(PassivePort::OneShot { listener, early }) if early.len() < EARLY => {
+                let arrived = next_of(listener, callers).await;
+                early.push_back(arrived);
             }
             _ => std::future::pending().await,
         }

@@ -33,7 +33,8 @@ impl ProducesTickets for ControlTickets {
         self.session.seal(plain)
     }
 
-    fn decrypt(&self, _ticket: &[u8]) -> Option<Vec<u8>> {
+    fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
+        self.registry.note_offer(&self.session, self.registry.open_ticket(ticket));
         None
     }
 }
@@ -43,7 +44,8 @@ impl StoresServerSessions for ControlTickets {
         self.registry.remember_tls12(&self.session, id, state)
     }
 
-    fn get(&self, _id: &[u8]) -> Option<Vec<u8>> {
+    fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
+        self.registry.note_offer(&self.session, self.registry.find_tls12(id));
         None
     }
 

@@ -13,6 +13,7 @@
 //! ```
 
 mod claim;
+mod hello;
 mod policy;
 mod registry;
 #[cfg(test)]
@@ -21,7 +22,7 @@ mod tests;
 pub use policy::{Circumstances, DataReuse, Proof, Refusal, judge};
 
 pub(crate) use claim::{Claim, ControlTickets};
-pub(crate) use registry::{ControlSession, Registry};
+pub(crate) use registry::{ControlSession, Registry, Relation};
 
 /// What RFC 8446 §4.6.1 allows at most, in seconds. The key dies with its control connection, which is the true limit:
 /// a shorter lifetime would only end uploads of sessions that stay open for long.

@@ -38,8 +38,9 @@ pub enum DataReuse {
 pub struct Circumstances {
     /// No other connection reached this port while the transfer waited.
     pub alone: bool,
-    /// The port was chosen at random for this one transfer; false where sessions share one data port.
-    pub one_shot_port: bool,
+    /// No other transfer can be meant: the port was chosen at random for this one, or is shared by sessions of which
+    /// only this one, of all from the client's address, awaited a data connection.
+    pub unmistakable: bool,
 }
 
 /// Why a data connection is refused. `Display` is one plain sentence for the reply that says how to mend the client.
@@ -55,8 +56,10 @@ pub enum Refusal {
     FullHandshake,
     /// A full handshake, and another connection reached the same port.
     Contested,
-    /// A full handshake on a port that several sessions share.
+    /// A full handshake on a port where several sessions of this address wait.
     SharedPort,
+    /// A session from a cache that parallel sessions share, on a port where several of them wait.
+    SharedCache,
 }
 
 impl fmt::Display for Refusal {
@@ -78,7 +81,10 @@ impl fmt::Display for Refusal {
                 "Another connection competed for the data port; try again, or enable TLS session reuse in the client."
             }
             Refusal::SharedPort => {
-                "This data port is shared, so the data connection must resume the TLS session of the control connection; enable TLS session reuse in the client."
+                "Several sessions of your address wait at this shared data port, so the data connection must resume the TLS session; enable TLS session reuse in the client."
+            }
+            Refusal::SharedCache => {
+                "Parallel sessions that share one TLS session cache cannot be told apart at this shared data port; let the client move one file at a time."
             }
         })
     }
@@ -100,9 +106,9 @@ pub fn judge(reuse: DataReuse, proof: Proof, circumstances: Circumstances) -> Re
         (DataReuse::RequireOwn | DataReuse::Require, Proof::RecordedButFull) => Err(Refusal::FullHandshake),
         (DataReuse::RequireOwn | DataReuse::Require, Proof::None) => Err(Refusal::NotResumed),
         (DataReuse::Prefer, Proof::RecordedButFull | Proof::None) => match circumstances {
-            Circumstances { one_shot_port: false, .. } => Err(Refusal::SharedPort),
+            Circumstances { unmistakable: false, .. } => Err(Refusal::SharedPort),
             Circumstances { alone: false, .. } => Err(Refusal::Contested),
-            Circumstances { alone: true, one_shot_port: true } => Ok(()),
+            Circumstances { alone: true, unmistakable: true } => Ok(()),
         },
     }
 }

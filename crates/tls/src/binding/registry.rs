@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use aws_lc_rs::{
@@ -13,6 +16,8 @@ use aws_lc_rs::{
     rand,
 };
 use zeroize::Zeroizing;
+
+use super::hello::Offers;
 
 /// A handshake stores one TLS 1.2 session; the rest is room for a control connection that is secured again.
 const MAX_TLS12_SESSIONS: usize = 4;
@@ -35,6 +40,8 @@ pub(crate) struct ControlSession {
     /// The user whose siblings count; none before login and for shared accounts.
     user: Mutex<Option<String>>,
     tls12_ids: Mutex<Vec<Vec<u8>>>,
+    /// Set once, when what was issued here was offered on another connection from the same address.
+    shares_cache: AtomicBool,
 }
 
 /// Whose session a data connection presented, seen from its own control connection.
@@ -74,6 +81,7 @@ impl ControlSession {
             key,
             user: Mutex::default(),
             tls12_ids: Mutex::default(),
+            shares_cache: AtomicBool::new(false),
         }
     }
 
@@ -97,6 +105,16 @@ impl ControlSession {
             }
             _ => Relation::Stranger,
         }
+    }
+
+    /// Whether its client keeps one cache of sessions for parallel connections.
+    pub(crate) fn shares_cache(&self) -> bool {
+        self.shares_cache.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it does.
+    pub(crate) fn note_shared_cache(&self) {
+        self.shares_cache.store(true, Ordering::Relaxed);
     }
 
     /// `connection id ‖ nonce ‖ sealed state`, the id authenticated with it.
@@ -170,6 +188,28 @@ impl Registry {
     /// The live control connection that was given this TLS 1.2 session id, and the session's state.
     pub(crate) fn find_tls12(&self, id: &[u8]) -> Option<(Arc<ControlSession>, Vec<u8>)> {
         self.read(|live| live.tls12.get(id).map(|found| (Arc::clone(&found.owner), found.state.to_vec())))
+    }
+
+    /// The live control connection whose session a ClientHello, given as the records it came in, would like to resume.
+    pub(crate) fn named_by(&self, records: &[u8]) -> Option<Arc<ControlSession>> {
+        let offers = Offers::of(records);
+        let by_ticket = offers.tickets.iter().find_map(|ticket| self.open_ticket(ticket));
+        by_ticket.or_else(|| self.find_tls12(&offers.session_id)).map(|(owner, _)| owner)
+    }
+
+    /// Notes what a new control connection offers to resume: a live session of another connection from the same address
+    /// shows that its client keeps one cache for all of them.
+    pub(crate) fn note_offer(
+        &self,
+        newcomer: &ControlSession,
+        found: Option<(Arc<ControlSession>, Vec<u8>)>,
+    ) {
+        if let Some((issuer, _)) = found
+            && issuer.peer == newcomer.peer
+        {
+            issuer.note_shared_cache();
+            newcomer.note_shared_cache();
+        }
     }
 
     fn read<T>(&self, look: impl FnOnce(&Live) -> T) -> T {

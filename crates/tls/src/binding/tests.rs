@@ -15,10 +15,10 @@ use crate::{
 fn every_policy_judges_every_proof() {
     use DataReuse::*;
     use Refusal::*;
-    let sole = Circumstances { alone: true, one_shot_port: true };
-    let contested = Circumstances { alone: false, one_shot_port: true };
-    let shared = Circumstances { alone: true, one_shot_port: false };
-    let both = Circumstances { alone: false, one_shot_port: false };
+    let sole = Circumstances { alone: true, unmistakable: true };
+    let contested = Circumstances { alone: false, unmistakable: true };
+    let shared = Circumstances { alone: true, unmistakable: false };
+    let both = Circumstances { alone: false, unmistakable: false };
     let same = |verdict| [verdict; 4];
     let full = [Ok(()), Err(Contested), Err(SharedPort), Err(SharedPort)];
     let table = [
@@ -52,7 +52,7 @@ fn every_policy_judges_every_proof() {
             );
         }
     }
-    for refusal in [Stranger, NotOwn, NotResumed, FullHandshake, Contested, SharedPort] {
+    for refusal in [Stranger, NotOwn, NotResumed, FullHandshake, Contested, SharedPort, SharedCache] {
         let text = refusal.to_string();
         assert!(text.ends_with('.') && text.is_ascii() && text.len() < 200, "{text}");
     }

@@ -26,7 +26,7 @@ async fn a_hundred_downloads_and_uploads_resume_where_it_is_required() {
             assert_eq!(control.far.supply(), full, "{version:?} {number}");
             let direction = if number % 2 == 0 { Direction::ToClient } else { Direction::FromClient };
             let (mut near, proof, mut far) = data(&control.near, &control.far, direction).await.unwrap();
-            let circumstances = Circumstances { alone: false, one_shot_port: false };
+            let circumstances = Circumstances { alone: false, unmistakable: false };
             assert_eq!(judge(DataReuse::RequireOwn, proof, circumstances), Ok(()));
             let info = far.info().unwrap();
             assert_eq!((info.resumed, info.alpn), (true, Some("ftp-data")));

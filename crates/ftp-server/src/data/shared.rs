@@ -1,0 +1,270 @@
+//! One data port for all sessions: who waits at it, and whose is a connection that comes?
+//!
+//! ```text
+//!   Listener ─► admit ── nobody of this address waits ──► closed
+//!                 │ only one waits, for clear data ──► its seat
+//!                 ▼
+//!               ClientHello (a task of its own, bounded) ─► route ─► the seat of the session that it names
+//!                                                              ├──► the only seat of its address
+//!                                                              └──► nobody's: it is closed, and the seats know why
+//! ```
+//!
+//! A seat only gets candidates. The session that holds it does the handshake and judges the proof, exactly as on a port of
+//! its own, so no session waits for the handshake of another.
+
+mod route;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use carrack_net::{Accepted, Listener};
+use carrack_tls::{Caller, ControlTls, HandshakeError, Refusal, ServerTls};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use route::{Route, route};
+
+/// How long a connection may take to send its ClientHello. Clients open it before the command that uses it, and shake
+/// hands after the `150`, which a slow disk may hold up.
+const HELLO_TIME: Duration = Duration::from_secs(30);
+
+/// Connections without a ClientHello that one address may have for each of its waiting sessions, and besides. Who comes
+/// when there are more takes the place of the oldest, so that silent ones keep nobody out for long.
+const HELLOS_PER_SEAT: usize = 2;
+const HELLOS_BESIDE: usize = 8;
+
+/// Candidates that wait for a session which is busy with others or has not sent its command yet.
+const CANDIDATES_WAITING: usize = 8;
+
+/// One data port, shared by all sessions of a server.
+pub struct SharedPort {
+    port: u16,
+    tls: Arc<ServerTls>,
+    waiting: Mutex<Waiting>,
+}
+
+/// Who waits, by address. Addresses where nobody waits have no entry.
+#[derive(Default)]
+struct Waiting {
+    /// Counts seats and connections in the order in which they came.
+    last_serial: u64,
+    sources: HashMap<IpAddr, Source>,
+}
+
+/// One address at which sessions wait for their data connections.
+#[derive(Default)]
+struct Source {
+    seats: Vec<Place>,
+    /// Connections whose ClientHello is not there yet, oldest first.
+    unread: VecDeque<(u64, AbortHandle)>,
+}
+
+/// A seat as the port sees it.
+struct Place {
+    serial: u64,
+    expects: Expects,
+    candidates: mpsc::Sender<Candidate>,
+    missed: Arc<OnceLock<Missed>>,
+}
+
+/// What a session awaits.
+#[derive(Clone)]
+pub(crate) enum Expects {
+    /// A connection without TLS.
+    Clear,
+    /// One that belongs to this control connection.
+    Tls(Arc<ControlTls>),
+}
+
+/// A connection that may be the session's.
+pub(crate) enum Candidate {
+    /// For clear data; no other session of the address waits.
+    Clear(TcpStream),
+    /// Its ClientHello names the session, or `alone` of all sessions of the address the session waits.
+    Tls { caller: Box<Caller>, alone: bool },
+    /// It does not speak TLS, and nobody else can be meant.
+    Broken(HandshakeError),
+}
+
+/// Why a connection that may have been the session's was given to nobody.
+#[derive(Clone, Copy)]
+pub(crate) enum Missed {
+    /// Several sessions could have been meant.
+    Tls(Refusal),
+    /// The same, and clear data names none.
+    Clear,
+}
+
+/// A session's place at the shared port, for one data connection. Dropping it gives it up.
+pub(crate) struct Seat {
+    port: Arc<SharedPort>,
+    peer: IpAddr,
+    serial: u64,
+    is_for_tls: bool,
+    candidates: mpsc::Receiver<Candidate>,
+    missed: Arc<OnceLock<Missed>>,
+}
+
+impl SharedPort {
+    /// A shared data port with this number. Its connections resume sessions of `tls`.
+    #[must_use]
+    pub fn new(port: u16, tls: Arc<ServerTls>) -> Arc<Self> {
+        Arc::new(Self { port, tls, waiting: Mutex::default() })
+    }
+
+    /// Accepts what comes to the port on one address, until it is dropped. Cancelling it stops accepting and nothing else.
+    pub async fn serve(self: Arc<Self>, mut listener: Listener) {
+        loop {
+            let accepted = listener.accept().await;
+            self.admit(accepted);
+        }
+    }
+
+    /// The number that clients are told.
+    pub(crate) fn number(&self) -> u16 {
+        self.port
+    }
+
+    /// Takes a seat for a session of the client at `peer`.
+    pub(crate) fn sit(self: &Arc<Self>, peer: IpAddr, expects: Expects) -> Seat {
+        let (sender, candidates) = mpsc::channel(CANDIDATES_WAITING);
+        let is_for_tls = matches!(expects, Expects::Tls(_));
+        let mut waiting = self.lock();
+        let serial = waiting.next_serial();
+        let missed = Arc::default();
+        let place = Place { serial, expects, candidates: sender, missed: Arc::clone(&missed) };
+        waiting.sources.entry(peer).or_default().seats.push(place);
+        Seat { port: Arc::clone(self), peer, serial, is_for_tls, candidates, missed }
+    }
+
+    /// Decides what becomes of a new connection. Never waits.
+    fn admit(self: &Arc<Self>, Accepted { stream, peer, .. }: Accepted) {
+        let peer = peer.ip();
+        let mut waiting = self.lock();
+        let serial = waiting.next_serial();
+        // SECURITY: where nobody of this address waits, no byte is read: strangers cost an accept and a close.
+        let Some(source) = waiting.sources.get_mut(&peer) else { return };
+        let only = match source.seats.as_slice() {
+            [only] => match only.expects {
+                Expects::Clear => return only.give(Candidate::Clear(stream)),
+                Expects::Tls(_) => Some(only.serial),
+            },
+            _ => None,
+        };
+        if source.unread.len() >= HELLOS_PER_SEAT * source.seats.len() + HELLOS_BESIDE
+            && let Some((_, oldest)) = source.unread.pop_front()
+        {
+            oldest.abort();
+        }
+        let port = Arc::clone(self);
+        let reading = tokio::spawn(async move {
+            let met = timeout(HELLO_TIME, port.tls.meet(stream)).await;
+            port.hand_over(peer, Met { serial, only, hello: met.unwrap_or(Err(HandshakeError::Closed)) });
+        });
+        source.unread.push_back((serial, reading.abort_handle()));
+    }
+
+    /// Gives a connection whose ClientHello was read to whom it may belong.
+    fn hand_over(&self, peer: IpAddr, met: Met) {
+        let mut waiting = self.lock();
+        let Some(source) = waiting.sources.get_mut(&peer) else { return };
+        source.unread.retain(|(serial, _)| *serial != met.serial);
+        match route(&source.seats, &met) {
+            Route::To { serial, alone } => {
+                let Some(place) = source.seats.iter().find(|place| place.serial == serial) else { return };
+                place.give(match met.hello {
+                    Ok(caller) => Candidate::Tls { caller: Box::new(caller), alone },
+                    Err(error) => Candidate::Broken(error),
+                });
+            }
+            Route::Refused { told, why } => {
+                source.seats.iter().filter(|place| told.contains(&place.serial)).for_each(|place| {
+                    let _ = place.missed.set(Missed::Tls(why));
+                });
+            }
+            Route::ClearAmongOthers => {
+                source.seats.iter().filter(|place| matches!(place.expects, Expects::Clear)).for_each(
+                    |place| {
+                        let _ = place.missed.set(Missed::Clear);
+                    },
+                );
+            }
+        }
+    }
+
+    fn leave(&self, peer: IpAddr, serial: u64) {
+        let mut waiting = self.lock();
+        let Some(source) = waiting.sources.get_mut(&peer) else { return };
+        source.seats.retain(|place| place.serial != serial);
+        if source.seats.is_empty() {
+            // Nobody is left whom those could have come for.
+            source.unread.iter().for_each(|(_, reading)| reading.abort());
+            waiting.sources.remove(&peer);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for SharedPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedPort").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// A connection after its ClientHello, or after what it had instead.
+struct Met {
+    serial: u64,
+    /// The seat that alone was there when the connection came.
+    only: Option<u64>,
+    hello: Result<Caller, HandshakeError>,
+}
+
+impl Waiting {
+    fn next_serial(&mut self) -> u64 {
+        self.last_serial += 1;
+        self.last_serial
+    }
+}
+
+impl Place {
+    /// A session that has more candidates than it can look at goes on without this one.
+    fn give(&self, candidate: Candidate) {
+        let _ = self.candidates.try_send(candidate);
+    }
+}
+
+impl Seat {
+    /// The next candidate. Cancellation safe.
+    pub(crate) async fn next(&mut self) -> Candidate {
+        match self.candidates.recv().await {
+            Some(candidate) => candidate,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// What passed this session by, the first of it.
+    pub(crate) fn missed(&self) -> Option<Missed> {
+        self.missed.get().copied()
+    }
+
+    /// Whether a connection under TLS was awaited when the seat was taken.
+    pub(crate) fn is_for_tls(&self) -> bool {
+        self.is_for_tls
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.port.leave(self.peer, self.serial);
+    }
+}

@@ -1,0 +1,146 @@
+//! A connection on a data port that many sessions share: whom does it name, before anything is answered?
+
+use std::sync::Arc;
+
+use rustls::server::ClientHello;
+use tokio::net::TcpStream;
+
+use crate::{
+    binding::{ControlSession, Registry, Relation},
+    data::Inbox,
+    handshake::{HandshakeError, read_client_hello},
+    server::ControlTls,
+};
+
+/// A data connection whose ClientHello was read and not answered yet. [`ControlTls::accept_caller`] answers it.
+///
+/// SECURITY: what a ClientHello names is no proof, for whoever saw one can send it again. It only says with which
+/// control connection the handshake is to be tried; the proof is the same as on a port of one's own.
+#[derive(Debug)]
+pub struct Caller {
+    pub(crate) socket: TcpStream,
+    pub(crate) inbox: Inbox,
+    names: Option<Arc<ControlSession>>,
+}
+
+/// Whose session a [`Caller`] would like to resume, seen from one control connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// This control connection's own.
+    Own,
+    /// That of another live control connection of the same named user from the same address.
+    Sibling,
+    /// That of somebody else.
+    Stranger,
+    /// None that is alive.
+    Nobody,
+}
+
+impl Caller {
+    /// One of which nothing was read yet.
+    pub(crate) fn unread(socket: TcpStream) -> Caller {
+        Caller { socket, inbox: Inbox::default(), names: None }
+    }
+
+    /// Reads the ClientHello.
+    pub(crate) async fn meet(registry: &Registry, socket: TcpStream) -> Result<Caller, HandshakeError> {
+        let mut caller = Caller::unread(socket);
+        read_client_hello(&caller.socket, &mut caller.inbox, |_: &ClientHello<'_>| ()).await?;
+        caller.names = registry.named_by(caller.inbox.received());
+        Ok(caller)
+    }
+
+    /// Whom it names, seen from `control`.
+    pub fn names(&self, control: &ControlTls) -> Named {
+        match self.names.as_ref().map(|issuer| control.session().relation_to(issuer)) {
+            Some(Relation::Own) => Named::Own,
+            Some(Relation::Sibling) => Named::Sibling,
+            Some(Relation::Stranger) => Named::Stranger,
+            None => Named::Nobody,
+        }
+    }
+
+    /// Whether the session it names was seen on a connection other than its own: its client keeps one cache for parallel
+    /// connections, so the name does not tell which of them is meant.
+    pub fn is_from_shared_cache(&self) -> bool {
+        self.names.as_ref().is_some_and(|issuer| issuer.shares_cache())
+    }
+
+    /// Remembers that this belongs to another control connection than the one it names.
+    pub fn note_shared_cache(&self) {
+        if let Some(issuer) = &self.names {
+            issuer.note_shared_cache();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::{
+        ServerTls,
+        testkit::{Client, HOME, VERSIONS, control_from, login, pair, server},
+    };
+
+    /// What the server makes of a ClientHello of this client, which goes no further.
+    async fn meet(server: &ServerTls, client: &Client) -> Caller {
+        let (near, mut far) = pair().await;
+        let mut hello = Vec::new();
+        client.connection().write_tls(&mut hello).unwrap();
+        far.write_all(&hello).await.unwrap();
+        server.meet(near).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_client_hello_names_its_control_connection() {
+        for version in VERSIONS {
+            let server = server();
+            let (hers, his, nobodys) = (Client::new(version), Client::new(version), Client::new(version));
+            let mine = login(&server, &hers, "alice").await;
+            let sibling = login(&server, &Client::new(version), "alice").await;
+            let stranger = login(&server, &his, "bob").await;
+            let caller = meet(&server, &hers).await;
+            assert_eq!(caller.names(&mine.tls), Named::Own);
+            assert_eq!(caller.names(&sibling.tls), Named::Sibling);
+            assert_eq!(caller.names(&stranger.tls), Named::Stranger);
+            assert_eq!(meet(&server, &nobodys).await.names(&mine.tls), Named::Nobody);
+            // With its control connection a session ends.
+            drop(stranger);
+            assert_eq!(meet(&server, &his).await.names(&mine.tls), Named::Nobody);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_speaks_no_tls_is_said_to_speak_none() {
+        let (near, mut far) = pair().await;
+        far.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        assert!(matches!(server().meet(near).await, Err(HandshakeError::NotTls)));
+        let (near, far) = pair().await;
+        drop(far);
+        assert!(matches!(server().meet(near).await, Err(HandshakeError::Closed)));
+    }
+
+    #[tokio::test]
+    async fn one_cache_for_parallel_logins_is_noticed_and_two_caches_are_not_taken_for_one() {
+        for version in VERSIONS {
+            let server = server();
+            let (shared, apart) = (Client::new(version), Client::new(version));
+            let first = login(&server, &shared, "alice").await;
+            let other = login(&server, &apart, "alice").await;
+            assert!(!first.tls.shares_cache() && !other.tls.shares_cache());
+            // From another address it may be a copy, and says nothing about this client.
+            let far = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 9));
+            let copy = control_from(&server, &shared, far).await;
+            assert!(!first.tls.shares_cache() && !copy.tls.shares_cache());
+            drop(copy);
+            let first = login(&server, &shared, "alice").await;
+            let second = control_from(&server, &shared, HOME).await;
+            assert!(first.tls.shares_cache() && second.tls.shares_cache());
+            assert!(!other.tls.shares_cache());
+        }
+    }
+}

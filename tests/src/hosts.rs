@@ -1,0 +1,129 @@
+//! Two hosts and a router between them, as network namespaces that end with the test.
+//!
+//! ```text
+//!   client 198.51.100.2 ──── 198.51.100.1 router 10.7.0.1 ──── 10.7.0.2 server
+//!          2001:db8:7::1 ───────────────────────────────────── 2001:db8:7::2
+//! ```
+//!
+//! The router forwards the server's ports and nothing else, so IPv4 is as behind a home router. IPv6 goes directly.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::programs::{Program, needs};
+
+/// The server's own address.
+pub const INSIDE: &str = "10.7.0.2";
+/// The router's inner address, from which clients outside come in.
+pub const ROUTER: &str = "10.7.0.1";
+/// The router's outer address, by which clients reach the server.
+pub const OUTSIDE: &str = "198.51.100.1";
+/// The server's IPv6 address.
+pub const INSIDE_V6: &str = "2001:db8:7::2";
+
+/// Who runs a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Host {
+    /// Outside, behind no router of its own.
+    Client,
+    /// Forwards ports.
+    Router,
+    /// Inside.
+    Server,
+}
+
+/// The hosts; gone when dropped.
+#[derive(Debug)]
+pub struct Hosts {
+    /// Which of this process's it is.
+    number: usize,
+    relay: Option<Child>,
+}
+
+impl Hosts {
+    /// Makes them; `None` where this process may not, or where programs for it are missing, which is said.
+    pub fn new() -> Option<Hosts> {
+        if !needs(&["ip", "python3"]) {
+            return None;
+        }
+        if !rustix::process::geteuid().is_root() {
+            eprintln!("left out: only root may make network namespaces");
+            return None;
+        }
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let hosts = Hosts { number: NUMBER.fetch_add(1, Ordering::Relaxed), relay: None };
+        for host in [Host::Client, Host::Router, Host::Server] {
+            if !ip(&["netns", "add", &hosts.namespace(host)]) {
+                assert!(std::env::var_os("CI").is_none(), "no network namespaces here");
+                eprintln!("left out: no network namespaces here");
+                return None;
+            }
+            hosts.up(host, "lo");
+        }
+        hosts.cable((Host::Client, "outer", "198.51.100.2/24"), (Host::Router, "outer", "198.51.100.1/24"));
+        hosts.cable((Host::Router, "inner", "10.7.0.1/24"), (Host::Server, "inner", "10.7.0.2/24"));
+        hosts.cable((Host::Client, "six", "2001:db8:7::1/64"), (Host::Server, "six", "2001:db8:7::2/64"));
+        Some(hosts)
+    }
+
+    /// Lets the router forward these ports to the server.
+    pub fn forward(&mut self, ports: &[u16]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("programs/relay.py");
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.namespace(Host::Router), "python3"]).arg(script);
+        command.args([OUTSIDE, INSIDE]).args(ports.iter().map(u16::to_string));
+        let mut relay = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut ready = String::new();
+        BufReader::new(relay.stdout.take().unwrap()).read_line(&mut ready).unwrap();
+        assert_eq!(ready, "ready\n");
+        self.relay = Some(relay);
+    }
+
+    /// A host's name among those of all tests that run on this machine.
+    pub fn namespace(&self, host: Host) -> String {
+        format!("carrack-{}-{}-{host:?}", std::process::id(), self.number).to_lowercase()
+    }
+
+    /// A program that runs on a host.
+    pub fn run(&self, host: Host, program: impl AsRef<OsStr>) -> Program {
+        Program::new("ip").args(["netns", "exec", &self.namespace(host)]).arg(program)
+    }
+
+    fn cable(&self, one: (Host, &str, &str), other: (Host, &str, &str)) {
+        let far = self.namespace(other.0);
+        let add = ["link", "add", one.1, "type", "veth", "peer", "name", other.1, "netns", &far];
+        assert!(ip(&[&["-n", &self.namespace(one.0)], &add[..]].concat()), "{one:?} {other:?}");
+        for (host, link, address) in [one, other] {
+            let mut add = vec!["address", "add", address, "dev", link];
+            if address.contains(':') {
+                // Nobody else has it: no wait for that to be found out.
+                add.push("nodad");
+            }
+            assert!(ip(&[&["-n", &self.namespace(host)], &add[..]].concat()), "{address}");
+            self.up(host, link);
+        }
+    }
+
+    fn up(&self, host: Host, link: &str) {
+        assert!(ip(&["-n", &self.namespace(host), "link", "set", link, "up"]), "{host:?} {link}");
+    }
+}
+
+impl Drop for Hosts {
+    fn drop(&mut self) {
+        if let Some(relay) = &mut self.relay {
+            let _ = relay.kill();
+            let _ = relay.wait();
+        }
+        for host in [Host::Client, Host::Router, Host::Server] {
+            ip(&["netns", "delete", &self.namespace(host)]);
+        }
+    }
+}
+
+fn ip(arguments: &[&str]) -> bool {
+    Command::new("ip").args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
