@@ -5,6 +5,12 @@ use crate::setup::USER;
 
 const CLEAR: Can = Can::Lacks("NcFTP knows no TLS");
 
+const SENDS_ALL: Can = Can::No(
+    Fault::Client,
+    "`ncftpput -z` of Debian 12 asks for the rest with REST and STOR, and then sends the whole file (its sendfile begins at 0): \
+     the file ends up longer than it was; upload anew",
+);
+
 pub(super) const CLIENT: Client = Client {
     name: "NcFTP",
     origin: "Debian's `ncftp` (no TLS)",
@@ -12,7 +18,7 @@ pub(super) const CLIENT: Client = Client {
     files: &[],
     ways: [CLEAR, CLEAR, CLEAR, CLEAR, Can::Yes],
     resumes: [CLEAR; 2],
-    verbs: [Can::Yes; 7],
+    verbs: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, SENDS_ALL, Can::Yes, Can::Yes],
     drive,
 };
 

@@ -3,6 +3,9 @@
 use super::{Can, Client, Fault, Visit};
 use crate::setup::USER;
 
+/// What the listing shows of the interrupted upload: its length, less the byte that is always left to send.
+const OFFERED: usize = super::visit::CUT - 1;
+
 const CLEAR: Can = Can::Lacks("tnftp knows TLS for HTTPS only");
 
 pub(super) const CLIENT: Client = Client {
@@ -18,7 +21,7 @@ pub(super) const CLIENT: Client = Client {
 
 fn drive(visit: &Visit<'_>) -> String {
     let script = format!(
-        "open 127.0.0.1 {}\nuser {USER} \"{}\"\nbinary\nls\nput up\nget down\nreget cut\nrestart 120000\nput half\n\
+        "open 127.0.0.1 {}\nuser {USER} \"{}\"\nbinary\nls\nput up\nget down\nreget cut\nrestart {OFFERED}\nput half\n\
          rename old new\ndelete gone\nquit\n",
         visit.port(),
         visit.server.password(),

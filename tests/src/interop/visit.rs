@@ -13,7 +13,7 @@ use crate::tree;
 
 const LENGTH: usize = 300_000;
 /// How much of a file was there before it was cut.
-const CUT: usize = 120_000;
+pub(super) const CUT: usize = 120_000;
 /// What the listing has to show.
 const LISTED: (&str, usize) = ("Grüße", 31_337);
 

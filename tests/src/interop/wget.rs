@@ -1,6 +1,7 @@
 //! GNU wget (GnuTLS): it only fetches.
 
-use super::{Can, Client, Fault, Visit};
+use super::{Can, Client, Visit, Way};
+use crate::server::Mode;
 use crate::setup::USER;
 
 const FETCHES: Can = Can::Lacks("wget only fetches");
@@ -19,10 +20,11 @@ pub(super) const CLIENT: Client = Client {
 fn drive(visit: &Visit<'_>) -> String {
     let wget = |arguments: &[&str]| {
         let program =
-            visit.program("wget").args(["--no-config", "--no-check-certificate", "-nv", "--tries=1"]);
+            visit.program("wget").args(["--no-config", "--no-check-certificate", "-nv", "--tries=1", "--timeout=60"]);
         let program =
             program.arg(format!("--user={USER}")).arg(format!("--password={}", visit.server.password()));
-        visit.finish(program.args(arguments))
+        let implicit: &[&str] = if visit.mode() == Mode::Implicit { &["--ftps-implicit"] } else { &[] };
+        visit.finish(program.args(implicit).args(arguments))
     };
     let url = |path: &str| {
         visit.url(path).replacen("ftp://", if visit.tls().is_some() { "ftps://" } else { "ftp://" }, 1)

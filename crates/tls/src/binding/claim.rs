@@ -121,16 +121,17 @@ impl ProducesTickets for Claim {
         TICKET_LIFETIME_S
     }
 
-    /// A new ticket for the session that was resumed here.
+    /// A new TLS 1.3 ticket for the session that was resumed here.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         let record = locked(&self.record);
         // SECURITY: a ticket turns a connection into proof for the next one, so only proof may yield it. After a full
         // handshake there is none: anybody who reached the port could come back as the owner. For the same reason the
         // ticket names the session that was resumed, which may be a sibling's, and not simply the control connection.
-        // TLS 1.2 asks while it still reads the ClientHello, before the kind is known; only a resumption does so there,
-        // and what is sealed is the session's old secret.
+        // TLS 1.2 asks while it still reads the ClientHello, before the kind is known, and is given none: its ticket
+        // can be used again and again, whereas OpenSSL's clients drop the session that they resumed as soon as a new
+        // ticket comes, and keep none (Ruby's and PHP's would not resume a second time). RFC 5077 §3.3.
         match (record.kind, &record.opened) {
-            (None | Some(HandshakeKind::Resumed), Some((issuer, _))) => issuer.seal(plain),
+            (Some(HandshakeKind::Resumed), Some((issuer, _))) => issuer.seal(plain),
             _ => None,
         }
     }
