@@ -119,6 +119,9 @@ impl Way {
     ];
 }
 
+/// Said of clients whose way in is TLS: that they can do without it shows nothing.
+const IN_CLEAR: Can = Can::Untried("it knows TLS, and these tests hold it to that");
+
 /// A client of somebody else's.
 #[derive(Debug)]
 pub struct Client {

@@ -1,6 +1,6 @@
 //! Node's basic-ftp (OpenSSL).
 
-use super::{Can, Client, Fault, Visit, top};
+use super::{Can, Client, IN_CLEAR, Visit, top};
 
 const MODULES: &str = "target/clients/node_modules";
 
@@ -9,7 +9,7 @@ pub(super) const CLIENT: Client = Client {
     origin: "npm's `basic-ftp` (Node, OpenSSL)",
     programs: &["node"],
     files: &["target/clients/node_modules/basic-ftp"],
-    ways: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, Can::Untried("x")],
+    ways: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, IN_CLEAR],
     resumes: [Can::Yes; 2],
     verbs: [Can::Yes; 7],
     drive,

@@ -1,16 +1,21 @@
 //! Java's commons-net (JSSE).
 
-use super::{Can, Client, Fault, Visit};
+use super::{Can, Client, Fault, IN_CLEAR, Visit};
 
 const JAR: &str = "/usr/share/java/commons-net.jar";
+
+const RESUMES: Can = Can::No(
+    Fault::Client,
+    "FTPSClient begins a new TLS session on every data connection; a subclass can put the session where Java looks for it",
+);
 
 pub(super) const CLIENT: Client = Client {
     name: "commons-net",
     origin: "Debian's `libcommons-net-java` (Java's own TLS)",
     programs: &["java", "javac"],
     files: &[JAR],
-    ways: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, Can::Untried("x")],
-    resumes: [Can::Yes; 2],
+    ways: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, IN_CLEAR],
+    resumes: [RESUMES; 2],
     verbs: [Can::Yes; 7],
     drive,
 };

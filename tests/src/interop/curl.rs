@@ -1,6 +1,6 @@
 //! curl (OpenSSL): a run per file, or one run for many.
 
-use super::{Can, Client, Fault, Visit};
+use super::{Can, Client, Visit};
 use crate::programs;
 
 pub(super) const CLIENT: Client = Client {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{Can, Client, Fault, Verb, Visit};
+use super::{Can, Client, IN_CLEAR, Verb, Visit};
 use crate::filezilla::{PROGRAMS, Screen, press_process_queue, start};
 use crate::wait;
 
@@ -15,7 +15,7 @@ pub(super) const CLIENT: Client = Client {
     origin: "Debian's `filezilla` under Xvfb (GnuTLS)",
     programs: &PROGRAMS,
     files: &[],
-    ways: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, Can::Untried("x")],
+    ways: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, IN_CLEAR],
     resumes: [Can::Yes; 2],
     verbs: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, Can::Yes, BY_HAND, BY_HAND],
     drive,

@@ -1,6 +1,6 @@
 //! Python's ftplib (OpenSSL), as it comes.
 
-use super::{Can, Client, Fault, Visit};
+use super::{Can, Client, Fault, IN_CLEAR, Visit};
 
 const IMPLICIT: Can = Can::Lacks(
     "ftplib knows TLS by AUTH only; a subclass that begins with TLS does everything, `tests/tests/python.rs`",
@@ -15,13 +15,7 @@ pub(super) const CLIENT: Client = Client {
     origin: "Python's own (OpenSSL)",
     programs: &["python3"],
     files: &[],
-    ways: [
-        Can::Yes,
-        Can::Yes,
-        IMPLICIT,
-        IMPLICIT,
-        Can::Untried("not asked for: clients that know TLS use it"),
-    ],
+    ways: [Can::Yes, Can::Yes, IMPLICIT, IMPLICIT, IN_CLEAR],
     resumes: [RESUMES; 2],
     verbs: [Can::Yes; 7],
     drive,

@@ -1,6 +1,6 @@
 //! lftp (GnuTLS): one script on one control connection.
 
-use super::{Can, Client, Fault, Visit};
+use super::{Can, Client, Visit};
 use crate::programs::{self, Tls};
 
 pub(super) const CLIENT: Client = Client {

@@ -1,6 +1,6 @@
 //! rclone (Go's TLS): a run per verb, each with connections of its own.
 
-use super::{Can, Client, Fault, Visit};
+use super::{Can, Client, IN_CLEAR, Visit};
 use crate::server::Mode;
 use crate::setup::USER;
 
@@ -9,7 +9,7 @@ pub(super) const CLIENT: Client = Client {
     origin: "Debian's `rclone` (Go's own TLS)",
     programs: &["rclone"],
     files: &[],
-    ways: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, Can::Untried("x")],
+    ways: [Can::Yes, Can::Yes, Can::Yes, Can::Yes, IN_CLEAR],
     resumes: [Can::Yes; 2],
     verbs: [
         Can::Yes,

@@ -1,6 +1,6 @@
 //! tnftp, the BSDs' `ftp`: no TLS for FTP.
 
-use super::{Can, Client, Fault, Visit};
+use super::{Can, Client, Visit};
 use crate::setup::USER;
 
 /// What the listing shows of the interrupted upload: its length, less the byte that is always left to send.

@@ -19,8 +19,13 @@ pub(super) const CLIENT: Client = Client {
 
 fn drive(visit: &Visit<'_>) -> String {
     let wget = |arguments: &[&str]| {
-        let program =
-            visit.program("wget").args(["--no-config", "--no-check-certificate", "-nv", "--tries=1", "--timeout=60"]);
+        let program = visit.program("wget").args([
+            "--no-config",
+            "--no-check-certificate",
+            "-nv",
+            "--tries=1",
+            "--timeout=60",
+        ]);
         let program =
             program.arg(format!("--user={USER}")).arg(format!("--password={}", visit.server.password()));
         let implicit: &[&str] = if visit.mode() == Mode::Implicit { &["--ftps-implicit"] } else { &[] };
