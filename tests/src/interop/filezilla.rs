@@ -41,5 +41,6 @@ fn drive(visit: &Visit<'_>) -> String {
     wait::until_true("the end of the queue", || {
         ended() && verbs.iter().all(|&verb| visit.has_done(verb, ""))
     });
+    eprintln!("{}", printed());
     printed()
 }
