@@ -4,8 +4,7 @@
                       [--up NAME]... [--down NAME]... [--resume NAME]... [--resume-down NAME]... [--log FILE]
 
 The tables are those of FileZilla 3.63. --resume is an upload that goes on where a listing
-shows it ended, --resume-down a download that goes on where the local file ends. --log is where FileZilla writes its
-dialogue and the listings as they came.
+shows it ended, --resume-down a download that goes on where the local file ends. --log is where FileZilla writes its dialogue.
 """
 
 import argparse
@@ -17,7 +16,7 @@ SETTINGS = """<?xml version="1.0" encoding="UTF-8"?>
 <FileZilla3 version="3.63.0" platform="*nix"><Settings>
 <Setting name="Greeting version">99.0.0</Setting><Setting name="Update Check">0</Setting>
 <Setting name="Disable update check">1</Setting>
-<Setting name="Logging file">{log}</Setting><Setting name="Logging Raw Listing">1</Setting>
+<Setting name="Logging file">{log}</Setting>
 </Settings></FileZilla3>
 """
 

@@ -87,6 +87,26 @@ clients! {
     tnftp: "tnftp";
 }
 
+/// Clients without TLS are not let in, and told what is missing as far as they pass it on.
+#[test]
+fn clients_without_tls_are_told_what_is_missing() {
+    // NcFTP's programs keep the server's sentence to themselves.
+    for (name, says) in [("NcFTP", "was not accepted"), ("tnftp", "AUTH TLS")] {
+        let client = CLIENTS.iter().find(|client| client.name == name).unwrap();
+        if !client.is_here() {
+            continue;
+        }
+        let site = Site::refusing_plaintext();
+        let visit = site.visit(Way::Plain);
+        let printed = (client.drive)(&visit);
+        for verb in Verb::ALL {
+            assert!(!visit.has_done(verb, &printed), "{name} {verb:?}");
+        }
+        assert!(visit.lines().iter().all(|line| !line.is("login")), "{name} is logged in");
+        assert!(printed.contains(says), "{name} does not say why: {printed}");
+    }
+}
+
 #[test]
 fn the_page_is_fresh() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/interop.md");

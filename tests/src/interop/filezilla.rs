@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::visit::OFFERED;
 use super::{Can, Client, IN_CLEAR, Verb, Visit};
 use crate::filezilla::{PROGRAMS, Screen, press_process_queue, start};
 use crate::wait;
@@ -41,6 +42,13 @@ fn drive(visit: &Visit<'_>) -> String {
     wait::until_true("the end of the queue", || {
         ended() && verbs.iter().all(|&verb| visit.has_done(verb, ""))
     });
-    eprintln!("{}", printed());
-    printed()
+    let dialogue = printed();
+    eprintln!("{dialogue}");
+    if has_read_a_listing(&dialogue) { visit.listed() } else { String::new() }
+}
+
+/// It prints no listing. But it went on with the upload exactly where only the listing said that it ends.
+fn has_read_a_listing(dialogue: &str) -> bool {
+    let says = |command: &str| dialogue.contains(&format!("Command: {command}"));
+    says("MLSD") && says(&format!("REST {OFFERED}")) && !says("SIZE")
 }

@@ -1,10 +1,8 @@
 //! tnftp, the BSDs' `ftp`: no TLS for FTP.
 
+use super::visit::OFFERED;
 use super::{Can, Client, Visit};
 use crate::setup::USER;
-
-/// What the listing shows of the interrupted upload: its length, less the byte that is always left to send.
-const OFFERED: usize = super::visit::CUT - 1;
 
 const CLEAR: Can = Can::Lacks("tnftp knows TLS for HTTPS only");
 

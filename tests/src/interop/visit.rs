@@ -13,7 +13,9 @@ use crate::tree;
 
 const LENGTH: usize = 300_000;
 /// How much of a file was there before it was cut.
-pub(super) const CUT: usize = 120_000;
+const CUT: usize = 120_000;
+/// What a listing and SIZE say of the interrupted upload: its length, less the byte that is always left to send.
+pub(super) const OFFERED: usize = CUT - 1;
 /// What the listing has to show.
 const LISTED: (&str, usize) = ("Grüße", 31_337);
 
@@ -30,6 +32,11 @@ impl Site {
         let setup = Setup::new().option("upload", "partials", "\"owner\"");
         let setup = if way == Way::Plain { setup.explicit("plaintext = \"allow\"") } else { setup };
         Site { server: setup.start() }
+    }
+
+    /// A server that lets nobody in without TLS, as it does by default.
+    pub fn refusing_plaintext() -> Site {
+        Site { server: Setup::new().start() }
     }
 
     /// The server.
@@ -137,6 +144,11 @@ impl Visit<'_> {
         let script = super::top().join("tests/clients").join(name);
         let arguments = [mode, self.version(), &self.port(), USER, &self.server.password()];
         self.finish(self.program(interpreter).args(before).arg(script).args(arguments).args(behind))
+    }
+
+    /// What a client prints that shows the listing.
+    pub fn listed(&self) -> String {
+        format!("{} {}", LISTED.1, LISTED.0)
     }
 
     /// Runs a program to its end, whatever that is, and returns all that it printed.
