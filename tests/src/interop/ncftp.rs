@@ -25,11 +25,8 @@ pub(super) const CLIENT: Client = Client {
 fn drive(visit: &Visit<'_>) -> String {
     let (port, password) = (visit.port(), visit.server.password());
     let ncftp = |name: &str, arguments: &[&str]| {
-        let lists = name == "ncftpls";
         let program = visit.program(name).args(["-u", USER, "-p", &password, "-P", &port]);
-        // Refused, it would come back every 20 seconds.
-        let once: &[&str] = if lists { &[] } else { &["-r", "1"] };
-        visit.finish(program.args(once).args(arguments))
+        visit.finish(program.args(arguments))
     };
     let printed = ncftp("ncftpls", &["-l", &visit.url("")]);
     ncftp("ncftpput", &["127.0.0.1", "/", "up"]);

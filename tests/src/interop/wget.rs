@@ -1,6 +1,6 @@
 //! GNU wget (GnuTLS): it only fetches.
 
-use super::{Can, Client, Visit, Way};
+use super::{Can, Client, Visit};
 use crate::server::Mode;
 use crate::setup::USER;
 
