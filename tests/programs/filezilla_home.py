@@ -1,9 +1,10 @@
 """Makes a home folder in which FileZilla finds a trusted certificate and a queue of files to move.
 
     filezilla_home.py HOME --mode explicit|implicit --port P --user U --password W --certificate HEX --local FOLDER
-                      [--up NAME]... [--down NAME]... [--resume NAME]...
+                      [--up NAME]... [--down NAME]... [--resume NAME]... [--resume-down NAME]... [--log FILE]
 
-The tables are those of FileZilla 3.63. --resume is an upload that goes on where a listing shows it ended.
+The tables are those of FileZilla 3.63. --resume is an upload that goes on where a listing
+shows it ended, --resume-down a download that goes on where the local file ends. --log is where FileZilla writes its dialogue.
 """
 
 import argparse
@@ -15,6 +16,7 @@ SETTINGS = """<?xml version="1.0" encoding="UTF-8"?>
 <FileZilla3 version="3.63.0" platform="*nix"><Settings>
 <Setting name="Greeting version">99.0.0</Setting><Setting name="Update Check">0</Setting>
 <Setting name="Disable update check">1</Setting>
+<Setting name="Logging file">{log}</Setting>
 </Settings></FileZilla3>
 """
 
@@ -56,11 +58,13 @@ def main():
     parser.add_argument("--up", action="append", default=[])
     parser.add_argument("--down", action="append", default=[])
     parser.add_argument("--resume", action="append", default=[])
+    parser.add_argument("--resume-down", action="append", default=[])
+    parser.add_argument("--log", default="")
     options = parser.parse_args()
 
     folder = options.home / ".config" / "filezilla"
     folder.mkdir(parents=True)
-    (folder / "filezilla.xml").write_text(SETTINGS)
+    (folder / "filezilla.xml").write_text(SETTINGS.format(log=options.log))
     now = int(time.time())
     trusted = TRUSTED.format(
         certificate=options.certificate, port=options.port, begin=now - 86_400, end=now + 86_400 * 365
@@ -80,6 +84,7 @@ def main():
     rows = [(name, UPLOAD, OVERWRITE) for name in options.up]
     rows += [(name, DOWNLOAD, OVERWRITE) for name in options.down]
     rows += [(name, UPLOAD, RESUME) for name in options.resume]
+    rows += [(name, DOWNLOAD, RESUME) for name in options.resume_down]
     queue.executemany(
         "INSERT INTO files (server, source_file, local_path, remote_path, size, error_count, priority, flags,"
         " default_exists_action) VALUES (1, ?, 1, 1, -1, 0, 2, ?, ?)",

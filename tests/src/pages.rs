@@ -28,7 +28,7 @@ pub fn pages() -> Vec<String> {
 }
 
 /// Pages that are made from tables.
-const MADE: [&str; 3] = ["/configuration.md", "/conformance.md", "/peers.md"];
+const MADE: [&str; 4] = ["/configuration.md", "/conformance.md", "/interop.md", "/peers.md"];
 
 /// The pages that people wrote; the others are made from tables.
 pub fn written_pages() -> Vec<String> {

@@ -1,85 +1,13 @@
 //! FileZilla's client (GnuTLS) in a window that nobody sees: it works off a queue of uploads and downloads.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use carrack_tests::control::Control;
-use carrack_tests::programs::{Program, Running, Tls, needs, python};
+use carrack_tests::filezilla::{self, PROGRAMS, Screen, press_process_queue};
+use carrack_tests::programs::{Program, needs};
 use carrack_tests::server::{Mode, Server};
-use carrack_tests::setup::{Setup, USER};
-use carrack_tests::tls_client::TlsClient;
+use carrack_tests::setup::Setup;
 use carrack_tests::{tree, wait};
-
-const PROGRAMS: [&str; 4] = ["filezilla", "Xvfb", "xdotool", "python3"];
-
-/// A screen without a monitor, at a number that the system picks.
-struct Screen {
-    server: Child,
-    display: String,
-}
-
-impl Screen {
-    fn start() -> Screen {
-        let mut server = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", "1280x900x24", "-nolisten", "tcp"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut number = String::new();
-        BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).unwrap();
-        Screen { server, display: format!(":{}", number.trim()) }
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
-
-/// What FileZilla is to do: options of `filezilla_home.py`.
-fn filezilla(
-    server: &Server,
-    mode: Mode,
-    screen: &Screen,
-    home: &Path,
-    local: &Path,
-    queue: &[&str],
-) -> Running {
-    let certificate = Control::greeted(server, mode, &TlsClient::new(Tls::V13)).wire.certificate();
-    let hexadecimal: String = certificate.iter().map(|byte| format!("{byte:02x}")).collect();
-    let port = server.address(mode).port().to_string();
-    let mode = if mode == Mode::Explicit { "explicit" } else { "implicit" };
-    let local = local.to_str().unwrap();
-    let options = ["--mode", mode, "--port", &port, "--user", USER, "--password", &server.password()];
-    python("filezilla_home.py", [home.to_str().unwrap()])
-        .args(options)
-        .args(["--certificate", &hexadecimal, "--local", local])
-        .args(queue)
-        .run()
-        .ok();
-    Program::new("filezilla").env("HOME", home).env("DISPLAY", &screen.display).spawn()
-}
-
-/// Presses Ctrl-P (process the queue) until FileZilla has heard it, which shows in the server's log.
-fn press_process_queue(screen: &Screen, heard: impl Fn() -> bool) {
-    let find = ["search", "--sync", "--onlyvisible", "--name", "FileZilla"];
-    Program::new("xdotool").env("DISPLAY", &screen.display).args(find).run().ok();
-    let mut pressed: Option<Instant> = None;
-    wait::until_true("FileZilla at work", || {
-        // Pressed twice it would stop again, so that the second time comes late.
-        if pressed.is_none_or(|last| last.elapsed() > Duration::from_secs(10)) {
-            Program::new("xdotool").env("DISPLAY", &screen.display).args(["key", "ctrl+p"]).run().ok();
-            pressed = Some(Instant::now());
-        }
-        heard()
-    });
-}
 
 fn complete(server: &Server) -> usize {
     let is_complete =
@@ -108,7 +36,8 @@ fn moves_a_queue_of_files_both_ways_with_resumed_sessions() {
         let queue: Vec<&str> = queue.iter().map(String::as_str).collect();
         let screen = Screen::start();
         let home = server.scratch().join("home");
-        let _running = filezilla(&server, mode, &screen, &home, &local, &queue);
+        let _running =
+            filezilla::start(Program::new("filezilla"), &server, mode, &screen, &home, &local, &queue);
         press_process_queue(&screen, || server.logs.lines().iter().any(|line| line.is("login")));
         wait::until_true("all transfers", || complete(&server) >= up.len() + down.len());
         // A download is in the file when FileZilla has written it, a little after the server's word.
@@ -134,7 +63,15 @@ fn resumes_a_cut_upload_that_its_listing_shows() {
     assert!(control.reply().code >= 400);
     let screen = Screen::start();
     let home = server.scratch().join("home");
-    let _running = filezilla(&server, Mode::Explicit, &screen, &home, &local, &["--resume=file"]);
+    let _running = filezilla::start(
+        Program::new("filezilla"),
+        &server,
+        Mode::Explicit,
+        &screen,
+        &home,
+        &local,
+        &["--resume=file"],
+    );
     let logins = || server.logs.lines().iter().filter(|line| line.is("login")).count();
     press_process_queue(&screen, || logins() >= 2);
     wait::until_true("the whole file", || complete(&server) >= 1);

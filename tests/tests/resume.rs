@@ -319,7 +319,7 @@ fn a_partial_is_its_owners_alone_and_goes_with_dele() {
     assert!(control.reply().code >= 400);
     control.expect("SIZE file", 213);
     assert_eq!(control.listing("NLST"), "");
-    assert_eq!(control.listing("MLSD").lines().filter(|line| line.contains("type=file")).count(), 0);
+    assert_eq!(control.listing("MLSD").lines().filter(|line| line.contains("Type=file")).count(), 0);
     control.expect("DELE file", 250);
     control.expect("SIZE file", 550);
     wait::until_true("an empty folder", || tree::names(&server.home()).is_empty());

@@ -115,24 +115,29 @@ impl Claim {
 }
 
 impl ProducesTickets for Claim {
+    /// Whether there is talk of tickets at all: not while TLS 1.2 resumes, whose ServerHello asks after a ticket was
+    /// opened and before the kind is known.
+    ///
+    /// What that session has can be used again and again. A new ticket would make OpenSSL's clients drop the session that
+    /// they resumed and keep none (Ruby's and PHP's), and an empty one would replace the good one of Go's; RFC 5077 §3.2
+    /// lets a server leave the extension out.
     fn enabled(&self) -> bool {
-        true
+        let record = locked(&self.record);
+        record.kind.is_some() || record.opened.is_none()
     }
 
     fn lifetime(&self) -> u32 {
         TICKET_LIFETIME_S
     }
 
-    /// A new ticket for the session that was resumed here.
+    /// A new TLS 1.3 ticket for the session that was resumed here.
     fn encrypt(&self, plain: &[u8]) -> Option<Vec<u8>> {
         let record = locked(&self.record);
         // SECURITY: a ticket turns a connection into proof for the next one, so only proof may yield it. After a full
         // handshake there is none: anybody who reached the port could come back as the owner. For the same reason the
         // ticket names the session that was resumed, which may be a sibling's, and not simply the control connection.
-        // TLS 1.2 asks while it still reads the ClientHello, before the kind is known; only a resumption does so there,
-        // and what is sealed is the session's old secret.
         match (record.kind, &record.opened) {
-            (None | Some(HandshakeKind::Resumed), Some((issuer, _))) => issuer.seal(plain),
+            (Some(HandshakeKind::Resumed), Some((issuer, _))) => issuer.seal(plain),
             _ => None,
         }
     }
