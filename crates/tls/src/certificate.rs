@@ -181,7 +181,7 @@ fn names(certificate: &X509Certificate<'_>) -> Result<Vec<String>, NotACertifica
         .collect())
 }
 
-fn ip_address(octets: &[u8]) -> Option<IpAddr> {
+pub(crate) fn ip_address(octets: &[u8]) -> Option<IpAddr> {
     <[u8; 4]>::try_from(octets)
         .map(IpAddr::from)
         .or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))

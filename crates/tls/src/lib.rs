@@ -79,6 +79,7 @@ pub mod client;
 pub mod data;
 mod handshake;
 pub mod identity;
+pub mod issue;
 pub mod server;
 #[cfg(test)]
 mod testkit;
