@@ -83,6 +83,7 @@ pub mod issue;
 pub mod server;
 #[cfg(test)]
 mod testkit;
+pub mod verify;
 
 pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
 pub use client::{

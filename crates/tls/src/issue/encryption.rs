@@ -4,13 +4,11 @@ use std::num::NonZeroU32;
 
 use aws_lc_rs::{
     cipher::{
-        AES_128, AES_192, AES_256, DecryptionContext, EncryptionContext,
-        PaddedBlockDecryptingKey, PaddedBlockEncryptingKey, UnboundCipherKey,
+        AES_128, AES_192, AES_256, DecryptionContext, EncryptionContext, PaddedBlockDecryptingKey,
+        PaddedBlockEncryptingKey, UnboundCipherKey,
     },
     iv::FixedLength,
-    pbkdf2::{
-        self, PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, PBKDF2_HMAC_SHA384, PBKDF2_HMAC_SHA512,
-    },
+    pbkdf2::{self, PBKDF2_HMAC_SHA1, PBKDF2_HMAC_SHA256, PBKDF2_HMAC_SHA384, PBKDF2_HMAC_SHA512},
 };
 use thiserror::Error;
 use yasna::{ASN1Result, BERReader, construct_der, models::ObjectIdentifier, parse_der};
@@ -51,7 +49,9 @@ pub enum EncryptionError {
     )]
     Scheme(String),
     /// It asks for too much work.
-    #[error("it asks for {0} rounds of key derivation, and {MOST_ROUNDS} is the most; encrypt it again with fewer")]
+    #[error(
+        "it asks for {0} rounds of key derivation, and {MOST_ROUNDS} is the most; encrypt it again with fewer"
+    )]
     TooManyRounds(u64),
     /// The system failed.
     #[error("the system gives no random numbers")]

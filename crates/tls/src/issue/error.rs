@@ -26,7 +26,9 @@ pub enum IssueError {
     #[error("there is no name to certify; give at least one")]
     NoName,
     /// The common name has a limit (RFC 5280 A.1, ub-common-name).
-    #[error("the subject \"{0}\" has more than the 64 characters that a certificate has room for; give a shorter one")]
+    #[error(
+        "the subject \"{0}\" has more than the 64 characters that a certificate has room for; give a shorter one"
+    )]
     SubjectTooLong(String),
     /// The validity is out of range.
     #[error("a certificate cannot be valid for {days} days; give 1 to {longest}")]
@@ -37,19 +39,30 @@ pub enum IssueError {
         longest: u32,
     },
     /// RFC 5280 §6.1: nobody would accept it after its issuer's end.
-    #[error("the authority's own certificate ends at {end}, before what it was to issue; ask for fewer days, or make a new authority")]
+    #[error(
+        "the authority's own certificate ends at {end}, before what it was to issue; ask for fewer days, or make a new authority"
+    )]
     OutlivesAuthority {
         /// The authority's end.
         end: Timestamp,
     },
     /// A request that cannot be read.
-    #[error("is no certificate request: {0}; it must be PEM text with a \"BEGIN CERTIFICATE REQUEST\" section")]
+    #[error(
+        "is no certificate request: {0}; it must be PEM text with a \"BEGIN CERTIFICATE REQUEST\" section"
+    )]
     BadRequest(String),
+    /// A certificate that cannot be renewed.
+    #[error("the certificate cannot be renewed: {0}; make a new one")]
+    BadCertificate(String),
     /// Whoever made the request does not hold the key.
-    #[error("its signature is not made by the key that it asks a certificate for; let its owner make it again")]
+    #[error(
+        "its signature is not made by the key that it asks a certificate for; let its owner make it again"
+    )]
     UnprovedRequest,
     /// The request is for a key of a kind that is not certified.
-    #[error("its key cannot be certified: {0}; use ECDSA P-256, P-384 or P-521, Ed25519, or RSA of at least 2048 bits")]
+    #[error(
+        "its key cannot be certified: {0}; use ECDSA P-256, P-384 or P-521, Ed25519, or RSA of at least 2048 bits"
+    )]
     UnsupportedKey(String),
     /// The system failed.
     #[error("the certificate could not be made: {0}")]
@@ -106,9 +119,11 @@ pub enum AuthorityError {
     #[error(transparent)]
     Issue(#[from] IssueError),
     /// The certificate is somebody else's.
-    #[error("the certificate was not issued by this authority; give the one that was, or the folder of its authority")]
+    #[error(
+        "the certificate was not issued by this authority; give the one that was, or the folder of its authority"
+    )]
     NotOurs,
     /// It is revoked already.
-    #[error("the certificate with serial number {0} is revoked already")]
+    #[error("the certificate with serial number {0} is revoked already; issue another one, with another key")]
     AlreadyRevoked(String),
 }

@@ -14,11 +14,15 @@ use rcgen::{
     KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ED25519, PKCS_RSA_SHA256, PublicKeyData,
     RsaKeySize, SubjectPublicKeyInfo,
 };
-use rustls_pki_types::PrivatePkcs8KeyDer;
+use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use thiserror::Error;
+use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
-use super::encryption::{self, EncryptionError};
+use super::{
+    IssueError,
+    encryption::{self, EncryptionError},
+};
 use crate::identity::Sha256Fingerprint;
 
 const CLEAR: &str = "PRIVATE KEY";
@@ -83,7 +87,9 @@ impl FromStr for KeyType {
 #[non_exhaustive]
 pub enum KeyError {
     /// There is none.
-    #[error("holds no private key; it must be PEM text with a \"BEGIN PRIVATE KEY\" section (PKCS#8, SEC1 or PKCS#1)")]
+    #[error(
+        "holds no private key; it must be PEM text with a \"BEGIN PRIVATE KEY\" section (PKCS#8, SEC1 or PKCS#1)"
+    )]
     Absent,
     /// The PEM armour is broken.
     #[error("is not valid PEM: {0}; copy the file again as it was made")]
@@ -92,13 +98,17 @@ pub enum KeyError {
     #[error("holds an encrypted private key, and no password was given; give it with --key-password-file")]
     PasswordNeeded,
     /// It is encrypted in OpenSSL's old way, with headers in the PEM text.
-    #[error("holds a private key that is encrypted in an outdated way; run `openssl pkcs8 -topk8 -in FILE -out key.pem`")]
+    #[error(
+        "holds a private key that is encrypted in an outdated way; run `openssl pkcs8 -topk8 -in FILE -out key.pem`"
+    )]
     OldEncryption,
     /// It cannot be decrypted.
     #[error("holds an encrypted private key that cannot be opened: {0}")]
     Encryption(#[from] EncryptionError),
     /// It is damaged or of an unknown kind.
-    #[error("holds a private key that cannot be used; give ECDSA P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits")]
+    #[error(
+        "holds a private key that cannot be used; give ECDSA P-256, P-384 or P-521, Ed25519, or RSA of 2048 to 8192 bits"
+    )]
     Unusable,
     /// The system gave none.
     #[error("no key could be made: the system gives no random numbers")]
@@ -120,6 +130,19 @@ impl fmt::Debug for PrivateKey {
 /// A public key that can be certified.
 #[derive(Debug, Clone)]
 pub struct PublicKey(pub(super) SubjectPublicKeyInfo);
+
+impl PublicKey {
+    /// The key of a certificate, for its successor.
+    ///
+    /// # Errors
+    /// [`IssueError::BadCertificate`] where it is damaged, [`IssueError::UnsupportedKey`].
+    pub fn of_certificate(der: &CertificateDer<'_>) -> Result<PublicKey, IssueError> {
+        let (_, parsed) =
+            X509Certificate::from_der(der).map_err(|error| IssueError::BadCertificate(error.to_string()))?;
+        let key = SubjectPublicKeyInfo::from_der(parsed.public_key().raw);
+        key.map(PublicKey).map_err(|error| IssueError::UnsupportedKey(error.to_string()))
+    }
+}
 
 impl PrivateKey {
     /// Makes one.

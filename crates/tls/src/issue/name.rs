@@ -3,8 +3,10 @@
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use rcgen::{Error, SanType};
+use x509_parser::extensions::GeneralName;
 
 use super::BadName;
+use crate::certificate::ip_address;
 
 /// Octets of a DNS name in text (RFC 1035 §2.3.4, without the root).
 const DNS_NAME: usize = 253;
@@ -79,6 +81,19 @@ impl fmt::Display for SubjectName {
 }
 
 impl SubjectName {
+    /// A name that somebody asks for. SECURITY: names of kinds that nobody here understands are refused, not copied.
+    pub(super) fn of_general(name: &GeneralName<'_>) -> Result<SubjectName, BadName> {
+        match name {
+            GeneralName::DNSName(text) | GeneralName::RFC822Name(text) => text.parse(),
+            GeneralName::IPAddress(octets) => {
+                let why = "it is no address";
+                let bad = || BadName { name: name.to_string(), why };
+                ip_address(octets).map(SubjectName::Address).ok_or_else(bad)
+            }
+            _ => Err(BadName { name: name.to_string(), why: "its kind is not supported" }),
+        }
+    }
+
     pub(super) fn to_san(&self) -> Result<SanType, Error> {
         Ok(match self {
             SubjectName::Dns(name) => SanType::DnsName(name.as_str().try_into()?),

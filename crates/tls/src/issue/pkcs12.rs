@@ -9,9 +9,7 @@ use aws_lc_rs::{
 use pem::Pem;
 use rustls_pki_types::CertificateDer;
 use thiserror::Error;
-use yasna::{
-    ASN1Result, BERReader, DERWriter, Tag, construct_der, models::ObjectIdentifier, parse_der,
-};
+use yasna::{ASN1Result, BERReader, DERWriter, Tag, construct_der, models::ObjectIdentifier, parse_der};
 use zeroize::Zeroizing;
 
 use super::{
@@ -47,7 +45,9 @@ const FOR_MAC: u8 = 3;
 #[non_exhaustive]
 pub enum BundleError {
     /// It is something else, or damaged.
-    #[error("is no PKCS#12 file, or is damaged; it is binary and mostly called .p12 or .pfx: copy it again as it was made")]
+    #[error(
+        "is no PKCS#12 file, or is damaged; it is binary and mostly called .p12 or .pfx: copy it again as it was made"
+    )]
     Damaged,
     /// The password does not fit the code that protects it.
     #[error("the password is wrong, or the file is damaged")]
@@ -194,7 +194,9 @@ impl Bundle {
                 Content::Encrypted { algorithm, bytes } => open(&algorithm, &bytes, password)?,
                 Content::Other(kind) => return Err(BundleError::Scheme(dotted(&kind))),
             };
-            for (kind, value) in parse_der(&bags, |reader| reader.collect_sequence_of(bag)).map_err(damaged)? {
+            for (kind, value) in
+                parse_der(&bags, |reader| reader.collect_sequence_of(bag)).map_err(damaged)?
+            {
                 found.take(&kind, &value, password)?;
             }
         }
@@ -216,7 +218,8 @@ impl Found {
             KEY_BAG if self.key.is_none() => self.key = Some(PrivateKey::from_pkcs8(value)?),
             SHROUDED_KEY_BAG if self.key.is_none() => {
                 let (algorithm, bytes) = parse_der(value, |reader| {
-                    reader.read_sequence(|reader| Ok((reader.next().read_der()?, reader.next().read_bytes()?)))
+                    reader
+                        .read_sequence(|reader| Ok((reader.next().read_der()?, reader.next().read_bytes()?)))
                 })
                 .map_err(|_| BundleError::Damaged)?;
                 self.key = Some(PrivateKey::from_pkcs8(&open(&algorithm, &bytes, password)?)?);
@@ -313,9 +316,8 @@ fn content(reader: BERReader<'_, '_>) -> ASN1Result<Content> {
                 reader.next().read_sequence(|reader| {
                     reader.next().read_oid()?;
                     let algorithm = reader.next().read_der()?;
-                    let bytes = reader
-                        .next()
-                        .read_tagged_implicit(Tag::context(0), |reader| reader.read_bytes())?;
+                    let bytes =
+                        reader.next().read_tagged_implicit(Tag::context(0), |reader| reader.read_bytes())?;
                     Ok(Content::Encrypted { algorithm, bytes })
                 })
             }),

@@ -6,6 +6,11 @@ use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
     SerialNumber, date_time_ymd,
 };
+use rustls_pki_types::CertificateDer;
+use x509_parser::{
+    extensions::ExtendedKeyUsage,
+    prelude::{FromDer, X509Certificate},
+};
 
 use super::{IssueError, PrivateKey, PublicKey, Request, SubjectName};
 use crate::identity::Timestamp;
@@ -33,6 +38,16 @@ pub enum Purpose {
 }
 
 impl Purpose {
+    /// What an extension says, if it is one of these.
+    pub(super) fn of(usage: &ExtendedKeyUsage<'_>) -> Option<Purpose> {
+        match (usage.server_auth, usage.client_auth) {
+            (true, true) => Some(Purpose::Both),
+            (true, false) => Some(Purpose::Server),
+            (false, true) => Some(Purpose::Client),
+            (false, false) => None,
+        }
+    }
+
     fn usages(self) -> Vec<ExtendedKeyUsagePurpose> {
         match self {
             Purpose::Server => vec![ExtendedKeyUsagePurpose::ServerAuth],
@@ -86,14 +101,41 @@ impl Profile {
         params.serialize_request(key.pair()).and_then(|request| request.pem()).map_err(not_made)
     }
 
-    /// What a request asks for; purpose and validity where it does not say them.
-    pub fn of_request(request: &Request, purpose: Purpose, days: Option<u32>) -> Profile {
+    /// What a request asks for. `purpose` is the authority's word and wins; else the request's, else for servers.
+    pub fn of_request(request: &Request, purpose: Option<Purpose>, days: Option<u32>) -> Profile {
         Profile {
             subject: request.subject().map(str::to_owned),
             names: request.names().to_vec(),
-            purpose: request.purpose().unwrap_or(purpose),
+            purpose: purpose.or(request.purpose()).unwrap_or(Purpose::Server),
             days,
         }
+    }
+
+    /// What a certificate says, to be said again by its successor.
+    ///
+    /// # Errors
+    /// [`IssueError::BadCertificate`] where it is damaged or says what is not said here, and [`IssueError::Name`].
+    pub fn of_certificate(der: &CertificateDer<'_>, days: Option<u32>) -> Result<Profile, IssueError> {
+        let bad = |why: &dyn std::fmt::Display| IssueError::BadCertificate(why.to_string());
+        let (_, parsed) = X509Certificate::from_der(der).map_err(|error| bad(&error))?;
+        if parsed.is_ca() {
+            return Err(bad(&"it is an authority's"));
+        }
+        let names = parsed.subject_alternative_name().map_err(|error| bad(&error))?;
+        let names = names.map(|extension| extension.value.general_names.iter().map(SubjectName::of_general));
+        let usage =
+            parsed.extended_key_usage().map_err(|error| bad(&error))?.map(|extension| extension.value);
+        let purpose = match usage {
+            None => Some(Purpose::Both),
+            Some(usage) => Purpose::of(usage),
+        };
+        let common_name = parsed.subject().iter_common_name().next();
+        Ok(Profile {
+            subject: common_name.and_then(|name| name.as_str().ok()).map(str::to_owned),
+            names: names.into_iter().flatten().collect::<Result<_, _>>()?,
+            purpose: purpose.ok_or_else(|| bad(&"it is neither for servers nor for clients"))?,
+            days,
+        })
     }
 
     pub(super) fn params(&self, usage: KeyUse, issuer: Issuer) -> Result<CertificateParams, IssueError> {

@@ -2,13 +2,10 @@
 
 use rcgen::SubjectPublicKeyInfo;
 use x509_parser::{
-    certification_request::X509CertificationRequest,
-    extensions::{GeneralName, ParsedExtension},
-    prelude::FromDer,
+    certification_request::X509CertificationRequest, extensions::ParsedExtension, prelude::FromDer,
 };
 
 use super::{IssueError, PublicKey, Purpose, SubjectName};
-use crate::certificate::ip_address;
 
 /// A request whose signature is made by the key that it is about.
 ///
@@ -50,15 +47,11 @@ impl Request {
         for extension in request.requested_extensions().into_iter().flatten() {
             match extension {
                 ParsedExtension::SubjectAlternativeName(names) => {
-                    asked.names = names.general_names.iter().map(name).collect::<Result<_, _>>()?;
+                    let asked_for = names.general_names.iter().map(SubjectName::of_general);
+                    asked.names = asked_for.collect::<Result<_, _>>()?;
                 }
                 ParsedExtension::ExtendedKeyUsage(usage) => {
-                    asked.purpose = match (usage.server_auth, usage.client_auth) {
-                        (true, true) => Some(Purpose::Both),
-                        (true, false) => Some(Purpose::Server),
-                        (false, true) => Some(Purpose::Client),
-                        (false, false) => None,
-                    };
+                    asked.purpose = Purpose::of(usage);
                 }
                 ParsedExtension::ParseError { error } => return Err(bad(error)),
                 _ => {}
@@ -85,15 +78,5 @@ impl Request {
     /// The key to certify.
     pub fn key(&self) -> &PublicKey {
         &self.key
-    }
-}
-
-/// A name as it is asked for. SECURITY: names of kinds that nobody here understands are refused, not copied.
-fn name(name: &GeneralName<'_>) -> Result<SubjectName, IssueError> {
-    let unknown = || IssueError::BadRequest(format!("it asks for a name of an unsupported kind, {name}"));
-    match name {
-        GeneralName::DNSName(name) | GeneralName::RFC822Name(name) => Ok(name.parse()?),
-        GeneralName::IPAddress(octets) => ip_address(octets).map(SubjectName::Address).ok_or_else(unknown),
-        _ => Err(unknown()),
     }
 }

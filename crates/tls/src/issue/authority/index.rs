@@ -109,9 +109,13 @@ impl Index {
         self.issued.insert(plain(&certificate.serial), format!("{end_s} {names}"));
     }
 
+    pub(super) fn is_revoked(&self, serial: &str) -> bool {
+        self.revoked.contains_key(serial)
+    }
+
     /// Whether it was not yet revoked.
     pub(super) fn revoke(&mut self, serial: &str, when: Revocation) -> bool {
-        let is_new = !self.revoked.contains_key(serial);
+        let is_new = !self.is_revoked(serial);
         if is_new {
             self.revoked.insert(serial.to_owned(), when);
         }

@@ -135,7 +135,9 @@ impl Authority {
             CertificateDer::from_pem_slice(chain.as_bytes()).map_err(|error| unusable(&error))?;
         let description = describe(&certificate).map_err(|error| unusable(&error))?;
         if !is_authority(&certificate) {
-            return Err(unusable(&"the certificate is not an authority's, and nobody would accept what it signs"));
+            return Err(unusable(
+                &"the certificate is not an authority's, and nobody would accept what it signs",
+            ));
         }
         let file = folder.join(KEY);
         let pem = Zeroizing::new(fs::read(&file).map_err(|error| unreadable(&file, error))?);
@@ -145,8 +147,11 @@ impl Authority {
             return Err(unusable(&format!("it is not the certificate of the key in {}", file.display())));
         }
         let file = folder.join(INDEX);
-        let index = Index::parse(&read(&file)?)
-            .map_err(|(line, expected)| AuthorityError::Index { file, line, expected })?;
+        let index = Index::parse(&read(&file)?).map_err(|(line, expected)| AuthorityError::Index {
+            file,
+            line,
+            expected,
+        })?;
         let issuer =
             Issuer::from_ca_cert_der(&certificate, key.into_pair()).map_err(|error| unusable(&error))?;
         let folder = folder.to_owned();
@@ -172,6 +177,26 @@ impl Authority {
         self.index.issue(&description);
         self.save()?;
         Ok(Issued { chain_pem: format!("{}{}", certificate.pem(), self.chain), description })
+    }
+
+    /// What a certificate of this authority says, to be said again by its successor.
+    ///
+    /// # Errors
+    /// [`AuthorityError::NotOurs`], [`AuthorityError::AlreadyRevoked`], and [`AuthorityError::Issue`].
+    pub fn profile_of(
+        &self,
+        certificate: &CertificateDer<'_>,
+        days: Option<u32>,
+    ) -> Result<Profile, AuthorityError> {
+        let description = describe(certificate).map_err(not_made)?;
+        // SECURITY: as for revoking; and what was taken back is not given again.
+        if !signed_by(certificate, &self.certificate) {
+            return Err(AuthorityError::NotOurs);
+        }
+        if self.index.is_revoked(&plain(&description.serial)) {
+            return Err(AuthorityError::AlreadyRevoked(description.serial));
+        }
+        Ok(Profile::of_certificate(certificate, days)?)
     }
 
     /// Revokes a certificate of this authority. Clients learn of it by the next [`Authority::crl`].
@@ -254,10 +279,8 @@ fn key_identifier(certificate: &CertificateDer<'_>, issuer: &Issuer<'_, KeyPair>
         })
     });
     stated.unwrap_or_else(|| {
-        let digest = aws_lc_rs::digest::digest(
-            &aws_lc_rs::digest::SHA256,
-            &issuer.key().subject_public_key_info(),
-        );
+        let digest =
+            aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &issuer.key().subject_public_key_info());
         digest.as_ref().iter().take(20).copied().collect()
     })
 }
