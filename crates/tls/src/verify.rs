@@ -269,7 +269,7 @@ pub fn verify(question: &Question<'_>) -> Result<Vec<Fault>, Unanswerable> {
     match path.verdict(&about, None) {
         Ok(()) => faults.extend(path.revoked(&about, &lists)),
         // It says that a purpose is wrong which was found wrong already.
-        Err(Fault::WrongPurpose { .. }) if !wrong.is_empty() => {}
+        Err(Fault::WrongPurpose { .. } | Fault::IsAuthority) if !wrong.is_empty() => {}
         Err(fault) => faults.push(fault),
     }
     faults.extend(wrong);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use carrack_tls::issue::{KeyType, LONGEST_DAYS, Purpose, Reason, SubjectName};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 
 use super::connection::{Reach, Results, Telling};
 use super::values;
@@ -77,6 +77,7 @@ Exit status:
 
 /// `carrack cert self-signed`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("whom").args(["names", "subject"]).required(true).multiple(true))]
 pub(crate) struct SelfSigned {
     #[command(flatten)]
     pub(crate) who: Who,
@@ -117,6 +118,7 @@ pub(crate) struct CaInit {
 
 /// `carrack cert issue`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("whom").args(["names", "subject", "request"]).required(true).multiple(true))]
 pub(crate) struct Issue {
     #[command(flatten)]
     pub(crate) ca: OwnAuthority,
@@ -137,6 +139,7 @@ pub(crate) struct Issue {
 
 /// `carrack cert request`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("whom").args(["names", "subject"]).required(true).multiple(true))]
 pub(crate) struct Request {
     #[command(flatten)]
     pub(crate) who: Who,
@@ -281,7 +284,7 @@ pub(crate) struct Shown {
 #[derive(Debug, Args)]
 pub(crate) struct Who {
     /// A host name, address or e-mail address that it stands for; give it again for more
-    #[arg(long = "name", value_name = "NAME", required_unless_present_any = ["subject", "request"])]
+    #[arg(long = "name", value_name = "NAME")]
     pub(crate) names: Vec<SubjectName>,
     /// The common name, as of a person [default: the first --name]
     #[arg(long, value_name = "TEXT")]
@@ -341,10 +344,10 @@ pub(crate) struct NewKey {
 #[derive(Debug, Args)]
 pub(crate) struct OwnAuthority {
     /// The folder of your authority
-    #[arg(long = "ca", value_name = "CA")]
+    #[arg(id = "ca", long, value_name = "CA")]
     pub(crate) folder: PathBuf,
     /// The password of its key, where that is encrypted, on the one line of this file; else it is asked for
-    #[arg(long = "ca-password-file", value_name = "FILE")]
+    #[arg(id = "ca_password_file", long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 }
 
@@ -352,6 +355,6 @@ pub(crate) struct OwnAuthority {
 #[derive(Debug, Args)]
 pub(crate) struct Out {
     /// The folder to write to; it is made if need be, and nothing in it is replaced
-    #[arg(long = "out", value_name = "DIR")]
+    #[arg(id = "out", long, value_name = "DIR")]
     pub(crate) folder: PathBuf,
 }

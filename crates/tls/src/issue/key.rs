@@ -170,7 +170,10 @@ impl PrivateKey {
     pub fn from_pem(text: &[u8], password: Option<&str>) -> Result<PrivateKey, KeyError> {
         let sections = pem::parse_many(text).map_err(|error| KeyError::Pem(error.to_string()))?;
         let is_key = |section: &&Pem| [CLEAR, ENCRYPTED, SEC1, PKCS1].contains(&section.tag());
-        let key = sections.iter().find(is_key).ok_or(KeyError::Absent)?;
+        let key = sections.iter().find(is_key).ok_or_else(|| match begins(text, CLEAR) {
+            true => KeyError::Pem(ENDLESS.to_owned()),
+            false => KeyError::Absent,
+        })?;
         if key.headers().iter().next().is_some() {
             return Err(KeyError::OldEncryption);
         }
@@ -239,6 +242,15 @@ impl PrivateKey {
     pub(super) fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
+}
+
+/// What is wrong with a file that was cut off.
+pub(super) const ENDLESS: &str = "a section begins and does not end";
+
+/// Whether a section begins whose label ends like this.
+pub(super) fn begins(text: &[u8], label: &str) -> bool {
+    let text = String::from_utf8_lossy(text);
+    text.lines().any(|line| line.starts_with("-----BEGIN ") && line.contains(&format!("{label}-----")))
 }
 
 /// PEM with line ends of Unix.

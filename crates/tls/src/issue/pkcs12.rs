@@ -186,9 +186,14 @@ impl Bundle {
         let rounds = rounds.ok_or(BundleError::Damaged)?;
         // SECURITY: nothing inside is looked at before the whole is known to be by somebody who has the password.
         Code::of(&function)?.check(&safe, password, &salt, rounds, &code)?;
+        Self::of_safe(&safe, password)
+    }
+
+    /// What is inside.
+    pub(super) fn of_safe(safe: &[u8], password: &str) -> Result<Bundle, BundleError> {
         let mut found = Found::default();
         let damaged = |_| BundleError::Damaged;
-        for part in parse_der(&safe, |reader| reader.collect_sequence_of(content)).map_err(damaged)? {
+        for part in parse_der(safe, |reader| reader.collect_sequence_of(content)).map_err(damaged)? {
             let bags = match part {
                 Content::Clear(bags) => Zeroizing::new(bags),
                 Content::Encrypted { algorithm, bytes } => open(&algorithm, &bytes, password)?,
@@ -270,7 +275,7 @@ fn open(algorithm: &[u8], bytes: &[u8], password: &str) -> Result<Zeroizing<Vec<
 }
 
 /// `MacData` (RFC 7292 §4).
-struct Mac {
+pub(super) struct Mac {
     function: ObjectIdentifier,
     code: Vec<u8>,
     salt: Vec<u8>,
@@ -278,7 +283,7 @@ struct Mac {
 }
 
 /// `PFX`: the authenticated safe, and what protects it.
-fn pfx(reader: BERReader<'_, '_>) -> ASN1Result<(Vec<u8>, Option<Mac>)> {
+pub(super) fn pfx(reader: BERReader<'_, '_>) -> ASN1Result<(Vec<u8>, Option<Mac>)> {
     reader.read_sequence(|reader| {
         reader.next().read_u32()?;
         let safe = reader.next().read_sequence(|reader| {

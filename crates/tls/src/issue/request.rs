@@ -5,7 +5,10 @@ use x509_parser::{
     certification_request::X509CertificationRequest, extensions::ParsedExtension, prelude::FromDer,
 };
 
-use super::{IssueError, PublicKey, Purpose, SubjectName};
+use super::{
+    IssueError, PublicKey, Purpose, SubjectName,
+    key::{ENDLESS, begins},
+};
 
 /// A request whose signature is made by the key that it is about.
 ///
@@ -30,7 +33,11 @@ impl Request {
         // OpenSSL before 1.0 wrote `NEW`.
         let is_request =
             |section: &&pem::Pem| ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"].contains(&section.tag());
-        let section = sections.iter().find(is_request).ok_or_else(|| bad(&"there is none in the file"))?;
+        let section =
+            sections.iter().find(is_request).ok_or_else(|| match begins(text, "CERTIFICATE REQUEST") {
+                true => bad(&ENDLESS),
+                false => bad(&"there is none in the file"),
+            })?;
         let (rest, request) =
             X509CertificationRequest::from_der(section.contents()).map_err(|error| bad(&error))?;
         if !rest.is_empty() {

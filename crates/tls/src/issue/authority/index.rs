@@ -101,12 +101,11 @@ impl Index {
     pub(super) fn issue(&mut self, certificate: &CertificateDescription) {
         let end = SystemTime::from(certificate.not_after).duration_since(SystemTime::UNIX_EPOCH);
         let end_s = end.unwrap_or(Duration::ZERO).as_secs();
-        let names = if certificate.names.is_empty() {
-            certificate.subject.replace(char::is_whitespace, "_")
-        } else {
-            certificate.names.join(" ")
-        };
-        self.issued.insert(plain(&certificate.serial), format!("{end_s} {names}"));
+        let mut names: Vec<String> = certificate.names.iter().chain(&certificate.emails).cloned().collect();
+        if names.is_empty() {
+            names.push(certificate.subject.replace(char::is_whitespace, "_"));
+        }
+        self.issued.insert(plain(&certificate.serial), format!("{end_s} {}", names.join(" ")));
     }
 
     pub(super) fn is_revoked(&self, serial: &str) -> bool {
@@ -191,7 +190,7 @@ impl Index {
 
 fn octets(serial: &str) -> Option<Vec<u8>> {
     let is_hexadecimal = serial.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if !is_hexadecimal || serial.is_empty() || serial.len() % 2 != 0 || serial.len() > 2 * SERIAL + 2 {
+    if !is_hexadecimal || serial.is_empty() || !serial.len().is_multiple_of(2) || serial.len() > 2 * SERIAL + 2 {
         return None;
     }
     (0..serial.len()).step_by(2).map(|at| u8::from_str_radix(serial.get(at..at + 2)?, 16).ok()).collect()
