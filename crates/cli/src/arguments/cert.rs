@@ -184,7 +184,7 @@ pub(crate) struct Renew {
     #[arg(value_name = "CERT")]
     pub(crate) certificate: PathBuf,
     /// Its private key, where it is self-signed
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["ca", "new_key"], conflicts_with_all = ["ca", "new_key"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ca", "new_key"])]
     pub(crate) key: Option<PathBuf>,
     /// The folder of the authority that has issued it
     #[arg(long, value_name = "CA")]
@@ -347,7 +347,7 @@ pub(crate) struct OwnAuthority {
     #[arg(id = "ca", long, value_name = "CA")]
     pub(crate) folder: PathBuf,
     /// The password of its key, where that is encrypted, on the one line of this file; else it is asked for
-    #[arg(id = "ca_password_file", long, value_name = "FILE")]
+    #[arg(id = "ca_password_file", long = "ca-password-file", value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 }
 

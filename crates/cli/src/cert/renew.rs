@@ -77,6 +77,11 @@ fn by_itself(
             }
             (key, None)
         }
+        None if !arguments.new_key => {
+            return Err(Failure::usage(
+                "give its key as --key, as it is self-signed, or --new-key and --out",
+            ));
+        }
         None => {
             let (key, text) = key::make(&arguments.made)?;
             (key, Some(text))

@@ -190,7 +190,11 @@ impl Index {
 
 fn octets(serial: &str) -> Option<Vec<u8>> {
     let is_hexadecimal = serial.bytes().all(|digit| digit.is_ascii_hexdigit());
-    if !is_hexadecimal || serial.is_empty() || !serial.len().is_multiple_of(2) || serial.len() > 2 * SERIAL + 2 {
+    if !is_hexadecimal
+        || serial.is_empty()
+        || !serial.len().is_multiple_of(2)
+        || serial.len() > 2 * SERIAL + 2
+    {
         return None;
     }
     (0..serial.len()).step_by(2).map(|at| u8::from_str_radix(serial.get(at..at + 2)?, 16).ok()).collect()
