@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use carrack_tests::programs::{Program, Run, needs};
-use carrack_tests::server::program;
+use carrack_tests::server::{Mode, program};
+use carrack_tests::setup::{Setup, USER};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -162,7 +163,7 @@ fn openssl_accepts_what_the_authority_issues_until_it_is_revoked() {
     assert!(desk.refused(1, "renew alice/cert.pem --ca CA").contains("revoked already"));
     assert!(desk.refused(1, "issue --ca CA --name x --out server").contains("is there already"));
     assert!(desk.refused(1, "issue --ca CA --name x --days 9000 --out y").contains("own certificate ends"));
-    assert!(desk.refused(1, "ca init --dir CA --name Another").contains("holds an authority already"));
+    assert!(desk.refused(1, "ca init --dir CA --name Another").contains("CA holds an authority"));
     assert!(desk.refused(6, "issue --ca nowhere --name x --out y").contains("carrack cert ca init"));
     assert!(desk.refused(2, "revoke --ca CA --reason because server/cert.pem").contains("key-compromise"));
     desk.cert("self-signed --name stranger.example --out stranger");
@@ -456,4 +457,54 @@ fn show_and_fingerprint_say_what_openssl_says() {
     }
     let said = desk.refused(4, "verify --ca-file own/cert.pem --name x odd.pem");
     assert!(!said.contains('\u{1b}'), "{said:?}");
+}
+
+#[test]
+fn clients_believe_a_server_of_the_authority_and_no_other() {
+    if !needs(&["curl", "openssl"]) {
+        return;
+    }
+    let setup = Setup::new();
+    let desk = Desk(tempfile::tempdir().unwrap());
+    desk.authority();
+    desk.cert("issue --ca CA --name localhost --out server");
+    desk.cert("ca init --dir other --name Example_CA");
+    let path = |name: &str| format!("{:?}", desk.0.path().join(name));
+    let server = setup
+        .option("tls", "certificate", &path("server/cert.pem"))
+        .option("tls", "key", &path("server/key.pem"))
+        .start();
+    let place = format!("localhost:{}", server.address(Mode::Implicit).port());
+    let curl = |ca: &str| {
+        let login = format!("{USER}:{}", server.password());
+        let flags = ["-q", "--silent", "--show-error", "--user", &login, "--cacert", ca];
+        Program::new("curl").args(flags).arg(format!("ftps://{place}/")).folder(desk.0.path()).run()
+    };
+    curl("CA/ca.pem").ok();
+    assert!(curl("other/ca.pem").fails().stderr.contains("certificate"));
+    let ours = |ca: &str| {
+        let url = format!("ftps://{USER}@{place}/");
+        let run = Program::new(program()).args(["ls", "--ca", ca, &url]);
+        run.env("CARRACK_PASSWORD", server.password()).folder(desk.0.path()).run()
+    };
+    ours("CA/ca.pem").ok();
+    assert_eq!(ours("other/ca.pem").status.code(), Some(4));
+    assert!(desk.cert(&format!("show ftps://{place}")).contains("CN=Example CA"));
+}
+
+#[test]
+fn many_at_once_lose_nothing() {
+    let Some(desk) = Desk::new() else { return };
+    desk.authority();
+    let running: Vec<_> = (0..6)
+        .map(|number| {
+            let line = format!("cert issue --ca CA --name h{number}.example --out h{number}");
+            Program::new(program()).args(words(&line)).folder(desk.0.path()).spawn()
+        })
+        .collect();
+    running.into_iter().for_each(|running| drop(running.wait().ok()));
+    let index = desk.read("CA/index.txt");
+    for number in 0..6 {
+        assert!(index.contains(&format!(" h{number}.example\n")), "{index}");
+    }
 }

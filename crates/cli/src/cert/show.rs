@@ -55,6 +55,10 @@ struct Requested<'r> {
 /// Runs `carrack cert show`.
 pub(super) fn show(shown: &Shown) -> Result<(), Failure> {
     let output = output(shown);
+    client::told(said(shown, &output), &output)
+}
+
+fn said(shown: &Shown, output: &Output) -> Result<(), Failure> {
     if let Some(request) = request(&shown.place)? {
         match output.form() {
             Form::Json => output.json(&Requested {
@@ -65,7 +69,7 @@ pub(super) fn show(shown: &Shown) -> Result<(), Failure> {
             })?,
             Form::Text => output.bytes(described_request(&request).as_bytes())?,
         }
-        return output.flush();
+        return Ok(());
     }
     let certificates = chain(shown)?;
     match output.form() {
@@ -93,12 +97,16 @@ pub(super) fn show(shown: &Shown) -> Result<(), Failure> {
             output.bytes(texts.join("\n").as_bytes())?;
         }
     }
-    output.flush()
+    Ok(())
 }
 
 /// Runs `carrack cert fingerprint`.
 pub(super) fn fingerprint(shown: &Shown) -> Result<(), Failure> {
     let output = output(shown);
+    client::told(fingerprinted(shown, &output), &output)
+}
+
+fn fingerprinted(shown: &Shown, output: &Output) -> Result<(), Failure> {
     let certificates = chain(shown)?;
     let Some(certificate) = certificates.first() else { return Ok(()) };
     match output.form() {
@@ -106,10 +114,9 @@ pub(super) fn fingerprint(shown: &Shown) -> Result<(), Failure> {
             event: "fingerprint",
             sha256: certificate.fingerprint.to_string(),
             spki_sha256: certificate.spki_fingerprint.to_string(),
-        })?,
-        Form::Text => output.bytes(fingerprints(certificate).as_bytes())?,
+        }),
+        Form::Text => output.bytes(fingerprints(certificate).as_bytes()),
     }
-    output.flush()
 }
 
 fn output(shown: &Shown) -> Output {

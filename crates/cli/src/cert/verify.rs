@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::files::{self, in_file};
 use crate::arguments::cert::Verify;
+use crate::client;
 use crate::client::output::{Form, Notes, Output};
 use crate::exit::{Failure, Status};
 
@@ -33,6 +34,10 @@ struct Said {
 pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     let form = if arguments.results.json { Form::Json } else { Form::Text };
     let output = Output::new(form, Notes::Told);
+    client::told(answered(arguments, &output), &output)
+}
+
+fn answered(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     let file = &arguments.certificate;
     let chain = files::certificates(file)?;
     let authorities = files::certificates(&arguments.ca_file)?;
@@ -68,7 +73,7 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
     })?;
     let said: Vec<Said> = faults.iter().map(said).collect();
     let shown = file.display().to_string();
-    match form {
+    match output.form() {
         Form::Json => output.json(&Answer {
             event: "verified",
             file: shown.clone(),
@@ -82,9 +87,10 @@ pub(super) fn verify(arguments: &Verify) -> Result<(), Failure> {
             }
         }
     }
-    output.flush()?;
     match said.len() {
         0 => Ok(()),
+        // Programs have the reasons, and each failure once.
+        _ if output.form() == Form::Json => Err(Failure::told(Status::Untrusted)),
         1 => Err(Failure::new(Status::Untrusted, format!("{shown} would not be accepted, for one reason"))),
         many => {
             Err(Failure::new(Status::Untrusted, format!("{shown} would not be accepted, for {many} reasons")))

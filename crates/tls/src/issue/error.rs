@@ -84,7 +84,7 @@ pub enum AuthorityError {
         error: io::Error,
     },
     /// The folder holds something already.
-    #[error("{0} holds an authority already; choose another folder")]
+    #[error("{0} holds an authority, or what is left of making one; choose another folder, or move it away")]
     Exists(PathBuf),
     /// The folder holds none.
     #[error("{0} holds no authority; make one with `carrack cert ca init`")]

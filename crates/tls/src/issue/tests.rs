@@ -58,7 +58,7 @@ fn every_kind_of_key_is_made_and_serves() {
         assert_eq!(about(&certificate).key, called);
         assert!(Identity::from_pem(certificate.as_bytes(), pem.as_bytes()).is_ok(), "{called}");
         let der = first(&certificate);
-        let usage = X509Certificate::from_der(&der).unwrap().1.key_usage().unwrap().unwrap().value.clone();
+        let usage = *X509Certificate::from_der(&der).unwrap().1.key_usage().unwrap().unwrap().value;
         assert!(usage.digital_signature() && !usage.key_cert_sign());
         assert_eq!(usage.key_encipherment(), called.starts_with("RSA"), "{called}");
     }

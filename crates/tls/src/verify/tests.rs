@@ -1,7 +1,11 @@
 //! Each fault is found and told, beside others and alone; what is good is accepted.
 
 use proptest::prelude::*;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CustomExtension, DnType,
+    GeneralSubtree, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, NameConstraints, RevokedCertParams,
+    SerialNumber,
+};
 use rustls_pki_types::pem::PemObject;
 use tempfile::TempDir;
 
@@ -126,43 +130,98 @@ fn nobody_vouches_for_it() {
 }
 
 /// A root, an authority beneath it (or what only says so), and a certificate beneath that one.
-fn ladder(middle: impl Fn(&mut CertificateParams)) -> [CertificateDer<'static>; 3] {
-    let named = |name: &str| {
-        let mut params = CertificateParams::default();
-        params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params
-    };
-    let keys: Vec<KeyPair> = (0..3).map(|_| KeyPair::generate().unwrap()).collect();
-    let mut root = named("Ladder root");
-    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    let mut between = named("Ladder middle");
-    between.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    middle(&mut between);
-    let leaf = named("Ladder leaf");
-    let root_issuer = Issuer::from_params(&root, &keys[0]);
-    let middle_issuer = Issuer::from_params(&between, &keys[1]);
-    [
-        leaf.signed_by(&keys[2], &middle_issuer).unwrap().der().clone(),
-        between.signed_by(&keys[1], &root_issuer).unwrap().der().clone(),
-        root.self_signed(&keys[0]).unwrap().der().clone(),
-    ]
+struct Ladder {
+    chain: [CertificateDer<'static>; 2],
+    root: [CertificateDer<'static>; 1],
+    /// The middle's list, which is empty, and the root's, which has the middle.
+    lists: [CertificateRevocationListDer<'static>; 2],
+}
+
+impl Ladder {
+    fn new(middle: impl Fn(&mut CertificateParams)) -> Ladder {
+        Ladder::with(middle, |_| {})
+    }
+
+    fn with(middle: impl Fn(&mut CertificateParams), leaf: impl Fn(&mut CertificateParams)) -> Ladder {
+        let named = |name: &str, serial: u8| {
+            let mut params = CertificateParams::new([format!("{name}.example")]).unwrap();
+            params.distinguished_name = rcgen::DistinguishedName::new();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.serial_number = Some(SerialNumber::from_slice(&[serial]));
+            params
+        };
+        let keys: Vec<KeyPair> = (0..3).map(|_| KeyPair::generate().unwrap()).collect();
+        let mut root = named("root", 1);
+        root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        root.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let mut between = named("middle", 2);
+        between.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        middle(&mut between);
+        let mut last = named("leaf", 3);
+        leaf(&mut last);
+        let root_issuer = Issuer::from_params(&root, &keys[0]);
+        let middle_issuer = Issuer::from_params(&between, &keys[1]);
+        let now = rcgen::date_time_ymd(1970, 1, 1) + SystemTime::UNIX_EPOCH.elapsed().unwrap();
+        let list = |issuer: &Issuer<'_, &KeyPair>, revoked: &[u8]| {
+            let params = CertificateRevocationListParams {
+                this_update: now,
+                next_update: now + DAY,
+                crl_number: SerialNumber::from_slice(&[1]),
+                issuing_distribution_point: None,
+                revoked_certs: revoked
+                    .iter()
+                    .map(|&serial| RevokedCertParams {
+                        serial_number: SerialNumber::from_slice(&[serial]),
+                        revocation_time: now,
+                        reason_code: None,
+                        invalidity_date: None,
+                    })
+                    .collect(),
+                key_identifier_method: KeyIdMethod::Sha256,
+            };
+            params.signed_by(issuer).unwrap().der().clone()
+        };
+        Ladder {
+            chain: [
+                last.signed_by(&keys[2], &middle_issuer).unwrap().der().clone(),
+                between.signed_by(&keys[1], &root_issuer).unwrap().der().clone(),
+            ],
+            root: [root.self_signed(&keys[0]).unwrap().der().clone()],
+            lists: [list(&middle_issuer, &[]), list(&root_issuer, &[2])],
+        }
+    }
+
+    fn judged(&self) -> Vec<Fault> {
+        verify(&ask(&self.chain, &self.root)).unwrap()
+    }
 }
 
 #[test]
-fn what_stands_between_must_be_an_authority_in_its_time() {
-    let [leaf, middle, root] = ladder(|_| {});
-    let (whole, roots) = ([leaf.clone(), middle.clone()], [root.clone()]);
-    assert_eq!(verify(&ask(&whole, &roots)), Ok(vec![]));
-    assert!(matches!(verify(&ask(&[leaf], &roots)).unwrap()[..], [Fault::UnknownIssuer { .. }]));
-    assert_eq!(verify(&ask(&[middle], &roots)).unwrap(), [Fault::IsAuthority]);
+fn what_stands_between_must_be_an_authority_in_its_time_for_these_names() {
+    let good = Ladder::new(|_| {});
+    assert_eq!(good.judged(), []);
+    let alone = verify(&ask(&good.chain[..1], &good.root)).unwrap();
+    assert_eq!(alone, [Fault::UnknownIssuer { issuer: "CN=middle".into() }]);
+    assert_eq!(verify(&ask(&good.chain[1..], &good.root)).unwrap(), [Fault::IsAuthority]);
 
-    let [leaf, middle, root] = ladder(|params| params.is_ca = IsCa::ExplicitNoCa);
-    assert_eq!(verify(&ask(&[leaf, middle], &[root])).unwrap(), [Fault::NotByAnAuthority]);
-
-    let [leaf, middle, root] = ladder(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
-    assert_eq!(verify(&ask(&[leaf, middle], &[root])).unwrap(), [Fault::ChainOutOfTime]);
+    let none = Ladder::new(|params| params.is_ca = IsCa::ExplicitNoCa);
+    assert_eq!(none.judged(), [Fault::NotByAnAuthority]);
+    let over = Ladder::new(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    assert_eq!(over.judged(), [Fault::ChainOutOfTime]);
+    let elsewhere = |params: &mut CertificateParams| {
+        let permitted_subtrees = vec![GeneralSubtree::DnsName("elsewhere.example".into())];
+        params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: vec![] });
+    };
+    assert_eq!(Ladder::new(elsewhere).judged(), [Fault::NameConstraints]);
+    let odd = Ladder::with(
+        |_| {},
+        |params| {
+            let mut unknown = CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![5, 0]);
+            unknown.set_criticality(true);
+            params.custom_extensions.push(unknown);
+        },
+    );
+    assert!(matches!(odd.judged()[..], [Fault::Other(_)]), "{:?}", odd.judged());
 }
 
 #[test]
@@ -182,10 +241,11 @@ fn revocation_is_found_or_its_list_is_told_to_be_missing_stale_or_forged() {
     // An authority of the same name with another key, and one of another name.
     let forged = [World::new().crl()];
     assert_eq!(judged(&other, &forged), [Fault::RevocationsForged]);
-    let [leaf, middle, root] = ladder(|_| {});
-    let (stranger, strangers_root) = ([leaf, middle], [root]);
-    let missing = Question { revoked: &after, ..ask(&stranger, &strangers_root) };
-    assert_eq!(verify(&missing).unwrap(), [Fault::RevocationsMissing { issuer: "CN=Ladder middle".into() }]);
+    let ladder = Ladder::new(|_| {});
+    let judged = |revoked| verify(&Question { revoked, ..ask(&ladder.chain, &ladder.root) }).unwrap();
+    assert_eq!(judged(&after), [Fault::RevocationsMissing { issuer: "CN=middle".into() }]);
+    assert_eq!(judged(&ladder.lists[..1]), []);
+    assert_eq!(judged(&ladder.lists), [Fault::Revoked { whose: "an authority above it" }]);
 }
 
 #[test]
