@@ -166,6 +166,9 @@ pub enum Fault {
         /// What it is good for.
         purposes: Vec<String>,
     },
+    /// RFC 5280 §4.2.1.12, as it is taken of authorities.
+    #[error("an authority above it may not issue for this purpose; ask one that may")]
+    PurposeOfChain,
     /// Its authority, or one above, took it back.
     #[error(
         "{whose} was revoked; have a new one issued, with a new key where the old one may be known to others"
@@ -208,7 +211,7 @@ impl Fault {
             | Fault::Other(_) => Subject::Chain,
             Fault::WrongName { .. } => Subject::Name,
             Fault::Expired { .. } | Fault::NotYetValid { .. } | Fault::ChainOutOfTime => Subject::Time,
-            Fault::IsAuthority | Fault::WrongPurpose { .. } => Subject::Purpose,
+            Fault::IsAuthority | Fault::WrongPurpose { .. } | Fault::PurposeOfChain => Subject::Purpose,
             Fault::Revoked { .. }
             | Fault::RevocationsStale { .. }
             | Fault::RevocationsMissing { .. }
@@ -269,7 +272,7 @@ pub fn verify(question: &Question<'_>) -> Result<Vec<Fault>, Unanswerable> {
     match path.verdict(&about, None) {
         Ok(()) => faults.extend(path.revoked(&about, &lists)),
         // It says that a purpose is wrong which was found wrong already.
-        Err(Fault::WrongPurpose { .. } | Fault::IsAuthority) if !wrong.is_empty() => {}
+        Err(Fault::PurposeOfChain | Fault::IsAuthority) if !wrong.is_empty() => {}
         Err(fault) => faults.push(fault),
     }
     faults.extend(wrong);
@@ -400,9 +403,8 @@ fn fault(error: webpki::Error, about: &CertificateDescription) -> Fault {
         Error::EndEntityUsedAsCa | Error::PathLenConstraintViolated => Fault::NotByAnAuthority,
         Error::NameConstraintViolation => Fault::NameConstraints,
         Error::CertExpired { .. } | Error::CertNotValidYet { .. } => Fault::ChainOutOfTime,
-        Error::RequiredEkuNotFoundContext(_) => {
-            Fault::WrongPurpose { wanted: SERVERS, purposes: about.purposes.clone() }
-        }
+        // Its own purposes were looked at before.
+        Error::RequiredEkuNotFoundContext(_) => Fault::PurposeOfChain,
         Error::CertRevoked => Fault::Revoked { whose: "it" },
         Error::CrlExpired { next_update, .. } => match timestamp(next_update) {
             Some(next_update) => Fault::RevocationsStale { next_update },

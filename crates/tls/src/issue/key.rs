@@ -115,7 +115,7 @@ pub enum KeyError {
     NotMade,
 }
 
-/// A private key. Its bytes are wiped from memory in the end, and never shown.
+/// A private key. It is never shown, and the bytes that it is written from are wiped from memory in the end.
 pub struct PrivateKey {
     pair: KeyPair,
     pkcs8: Zeroizing<Vec<u8>>,

@@ -225,7 +225,7 @@ fn bundles_go_out_and_come_back() {
     let issued = open(&dir).issue(&public, &profile(&["ftp.example"], Purpose::Server)).unwrap();
     let chain = CertificateDer::pem_slice_iter(issued.chain_pem.as_bytes()).map(Result::unwrap).collect();
     let bundle = Bundle { chain, key };
-    let bytes = bundle.to_pkcs12("grüße", "pässword").unwrap();
+    let bytes = bundle.to_pkcs12("grüße 🚢", "pässword").unwrap();
     let back = Bundle::from_pkcs12(&bytes, "pässword").unwrap();
     assert_eq!(back.chain, bundle.chain);
     assert_eq!(back.chain_pem(), issued.chain_pem);

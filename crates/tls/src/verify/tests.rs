@@ -213,6 +213,10 @@ fn what_stands_between_must_be_an_authority_in_its_time_for_these_names() {
         params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: vec![] });
     };
     assert_eq!(Ladder::new(elsewhere).judged(), [Fault::NameConstraints]);
+    let for_clients = |params: &mut CertificateParams| {
+        params.extended_key_usages = vec![rcgen::ExtendedKeyUsagePurpose::ClientAuth];
+    };
+    assert_eq!(Ladder::new(for_clients).judged(), [Fault::PurposeOfChain]);
     let odd = Ladder::with(
         |_| {},
         |params| {
