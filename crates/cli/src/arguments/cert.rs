@@ -98,6 +98,27 @@ pub(crate) enum Ca {
     ///
     /// Whoever is given ca.pem as an authority believes what this one issues. The key and the index belong to the authority alone.
     Init(CaInit),
+    /// Go on with an authority that you have, such as one of OpenSSL: its certificate and key are copied into CA
+    ///
+    /// What it has issued before is not in the index, and can be revoked all the same.
+    Adopt(CaAdopt),
+}
+
+/// `carrack cert ca adopt`
+#[derive(Debug, Args)]
+pub(crate) struct CaAdopt {
+    /// The authority's new folder; it is made if need be, and nothing in it is replaced
+    #[arg(long, value_name = "CA")]
+    pub(crate) dir: PathBuf,
+    /// Its certificate in PEM, the ones above it behind
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: PathBuf,
+    /// Its private key; an encrypted one stays so
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// The password of the key, where it is encrypted, on the one line of this file; else it is asked for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_password_file: Option<PathBuf>,
 }
 
 /// `carrack cert ca init`

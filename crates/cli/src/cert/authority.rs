@@ -3,13 +3,15 @@
 use std::path::Path;
 
 use carrack_ftp_client::escaped;
+use carrack_tls::CertificateDescription;
 use carrack_tls::issue::{
     self, Authority, AuthorityError, AuthorityProfile, KeyError, Profile, Purpose, Request,
 };
+use zeroize::Zeroizing;
 
 use super::files::{self, New, Reader, in_file, write_new};
 use super::{key, make, show};
-use crate::arguments::cert::{CaInit, Crl, Issue, Revoke};
+use crate::arguments::cert::{CaAdopt, CaInit, Crl, Issue, Revoke};
 use crate::exit::{Failure, Status};
 
 /// Runs `carrack cert ca init`.
@@ -21,12 +23,34 @@ pub(super) fn init(arguments: &CaInit) -> Result<(), Failure> {
         days: arguments.days,
     };
     let made = Authority::init(&arguments.dir, &wanted, password.as_deref().map(String::as_str));
-    let about = made.map_err(failure)?;
-    let file = |name: &str| arguments.dir.join(name).display().to_string();
+    tell(&arguments.dir, &made.map_err(failure)?);
+    Ok(())
+}
+
+/// Runs `carrack cert ca adopt`.
+pub(super) fn adopt(arguments: &CaAdopt) -> Result<(), Failure> {
+    let text = |file: &Path| {
+        let bytes = files::bytes(file)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| in_file(file)(&"is no PEM text"))?;
+        Ok::<_, Failure>(Zeroizing::new(text.to_owned()))
+    };
+    files::certificates(&arguments.certificate)?;
+    let key = key::read(&arguments.key, arguments.key_password_file.as_deref())?;
+    let (chain_text, key_text) = (text(&arguments.certificate)?, text(&arguments.key)?);
+    let adopted = Authority::adopt(&arguments.dir, &chain_text, &key_text, &key);
+    let about = adopted.map_err(|error| match error {
+        AuthorityError::Unfit(_) => in_file(&arguments.certificate)(&error),
+        other => failure(other),
+    })?;
+    tell(&arguments.dir, &about);
+    Ok(())
+}
+
+fn tell(folder: &Path, about: &CertificateDescription) {
+    let file = |name: &str| folder.join(name).display().to_string();
     println!("certificate  {} (give it to all who are to believe)", file("ca.pem"));
     println!("key          {} (keep it to yourself)", file("ca-key.pem"));
-    print!("{}", show::fingerprints(&about));
-    Ok(())
+    print!("{}", show::fingerprints(about));
 }
 
 /// Runs `carrack cert issue`.

@@ -19,6 +19,7 @@ pub(crate) fn cert(command: Cert) -> Result<(), Failure> {
     match command {
         Cert::SelfSigned(arguments) => make::self_signed(arguments),
         Cert::Ca(Ca::Init(arguments)) => authority::init(&arguments),
+        Cert::Ca(Ca::Adopt(arguments)) => authority::adopt(&arguments),
         Cert::Issue(arguments) => authority::issue(arguments),
         Cert::Request(arguments) => make::request(arguments),
         Cert::Revoke(arguments) => authority::revoke(&arguments),

@@ -45,7 +45,7 @@ pub enum EncryptionError {
     Damaged,
     /// A scheme that is not supported.
     #[error(
-        "it is encrypted by the scheme {0}, which is outdated or unknown; encrypt it again by PBES2 with AES, as OpenSSL 3 does without options"
+        "it is encrypted by the scheme {0}, which is outdated or unknown; encrypt it again with AES: `openssl pkcs8 -topk8 -in FILE -out key.pem`"
     )]
     Scheme(String),
     /// It asks for too much work.

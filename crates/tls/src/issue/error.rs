@@ -89,6 +89,9 @@ pub enum AuthorityError {
     /// The folder holds none.
     #[error("{0} holds no authority; make one with `carrack cert ca init`")]
     Absent(PathBuf),
+    /// A certificate that no authority can be made of.
+    #[error("no authority can be made of it: {0}; give an authority's certificate and its key")]
+    Unfit(&'static str),
     /// Its certificate cannot be used.
     #[error("{file}: {why}; restore the file from a backup")]
     Certificate {

@@ -39,6 +39,7 @@ const KEY: &str = "ca-key.pem";
 const INDEX: &str = "index.txt";
 const ISSUED: &str = "issued";
 const LOCK: &str = "lock";
+const NO_AUTHORITY: &str = "the certificate is not an authority's, and nobody would accept what it signs";
 const DAY_S: u64 = 24 * 60 * 60;
 
 /// What a new authority is to be.
@@ -94,25 +95,31 @@ impl Authority {
         let certificate = params.self_signed(key.pair()).map_err(not_made)?;
         let key_pem = key.to_pem(password).map_err(not_made)?;
 
-        let folders = [folder.to_owned(), folder.join(ISSUED)];
-        for folder in &folders {
-            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(|error| unwritable(folder, error))?;
-        }
-        let _lock = locked(folder)?;
-        if [CERTIFICATE, KEY, INDEX].iter().any(|name| folder.join(name).exists()) {
-            return Err(AuthorityError::Exists(folder.to_owned()));
-        }
-        // The certificate comes last: without it there is no authority, and a second attempt finds out what is in its way.
-        for (name, mode, text) in [
-            (KEY, 0o600, key_pem.as_bytes()),
-            (INDEX, 0o600, Index::default().to_text().as_bytes()),
-            (CERTIFICATE, 0o644, certificate.pem().as_bytes()),
-        ] {
-            let path = folder.join(name);
-            create(&path, mode, text).map_err(|error| unwritable(&path, error))?;
-        }
+        found(folder, &certificate.pem(), &key_pem)?;
         describe(certificate.der()).map_err(|error| not_made(error).into())
+    }
+
+    /// Makes an authority in a folder of a certificate and a key that are there already. The texts are kept as they are: an
+    /// encrypted key stays so.
+    ///
+    /// # Errors
+    /// [`AuthorityError::Unfit`] where the certificate is no authority's or not of that key, and as [`Authority::init`].
+    pub fn adopt(
+        folder: &Path,
+        chain_pem: &str,
+        key_pem: &str,
+        key: &PrivateKey,
+    ) -> Result<CertificateDescription, AuthorityError> {
+        let certificate = CertificateDer::from_pem_slice(chain_pem.as_bytes()).map_err(not_made)?;
+        let description = describe(&certificate).map_err(not_made)?;
+        if !is_authority(&certificate) {
+            return Err(AuthorityError::Unfit(NO_AUTHORITY));
+        }
+        if key.spki_fingerprint() != description.spki_fingerprint {
+            return Err(AuthorityError::Unfit("it is not the certificate of that key"));
+        }
+        found(folder, chain_pem, key_pem)?;
+        Ok(description)
     }
 
     /// Opens an authority, and waits while another program has it open.
@@ -265,6 +272,29 @@ impl Authority {
         let path = self.folder.join(INDEX);
         replace(&path, 0o600, self.index.to_text().as_bytes()).map_err(|error| unwritable(&path, error))
     }
+}
+
+/// Writes the files of a new authority.
+fn found(folder: &Path, chain_pem: &str, key_pem: &str) -> Result<(), AuthorityError> {
+    let folders = [folder.to_owned(), folder.join(ISSUED)];
+    for folder in &folders {
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|error| unwritable(folder, error))?;
+    }
+    let _lock = locked(folder)?;
+    if [CERTIFICATE, KEY, INDEX].iter().any(|name| folder.join(name).exists()) {
+        return Err(AuthorityError::Exists(folder.to_owned()));
+    }
+    // The certificate comes last: without it there is no authority, and a second attempt finds out what is in its way.
+    for (name, mode, text) in [
+        (KEY, 0o600, key_pem.as_bytes()),
+        (INDEX, 0o600, Index::default().to_text().as_bytes()),
+        (CERTIFICATE, 0o644, chain_pem.as_bytes()),
+    ] {
+        let path = folder.join(name);
+        create(&path, mode, text).map_err(|error| unwritable(&path, error))?;
+    }
+    Ok(())
 }
 
 /// The identifier by which the authority's certificates name its key (RFC 5280 §4.2.1.2).
