@@ -201,7 +201,7 @@ fn an_authority_of_openssl_goes_on_here() {
     desk.openssl(
         "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -aes-256-cbc -pass file:pw -out old.key",
     );
-    desk.openssl("req -x509 -key old.key -passin file:pw -out old.pem -subj /CN=old -days 900");
+    desk.openssl("req -x509 -key old.key -passin file:pw -out old.pem -subj /CN=old -days 900 -addext keyUsage=critical,keyCertSign,cRLSign");
     desk.openssl("req -new -newkey ed25519 -nodes -keyout leaf.key -out leaf.csr -subj /CN=leaf.example");
     desk.openssl(
         "x509 -req -in leaf.csr -CA old.pem -CAkey old.key -passin file:pw -set_serial 77 -out leaf.pem",
