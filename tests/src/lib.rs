@@ -2,14 +2,15 @@
 //!
 //! The modules here are the testkit: [`setup`] and [`server`] start the built program `carrack`, [`control`] and
 //! [`wire`] talk to it byte by byte, [`programs`] runs other people's clients against it, [`proxy`] cuts their
-//! connections, and [`pages`] reads the manual. For the [`client`], [`peers`] starts other people's servers with
-//! [`certificates`] of every kind, and [`hostile_server`] is one that misbehaves. [`interop`] is the table of other
-//! people's clients, [`filezilla`] the one among them that has a window. The tests themselves stand in `tests/`, one file
-//! per subject.
+//! connections, [`desk`] has `openssl` beside `carrack cert`, and [`pages`] reads the manual. For the [`client`],
+//! [`peers`] starts other people's servers with [`certificates`] of every kind, and [`hostile_server`] is one that
+//! misbehaves. [`interop`] is the table of other people's clients, [`filezilla`] the one among them that has a window. The
+//! tests themselves stand in `tests/`, one file per subject.
 
 pub mod certificates;
 pub mod client;
 pub mod control;
+pub mod desk;
 pub mod filezilla;
 pub mod hostile_server;
 pub mod hosts;

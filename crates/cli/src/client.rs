@@ -106,7 +106,7 @@ pub(crate) fn run<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T
 }
 
 /// The failure of the command as a whole, told in the form of the others.
-fn told(outcome: Result<(), Failure>, output: &Output) -> Result<(), Failure> {
+pub(crate) fn told(outcome: Result<(), Failure>, output: &Output) -> Result<(), Failure> {
     let outcome = outcome.and_then(|()| output.flush());
     match outcome {
         Err(failure) if !failure.text().is_empty() => {

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::{Shell, generate};
 
 use crate::arguments::{self, Arguments};
@@ -23,7 +23,34 @@ fn script(shell: arguments::Shell) -> Vec<u8> {
     let mut command = Arguments::command();
     let name = command.get_name().to_owned();
     generate(generator, &mut command, name, &mut script);
+    if shell == arguments::Shell::Fish {
+        deep_in_fish(&command, &mut Vec::new(), &mut script);
+    }
     script
+}
+
+/// The generator for fish knows commands of commands and nothing beneath them: these are the flags of those beneath.
+fn deep_in_fish<'c>(command: &'c Command, path: &mut Vec<&'c str>, script: &mut Vec<u8>) {
+    for inner in command.get_subcommands().filter(|inner| inner.get_name() != "help") {
+        path.push(inner.get_name());
+        deep_in_fish(inner, path, script);
+        path.pop();
+    }
+    if path.len() <= 2 {
+        return;
+    }
+    let seen: Vec<String> = path.iter().map(|name| format!("__fish_seen_subcommand_from {name}")).collect();
+    for argument in command.get_arguments() {
+        let Some(long) = argument.get_long() else { continue };
+        let value = if argument.get_action().takes_values() { " -r -F" } else { "" };
+        let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+        let line = format!(
+            "complete -c carrack -n \"{}\" -l {long} -d '{}'{value}\n",
+            seen.join("; and "),
+            help.replace('\\', "\\\\").replace('\'', "\\'")
+        );
+        script.extend_from_slice(line.as_bytes());
+    }
 }
 
 #[cfg(test)]

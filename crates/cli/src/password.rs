@@ -70,18 +70,9 @@ pub(crate) fn from_file(file: &Path) -> Result<(Zeroizing<String>, bool), Failur
     }
 }
 
-/// Asks twice on the terminal.
-pub(crate) fn prompt_new() -> Result<Zeroizing<String>, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(format!(
-            "there is no terminal to ask for a password; give it with --password-file FILE or {VARIABLE}"
-        )));
-    }
-    let ask = |prompt: &str| {
-        rpassword::prompt_password(prompt)
-            .map(Zeroizing::new)
-            .map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))
-    };
+/// Asks twice on the terminal; `instead` says how it can be given without one.
+pub(crate) fn prompt_new(instead: &str) -> Result<Zeroizing<String>, Failure> {
+    let ask = |prompt: &str| prompt_known(prompt, instead);
     let password = ask("Password: ")?;
     if password.is_empty() {
         return Err(Failure::failed("the password is empty; choose one"));
@@ -90,6 +81,18 @@ pub(crate) fn prompt_new() -> Result<Zeroizing<String>, Failure> {
         return Err(Failure::failed("the two passwords differ; try again"));
     }
     Ok(password)
+}
+
+/// Asks once on the terminal; `instead` says how it can be given without one.
+pub(crate) fn prompt_known(prompt: &str, instead: &str) -> Result<Zeroizing<String>, Failure> {
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::usage(format!(
+            "there is no terminal to ask for a password; give it with {instead}"
+        )));
+    }
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))
 }
 
 #[cfg(test)]

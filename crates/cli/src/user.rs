@@ -2,14 +2,14 @@
 
 use crate::arguments::server::User;
 use crate::exit::Failure;
-use crate::password;
+use crate::password::{self, VARIABLE};
 
 /// Runs `carrack user …`.
 pub(crate) fn user(command: User) -> Result<(), Failure> {
     let User::Hash { password_file } = command;
     let password = match password::given(password_file.as_deref())? {
         Some((_, password)) => password,
-        None => password::prompt_new()?,
+        None => password::prompt_new(&format!("--password-file FILE or {VARIABLE}"))?,
     };
     let hash = carrack_core::password::hash(password.as_bytes()).map_err(Failure::failed)?;
     println!("{hash}");

@@ -14,6 +14,11 @@ use x509_parser::{
     public_key::PublicKey,
 };
 
+/// The word for certificates that servers show (RFC 5280 §4.2.1.12, id-kp-serverAuth).
+pub(crate) const SERVERS: &str = "servers";
+/// The word for certificates that clients show (id-kp-clientAuth).
+pub(crate) const CLIENTS: &str = "clients";
+
 /// A SHA-256 hash of a certificate or of a public key. Displayed as `AA:BB:…`, 32 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Sha256Fingerprint([u8; 32]);
@@ -128,6 +133,12 @@ pub struct CertificateDescription {
     pub serial: String,
     /// DNS names and IP addresses that the certificate stands for (subject alternative names), in its order.
     pub names: Vec<String>,
+    /// E-mail addresses that it stands for (subject alternative names), in its order.
+    pub emails: Vec<String>,
+    /// Whether it may sign certificates (RFC 5280 §4.2.1.9).
+    pub is_authority: bool,
+    /// What it is good for (RFC 5280 §4.2.1.12), such as `servers`; empty where it does not say, which means anything.
+    pub purposes: Vec<String>,
     /// Not valid before this moment.
     pub not_before: Timestamp,
     /// Not valid after this moment.
@@ -156,7 +167,10 @@ pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
         subject: certificate.subject().to_string(),
         issuer: certificate.issuer().to_string(),
         serial: certificate.raw_serial_as_string(),
-        names: names(&certificate)?,
+        names: names(&certificate, host_name)?,
+        emails: names(&certificate, email)?,
+        is_authority: certificate.is_ca(),
+        purposes: purposes(&certificate)?,
         not_before: Timestamp(certificate.validity().not_before),
         not_after: Timestamp(certificate.validity().not_after),
         key: key(&certificate),
@@ -165,23 +179,49 @@ pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
     })
 }
 
-fn names(certificate: &X509Certificate<'_>) -> Result<Vec<String>, NotACertificate> {
+fn names(
+    certificate: &X509Certificate<'_>,
+    which: fn(&GeneralName<'_>) -> Option<String>,
+) -> Result<Vec<String>, NotACertificate> {
     let extension =
         certificate.subject_alternative_name().map_err(|error| NotACertificate(error.to_string()))?;
     let Some(extension) = extension else { return Ok(Vec::new()) };
-    Ok(extension
-        .value
-        .general_names
-        .iter()
-        .filter_map(|name| match name {
-            GeneralName::DNSName(name) => Some((*name).to_owned()),
-            GeneralName::IPAddress(octets) => ip_address(octets).map(|address| address.to_string()),
-            _ => None,
-        })
-        .collect())
+    Ok(extension.value.general_names.iter().filter_map(which).collect())
 }
 
-fn ip_address(octets: &[u8]) -> Option<IpAddr> {
+fn host_name(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::DNSName(name) => Some((*name).to_owned()),
+        GeneralName::IPAddress(octets) => ip_address(octets).map(|address| address.to_string()),
+        _ => None,
+    }
+}
+
+fn email(name: &GeneralName<'_>) -> Option<String> {
+    match name {
+        GeneralName::RFC822Name(name) => Some((*name).to_owned()),
+        _ => None,
+    }
+}
+
+/// RFC 5280 §4.2.1.12, in people's words; what has none by its number.
+fn purposes(certificate: &X509Certificate<'_>) -> Result<Vec<String>, NotACertificate> {
+    let extension = certificate.extended_key_usage().map_err(|error| NotACertificate(error.to_string()))?;
+    let Some(usage) = extension.map(|extension| extension.value) else { return Ok(Vec::new()) };
+    let known = [
+        (usage.any, "anything"),
+        (usage.server_auth, SERVERS),
+        (usage.client_auth, CLIENTS),
+        (usage.code_signing, "signing code"),
+        (usage.email_protection, "e-mail"),
+        (usage.time_stamping, "time stamps"),
+        (usage.ocsp_signing, "signing OCSP answers"),
+    ];
+    let words = known.into_iter().filter(|(said, _)| *said).map(|(_, word)| word.to_owned());
+    Ok(words.chain(usage.other.iter().map(ToString::to_string)).collect())
+}
+
+pub(crate) fn ip_address(octets: &[u8]) -> Option<IpAddr> {
     <[u8; 4]>::try_from(octets)
         .map(IpAddr::from)
         .or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from))

@@ -1,6 +1,7 @@
 //! X.509 and TLS for FTP: identities, trust, the binding of data to control connections, the record path.
 //!
-//! **What it does.** It loads and makes identities and describes certificates. It secures control connections and data
+//! **What it does.** It loads and makes identities and describes certificates; it makes keys, requests, certificates and
+//! revocation lists by a small authority ([`issue`]), and says what others would find wrong with a certificate ([`verify`]). It secures control connections and data
 //! connections (TLS 1.2 and 1.3, rustls with aws-lc-rs), on the server's and on the client's side, each control connection
 //! with a session of its own. The server says of every data connection what it has proved about whose it is; the client
 //! judges the server's certificate, resumes the session on data connections and counts what is left to resume with. It
@@ -81,9 +82,11 @@ mod control;
 pub mod data;
 mod handshake;
 pub mod identity;
+pub mod issue;
 pub mod server;
 #[cfg(test)]
 mod testkit;
+pub mod verify;
 
 pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
 pub use caller::{Caller, Named};

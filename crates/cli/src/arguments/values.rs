@@ -1,6 +1,7 @@
 //! How are the values of flags read: rates, times, fingerprints?
 
 use carrack_tls::Sha256Fingerprint;
+use carrack_tls::issue::Reason;
 
 /// The longest `--timeout`, in seconds: a day. Nobody waits longer for a server that says nothing.
 pub(crate) const LONGEST_TIMEOUT_S: u64 = 86_400;
@@ -8,6 +9,13 @@ pub(crate) const LONGEST_TIMEOUT_S: u64 = 86_400;
 /// A SHA-256 fingerprint as people copy it: digits of either case, with colons or without, with `SHA256:` before it or not.
 pub(super) fn fingerprint(text: &str) -> Result<Sha256Fingerprint, String> {
     text.parse().map_err(|error| format!("{error}"))
+}
+
+/// Why a certificate is revoked.
+pub(super) fn reason(text: &str) -> Result<Reason, String> {
+    let words = || Reason::ALL.map(Reason::word).join(", ");
+    let found = Reason::ALL.into_iter().find(|reason| reason.word() == text);
+    found.ok_or_else(|| format!("a reason is one of {}", words()))
 }
 
 /// Bytes per second as curl has them: a number, with a fraction if need be, and k, M or G for powers of 1024.

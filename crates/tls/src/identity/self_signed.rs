@@ -7,11 +7,12 @@ use std::{
 
 use rcgen::{
     CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, SerialNumber, date_time_ymd,
+    PKCS_ECDSA_P256_SHA256, date_time_ymd,
 };
 use zeroize::Zeroizing;
 
 use super::{Identity, IdentityError, Problem, Source};
+use crate::issue::serial;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Clients whose clock is a little behind still accept a new certificate.
@@ -70,25 +71,13 @@ fn certificate(names: &[String], key: &KeyPair) -> Result<String, IdentityError>
     params.distinguished_name.push(DnType::CommonName, subject.as_str());
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.serial_number = Some(serial()?);
+    params.serial_number = Some(serial().map_err(not_made)?);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let epoch = date_time_ymd(1970, 1, 1);
     let start = now.saturating_sub(BACKDATED);
     params.not_before = epoch + start;
     params.not_after = epoch + start + VALIDITY;
     Ok(params.self_signed(key).map_err(not_made)?.pem())
-}
-
-/// Random: rcgen would derive it from the key, and a renewed certificate must not repeat the serial number of the one
-/// before (RFC 5280 §4.1.2.2; NSS refuses such a pair).
-fn serial() -> Result<SerialNumber, IdentityError> {
-    let mut serial = [0; 16];
-    aws_lc_rs::rand::fill(&mut serial).map_err(not_made)?;
-    // Positive, and without a leading zero byte.
-    if let Some(first) = serial.first_mut() {
-        *first = *first & 0x7f | 0x40;
-    }
-    Ok(SerialNumber::from_slice(&serial))
 }
 
 fn bad_name(name: &str, why: &str) -> IdentityError {

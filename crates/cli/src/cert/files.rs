@@ -1,0 +1,124 @@
+//! How are files of certificates read and written, and what is said of it?
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use carrack_tls::CertificateDer;
+use carrack_tls::issue;
+use rustls_pki_types::pem::PemObject;
+use zeroize::Zeroizing;
+
+use crate::exit::{Failure, Status};
+
+/// Bytes of a file that is read: more than any has that holds keys, chains or revocation lists of use here.
+const LONGEST: u64 = 64 << 20;
+/// Who may read a key.
+const SECRET: u32 = 0o600;
+/// Who may read a certificate.
+const PUBLIC: u32 = 0o644;
+
+/// The bytes of a file.
+pub(super) fn bytes(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    let read = File::open(file).and_then(|open| open.take(LONGEST + 1).read_to_end(&mut bytes));
+    let shown = file.display();
+    match read {
+        Ok(length) if length as u64 > LONGEST => {
+            Err(Failure::failed(format!("{shown} is too long to hold certificates or keys")))
+        }
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(match error.kind() {
+            io::ErrorKind::NotFound => Failure::new(Status::Missing, format!("{shown} is not there")),
+            io::ErrorKind::PermissionDenied => {
+                Failure::new(Status::Missing, format!("{shown} may not be read by you"))
+            }
+            _ => Failure::failed(format!("{shown} cannot be read: {error}")),
+        }),
+    }
+}
+
+/// All certificates of a PEM file; at least one.
+pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let shown = file.display();
+    let chain = CertificateDer::pem_slice_iter(&bytes(file)?)
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| Failure::failed(format!("{shown} is not valid PEM: {error}")))?;
+    if chain.is_empty() {
+        return Err(Failure::failed(format!(
+            "{shown} holds no certificate; it must be PEM with \"BEGIN CERTIFICATE\""
+        )));
+    }
+    Ok(chain)
+}
+
+/// A failure in the contents of a file.
+pub(super) fn in_file(file: &Path) -> impl Fn(&dyn std::fmt::Display) -> Failure {
+    let shown = file.display().to_string();
+    move |error| Failure::failed(format!("{shown}: {error}"))
+}
+
+/// What becomes of a new file.
+pub(super) struct New<'n> {
+    /// Its name in the folder.
+    pub(super) name: &'static str,
+    /// Its contents.
+    pub(super) text: &'n str,
+    /// Who may read it.
+    pub(super) reader: Reader,
+}
+
+/// Who may read a file.
+#[derive(Clone, Copy)]
+pub(super) enum Reader {
+    /// Its owner alone.
+    Owner,
+    /// Everybody.
+    Everybody,
+}
+
+/// Writes files of which none is there yet, the key first: what comes after it can be made again.
+pub(super) fn write_new(folder: &Path, files: &[New<'_>]) -> Result<(), Failure> {
+    let paths: Vec<PathBuf> = files.iter().map(|file| folder.join(file.name)).collect();
+    if let Some(path) = paths.iter().find(|path| path.exists()) {
+        return Err(is_there(path));
+    }
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(folder)
+        .map_err(|error| Failure::failed(format!("{} cannot be made: {error}", folder.display())))?;
+    for (file, path) in files.iter().zip(&paths) {
+        let (mode, label, note) = match file.reader {
+            Reader::Owner => (SECRET, "key", " (keep it to yourself)"),
+            Reader::Everybody if file.name == REQUEST => (PUBLIC, "request", ""),
+            Reader::Everybody => (PUBLIC, "certificate", ""),
+        };
+        issue::create(path, mode, file.text.as_bytes()).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => is_there(path),
+            _ => unwritable(path, &error),
+        })?;
+        println!("{label:<12} {}{note}", path.display());
+    }
+    Ok(())
+}
+
+/// The name of a request's file.
+pub(super) const REQUEST: &str = "request.pem";
+
+/// Puts a public file in the place of what is there.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    // A link stays one: what it leads to is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    issue::replace(&path, PUBLIC, text.as_bytes()).map_err(|error| unwritable(&path, &error))
+}
+
+/// SECURITY: nothing is written over what is there, which may be the only key.
+pub(super) fn is_there(path: &Path) -> Failure {
+    Failure::failed(format!("{} is there already; choose another --out, or move it away", path.display()))
+}
+
+pub(super) fn unwritable(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("{} cannot be written: {error}", path.display()))
+}
