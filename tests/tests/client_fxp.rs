@@ -43,7 +43,7 @@ fn a_tree_goes_directly_from_server_to_server() {
         assert!(!run.stderr.contains("pass through"), "{}", run.report());
         let sum = summary(&run.stdout);
         assert_eq!((sum["files"].as_u64(), sum["bytes"].as_u64()), (Some(3), Some(BYTES as u64 + 77)));
-        assert_eq!(sum["verified_by_size"].as_u64(), Some(3), "{sum}");
+        assert_eq!(sum["verified_by_hash"].as_u64(), Some(3), "{sum}");
         let done = objects(&run.stdout).into_iter().find(|told| told["event"] == "done").unwrap();
         let port = |url: &serde_json::Value| url.as_str().unwrap().split('@').nth(1).unwrap().to_owned();
         assert!(port(&done["source"]).starts_with(&one.address(mode).to_string()), "{done}");

@@ -1,11 +1,12 @@
 //! Where does a password come from? A file, the environment or a prompt; never the command line, which everybody can read.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
 use crate::exit::Failure;
+use crate::terminal;
 
 /// The variable that holds a password.
 pub(crate) const VARIABLE: &str = "CARRACK_PASSWORD";
@@ -85,14 +86,11 @@ pub(crate) fn prompt_new(instead: &str) -> Result<Zeroizing<String>, Failure> {
 
 /// Asks once on the terminal; `instead` says how it can be given without one.
 pub(crate) fn prompt_known(prompt: &str, instead: &str) -> Result<Zeroizing<String>, Failure> {
-    if !std::io::stdin().is_terminal() {
-        return Err(Failure::usage(format!(
-            "there is no terminal to ask for a password; give it with {instead}"
-        )));
-    }
-    rpassword::prompt_password(prompt)
-        .map(Zeroizing::new)
-        .map_err(|error| Failure::failed(format!("the password cannot be read: {error}")))
+    // Who redirects standard input has a program in mind and not a person, whatever terminal it was started from.
+    let answer = if io::stdin().is_terminal() { terminal::ask_password(prompt) } else { None };
+    answer.unwrap_or_else(|| {
+        Err(Failure::usage(format!("there is no terminal to ask for a password; give it with {instead}")))
+    })
 }
 
 #[cfg(test)]

@@ -292,7 +292,7 @@ fn what_cannot_be_meant_is_refused_before_anything_is_sent() {
         ("ls localhost:/x", "no URL"),
         ("ls ftpes://alice:secret@localhost/", "--password-file"),
         ("cp a b", "neither"),
-        ("cp ftpes://a/x ftpes://b/y", "both on servers"),
+        ("cp --append ftpes://a/x ftpes://b/y", "--append"),
         ("rm -r ftpes://localhost/%0aDELE", "line break"),
     ] {
         let said = pair.run(line).failed(2);

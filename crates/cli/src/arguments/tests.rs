@@ -136,7 +136,7 @@ fn every_command_says_what_it_is_about() {
     command.build();
     for (name, about) in [
         ("ls", "List folders"),
-        ("cp", "Copy files and folders to a server or from one"),
+        ("cp", "Copy files and folders to a server, from one, or from one to another"),
         ("mv", "Rename or move files and folders of one server"),
         ("trust", "List, add and remove the servers whose keys are remembered"),
         ("serve", "Serve a folder over FTPS, or what a configuration file says"),
