@@ -25,6 +25,90 @@ IANA's registry; ProFTPD and others have it so. The end in `XCRC \"name\" start 
 
 ";
 
+/// What is more than one command: the subject, and the tests that show it at work and refused, `file::function`.
+const SUBJECTS: [(&str, &str, &str); 16] = [
+    (
+        "`CCC`: TLS ends on the control connection, and no byte is lost or kept",
+        "ccc::bytes_behind_the_end_of_tls_in_the_same_segment_are_read_in_clear",
+        "ccc::without_the_option_and_on_implicit_listeners_tls_stays",
+    ),
+    (
+        "protection by listener and folder: allowed in clear, demanded, no transfers at all",
+        "limits::a_folder_may_allow_clear_data_and_no_other_gets_it",
+        "limits::a_folder_or_a_listener_may_have_no_transfers",
+    ),
+    (
+        "`HOST`, and that it agrees with SNI",
+        "host::only_the_configured_names_and_its_own_address_are_the_servers",
+        "host::behind_the_handshake_only_the_name_that_was_given_in_it_is_taken",
+    ),
+    (
+        "times and modes of files",
+        "facts::facts_are_set_and_told",
+        "facts::what_is_not_there_or_not_allowed_is_refused",
+    ),
+    (
+        "parts combined (`COMB`)",
+        "facts::parts_become_one_file",
+        "facts::a_part_that_is_not_complete_is_refused",
+    ),
+    (
+        "hashes",
+        "digests::every_algorithm_is_that_of_its_standard_and_of_the_file_as_it_is_now",
+        "digests::who_may_not_read_learns_no_digest",
+    ),
+    (
+        "compression, with a bound (`MODE Z`)",
+        "mode_z::lftp_moves_files_and_trees_compressed",
+        "mode_z::a_bomb_ends_at_the_limit",
+    ),
+    (
+        "what is said during a transfer: `STAT`, `ABOR` with Telnet signals and as urgent data",
+        "during_transfer::abor_ends_a_transfer_under_tls_with_and_without_telnet_signals",
+        "during_transfer::stat_and_noop_are_answered_and_everything_else_waits",
+    ),
+    (
+        "text (`TYPE A`), also from the middle",
+        "text::a_download_goes_on_at_every_byte_of_the_wire",
+        "text::an_upload_does_not_go_on_as_text_and_a_cut_one_leaves_nothing",
+    ),
+    (
+        "other character sets",
+        "charset::names_rest_in_utf_8_and_are_listed_in_the_set",
+        "charset::names_that_the_set_does_not_have_are_spelled_out_and_reached_by_that_spelling_alone",
+    ),
+    (
+        "server to server (FXP), protected by `SSCN` and `CPSV`",
+        "fxp::a_file_goes_from_one_to_the_other_protected_in_every_way",
+        "fxp::a_certificate_of_another_authority_is_refused_on_either_side",
+    ),
+    (
+        "`carrack cp URL URL`",
+        "client_fxp::to_and_from_proftpd",
+        "client_fxp::where_the_servers_refuse_the_files_are_relayed_and_it_is_said_once",
+    ),
+    (
+        "one data port for all sessions",
+        "shared_port::a_thousand_sessions_share_one_port_and_each_gets_its_own",
+        "shared_port::nobody_reaches_a_session_from_another_address_or_with_anothers_session",
+    ),
+    (
+        "public addresses, by name and by network",
+        "addresses::clients_inside_are_told_the_inner_address_and_those_outside_the_outer_one",
+        "addresses::a_name_that_is_never_found_leaves_epsv",
+    ),
+    (
+        "IPv6, and `PASV` over it",
+        "addresses::between_two_hosts_ipv6_works_passive_and_active",
+        "addresses::one_listener_serves_ipv6_and_the_ipv4_behind_it",
+    ),
+    (
+        "unfinished uploads, listed to their owner",
+        "partials::owner_shows_it_to_its_uploader_and_to_nobody_else",
+        "partials::somebody_else_cannot_go_on_with_it",
+    ),
+];
+
 #[test]
 fn the_conformance_page_is_what_the_table_says() {
     let page = page(&transcripts());
@@ -85,7 +169,26 @@ fn page(transcripts: &[Transcript]) -> String {
         writeln!(page, "| {} | {} | {done} | {refused} |", forms.join("<br>"), row.source)
             .expect("writing to a string");
     }
+    page.push_str(
+        "\n## More than a command\n\nThe tests stand in `tests/tests/`, the file before the colons.\n\n",
+    );
+    page.push_str("| what | at work in | refused in |\n|---|---|---|\n");
+    for (what, at_work, refused) in SUBJECTS {
+        writeln!(page, "| {what} | `{at_work}` | `{refused}` |").expect("writing to a string");
+    }
     page
+}
+
+#[test]
+fn every_test_that_the_page_names_is_there() {
+    for (_, at_work, refused) in SUBJECTS {
+        for named in [at_work, refused] {
+            let (file, function) = named.split_once("::").expect("file::function");
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(file).with_extension("rs");
+            let text = fs::read_to_string(&path).expect("the file is there");
+            assert!(text.contains(&format!("#[test]\nfn {function}()")), "{named}");
+        }
+    }
 }
 
 fn command(row: &Row) -> String {
