@@ -8,6 +8,7 @@ use tempfile::TempDir;
 
 use crate::certificates::Authority;
 use crate::hostile_server::HostileServer;
+use crate::hosts::{Host, Hosts};
 use crate::peers::RunningPeer;
 use crate::programs::{Program, Run, Tls};
 use crate::server;
@@ -61,6 +62,15 @@ impl Client {
     /// A run, not started yet. Every argument but the flags that all runs have.
     pub fn program<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Program {
         self.dressed(Program::new(server::program()), arguments)
+    }
+
+    /// A run on one of several hosts.
+    pub fn on<A: AsRef<OsStr>>(
+        &self,
+        (hosts, host): (&Hosts, Host),
+        arguments: impl IntoIterator<Item = A>,
+    ) -> Program {
+        self.dressed(hosts.run(host, server::program()), arguments)
     }
 
     /// A run whose output goes into another command of the shell; its end is the client's.

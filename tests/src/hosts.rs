@@ -21,6 +21,8 @@ pub const INSIDE: &str = "10.7.0.2";
 pub const ROUTER: &str = "10.7.0.1";
 /// The router's outer address, by which clients reach the server.
 pub const OUTSIDE: &str = "198.51.100.1";
+/// The client's IPv6 address.
+pub const CLIENT_V6: &str = "2001:db8:7::1";
 /// The server's IPv6 address.
 pub const INSIDE_V6: &str = "2001:db8:7::2";
 

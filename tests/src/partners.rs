@@ -1,6 +1,6 @@
 //! Servers of ours that exchange files with others: each at an address of its own, with a certificate and partners.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 use crate::certificates::{Authority, Kind};
 use crate::loopback;
@@ -11,17 +11,17 @@ use crate::setup::Setup;
 #[derive(Debug)]
 pub struct Site<'a> {
     /// Where it listens.
-    pub address: Ipv4Addr,
+    pub address: IpAddr,
     /// Who signed its own certificate.
     pub signed_by: &'a Authority,
     /// `[fxp]`: the partner and whom to believe there.
-    pub partner: Option<(Ipv4Addr, Option<&'a Authority>)>,
+    pub partner: Option<(IpAddr, Option<&'a Authority>)>,
 }
 
 impl Site<'_> {
     /// Starts it with further settings.
     pub fn start(&self, further: impl FnOnce(Setup) -> Setup) -> Server {
-        let setup = Setup::new().at(self.address.into());
+        let setup = Setup::new().at(self.address);
         let scratch = setup.scratch();
         let names = ["partner.example", &self.address.to_string()];
         let files = self.signed_by.issue(Kind::Good, &names).files(&scratch);
@@ -47,7 +47,7 @@ pub fn partners(further: impl Fn(Setup) -> Setup) -> (Server, Server) {
 
 /// The same, under an authority that the test knows.
 pub fn partners_under(authority: &Authority, further: impl Fn(Setup) -> Setup) -> (Server, Server) {
-    let (here, there) = (loopback::unused(), loopback::unused());
+    let (here, there) = (loopback::unused().into(), loopback::unused().into());
     let site =
         |address, partner| Site { address, signed_by: authority, partner: Some((partner, Some(authority))) };
     (site(here, there).start(&further), site(there, here).start(&further))

@@ -1,7 +1,10 @@
 //! Does `carrack cp URL URL` have two servers exchange files, and relay what they do not exchange?
 
+use std::fs;
+
 use carrack_tests::certificates::Authority;
 use carrack_tests::client::{Client, objects, summary};
+use carrack_tests::hosts::{CLIENT_V6, Host, Hosts, INSIDE_V6};
 use carrack_tests::loopback;
 use carrack_tests::partners::{Site, partners_under};
 use carrack_tests::peers::{Peer, Wanted};
@@ -62,10 +65,10 @@ fn a_tree_goes_directly_from_server_to_server() {
 #[test]
 fn where_the_servers_refuse_the_files_are_relayed_and_it_is_said_once() {
     let authority = Authority::new();
-    let site = |partner| Site { address: loopback::unused(), signed_by: &authority, partner };
+    let site = |partner| Site { address: loopback::unused().into(), signed_by: &authority, partner };
     let (plain, other) = (site(None).start(|setup| setup), site(None).start(|setup| setup));
     // One that knows SSCN, but not the other server.
-    let choosy = site(Some((loopback::unused(), Some(&authority)))).start(|setup| setup);
+    let choosy = site(Some((loopback::unused().into(), Some(&authority)))).start(|setup| setup);
     for source in [&plain, &choosy] {
         tree::file(&source.home(), "tree/big", 1, BYTES);
         tree::file(&source.home(), "tree/small", 2, 5);
@@ -82,6 +85,34 @@ fn where_the_servers_refuse_the_files_are_relayed_and_it_is_said_once() {
     client(&authority).prints(["cp", "--limit-rate", "100M", &from, &to]);
     assert_eq!(logged(&two, "upload").0, "");
     assert_eq!(tree::sha256_of(&one.home().join("file")), tree::sha256_of(&two.home().join("file")));
+}
+
+/// Each server on a host of its own, with nothing but IPv6 between them, and the client beside one of them.
+#[test]
+fn between_two_hosts_over_ipv6() {
+    let Some(hosts) = Hosts::new() else { return };
+    let authority = Authority::new();
+    let on = |host, own: &str, partner: &str| {
+        let partner = Some((partner.parse().unwrap(), Some(&authority)));
+        let site = Site { address: own.parse().unwrap(), signed_by: &authority, partner };
+        site.start(|setup| setup.within(&hosts.namespace(host)).ports(2121, 2990))
+    };
+    let (one, other) = (on(Host::Server, INSIDE_V6, CLIENT_V6), on(Host::Client, CLIENT_V6, INSIDE_V6));
+    tree::file(&one.home(), "file", 1, BYTES);
+    for (at, (mode, tls)) in EVERY_WAY.into_iter().enumerate() {
+        let client = client(&authority).speaking(tls);
+        let (there, back) = (format!("there{at}"), format!("back{at}"));
+        for (from, to) in [
+            (url(&one, mode, "file"), url(&other, mode, &there)),
+            (url(&other, mode, &there), url(&one, mode, &back)),
+        ] {
+            let run = client.on((&hosts, Host::Client), ["cp", &from, &to]).run().ok();
+            assert!(!run.stderr.contains("pass through"), "{}", run.report());
+        }
+        assert_eq!(fs::read(one.home().join(back)).unwrap(), tree::bytes(1, BYTES));
+    }
+    assert_eq!(logged(&one, "download"), (CLIENT_V6.to_owned(), "private".to_owned()));
+    assert_eq!(logged(&other, "upload"), (INSIDE_V6.to_owned(), "private".to_owned()));
 }
 
 #[test]
@@ -121,14 +152,10 @@ fn to_and_from_proftpd() {
     for (mode, version) in EVERY_WAY {
         let wanted = Wanted::new(mode).only(version).partners_of(&authority);
         let peer = Peer::Proftpd.start(&wanted);
-        let address = match peer.address.ip() {
-            std::net::IpAddr::V4(address) => address,
-            std::net::IpAddr::V6(_) => unreachable!(),
-        };
         let site = Site {
-            address: loopback::unused(),
+            address: loopback::unused().into(),
             signed_by: &authority,
-            partner: Some((address, Some(&peer.authority))),
+            partner: Some((peer.address.ip(), Some(&peer.authority))),
         };
         let ours = site.start(|setup| setup);
         let both = ours.scratch().join("both.pem");

@@ -155,7 +155,7 @@ fn connect_from(from: Ipv4Addr, to: SocketAddr) -> std::net::TcpStream {
 #[test]
 fn a_certificate_of_another_authority_is_refused_on_either_side() {
     let (authority, foreign) = (Authority::new(), Authority::new());
-    let (here, there) = (loopback::unused(), loopback::unused());
+    let (here, there) = (loopback::unused().into(), loopback::unused().into());
     let one = Site { address: here, signed_by: &authority, partner: Some((there, Some(&authority))) };
     let other = Site { address: there, signed_by: &foreign, partner: Some((here, Some(&authority))) };
     let (one, other) = (one.start(|setup| setup), other.start(|setup| setup));
@@ -173,7 +173,8 @@ fn a_certificate_of_another_authority_is_refused_on_either_side() {
     let line = one.logged("transfer", |_| true);
     assert!(line.text("why").contains("certificate is not trusted"), "{}", line.raw);
     // Without an authority there is no judging, and no being the client.
-    let neither = Site { address: loopback::unused(), signed_by: &authority, partner: Some((here, None)) };
+    let neither =
+        Site { address: loopback::unused().into(), signed_by: &authority, partner: Some((here, None)) };
     let neither = neither.start(|setup| setup);
     let mut control = Control::open(&neither);
     control.expect("SSCN ON", 534);
