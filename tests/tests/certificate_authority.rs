@@ -214,6 +214,18 @@ fn an_authority_of_openssl_goes_on_here() {
     desk.cert("crl --ca CA --ca-password-file pw --out list.pem");
     let run = desk.run("openssl", "verify -CAfile old.pem -CRLfile list.pem -crl_check leaf.pem");
     assert!(run.fails().stderr.contains("certificate revoked"));
+    // One file with both: what is given to everybody has no key in it, and what holds the key is not written over.
+    desk.openssl("pkey -in old.key -passin file:pw -out clear.key");
+    desk.write("both.pem", format!("{}{}", desk.read("old.pem"), desk.read("clear.key")));
+    desk.cert("ca adopt --dir other --certificate both.pem --key both.pem");
+    desk.cert("issue --ca other --name ftp.example --out given");
+    for public in ["other/ca.pem", "given/cert.pem"] {
+        assert!(!desk.read(public).contains("PRIVATE KEY"), "{public}");
+    }
+    assert!(!desk.read("other/ca-key.pem").contains("BEGIN CERTIFICATE"));
+    let before = desk.read("both.pem");
+    assert!(desk.refused(1, "renew both.pem --key both.pem").contains("--out"));
+    assert_eq!(desk.read("both.pem"), before);
     let said =
         desk.refused(1, "ca adopt --dir CA --certificate old.pem --key old.key --key-password-file pw");
     assert!(said.contains("CA holds an authority"), "{said}");

@@ -53,6 +53,16 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     Ok(chain)
 }
 
+/// Whether a PEM file holds something beside certificates, such as the key.
+pub(super) fn holds_more_than_certificates(file: &Path) -> Result<bool, Failure> {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    let bytes = bytes(file)?;
+    let mut sections = bytes.windows(BEGIN.len()).enumerate().filter(|(_, window)| *window == BEGIN);
+    Ok(sections.any(|(at, _)| {
+        bytes.get(at + BEGIN.len()..).is_some_and(|tag| !tag.starts_with(b"CERTIFICATE-----"))
+    }))
+}
+
 /// A failure in the contents of a file.
 pub(super) fn in_file(file: &Path) -> impl Fn(&dyn std::fmt::Display) -> Failure {
     let shown = file.display().to_string();

@@ -20,6 +20,9 @@ pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
     let about = describe(own).map_err(|error| in_file(file)(&error))?;
     if let Some(out) = &arguments.out {
         refuse_existing(out, &["cert.pem", "key.pem"])?;
+    } else if files::holds_more_than_certificates(file)? {
+        // SECURITY: it would be written over, and may be the only key.
+        return Err(in_file(file)(&"holds more than certificates, which would be lost; give --out DIR"));
     }
     let (certificate, new_key) = match &arguments.ca {
         Some(_) => by_authority(arguments, own)?,

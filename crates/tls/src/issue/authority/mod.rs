@@ -25,6 +25,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
+use super::key::encoded;
 use super::{
     AuthorityError, IssueError, KeyType, PrivateKey, Profile, PublicKey, create,
     profile::{self, common_name, not_made, now, validity},
@@ -99,8 +100,8 @@ impl Authority {
         describe(certificate.der()).map_err(|error| not_made(error).into())
     }
 
-    /// Makes an authority in a folder of a certificate and a key that are there already. The texts are kept as they are: an
-    /// encrypted key stays so.
+    /// Makes an authority in a folder of a certificate and a key that are there already. An encrypted key stays so. Whatever
+    /// else the texts hold, such as the key beside its certificate, is left out.
     ///
     /// # Errors
     /// [`AuthorityError::Unfit`] where the certificate is no authority's or not of that key, and as [`Authority::init`].
@@ -118,7 +119,7 @@ impl Authority {
         if key.spki_fingerprint() != description.spki_fingerprint {
             return Err(AuthorityError::Unfit("it is not the certificate of that key"));
         }
-        found(folder, chain_pem, key_pem)?;
+        found(folder, &certificates_of(chain_pem)?, &key_of(key_pem)?)?;
         Ok(description)
     }
 
@@ -138,6 +139,7 @@ impl Authority {
             file: file.clone(),
             why: why.to_string(),
         };
+        let chain = certificates_of(&chain).map_err(|error| unusable(&error))?;
         let certificate =
             CertificateDer::from_pem_slice(chain.as_bytes()).map_err(|error| unusable(&error))?;
         let description = describe(&certificate).map_err(|error| unusable(&error))?;
@@ -272,6 +274,20 @@ impl Authority {
         let path = self.folder.join(INDEX);
         replace(&path, 0o600, self.index.to_text().as_bytes()).map_err(|error| unwritable(&path, error))
     }
+}
+
+/// The certificates of a PEM text and nothing else of it.
+// SECURITY: this text is given to everybody, and people keep the key in one file with its certificate.
+fn certificates_of(text: &str) -> Result<String, AuthorityError> {
+    let sections = pem::parse_many(text).map_err(not_made)?;
+    Ok(sections.iter().filter(|section| section.tag() == "CERTIFICATE").map(encoded).collect())
+}
+
+/// The first key of a PEM text and nothing else of it.
+fn key_of(text: &str) -> Result<Zeroizing<String>, AuthorityError> {
+    let sections = pem::parse_many(text).map_err(not_made)?;
+    let key = sections.iter().find(|section| section.tag().ends_with("PRIVATE KEY"));
+    key.map(|key| Zeroizing::new(encoded(key))).ok_or(AuthorityError::Unfit("it has no key"))
 }
 
 /// Writes the files of a new authority.
