@@ -162,6 +162,21 @@ fn a_part_that_is_not_complete_is_refused() {
 }
 
 #[test]
+fn a_file_under_two_names_is_no_part_of_itself() {
+    let server = Setup::new().listen("").option("upload", "publish", "\"in-place\"").start();
+    let mut control = Control::open(&server);
+    control.upload("whole", b"one");
+    control.upload("part", b"two");
+    for (from, to) in [("whole", "alias"), ("part", "twin")] {
+        fs::hard_link(server.home().join(from), server.home().join(to)).unwrap();
+    }
+    control.expect("COMB \"whole\" \"alias\"", 553);
+    control.expect("COMB \"whole\" \"part\" \"twin\"", 553);
+    assert_eq!(control.download("whole"), b"one");
+    assert_eq!(control.download("twin"), b"two");
+}
+
+#[test]
 fn lftp_sets_times_and_modes_in_all_its_ways() {
     if !needs(&["lftp"]) {
         return;

@@ -231,6 +231,10 @@ fn a_folder_or_a_listener_may_have_no_transfers() {
             control.expect(command, 534);
         }
         assert_eq!(tree::names(&server.home().join("kept")), ["file"]);
+        // A hash of each octet would tell the file.
+        control.expect("HASH kept/file", 534);
+        control.expect("XCRC \"kept/file\" 0 1", 534);
+        control.expect("HASH given/file", 213);
         assert_eq!(control.download("given/file"), b"bytes");
         if elsewhere == 150 {
             control.upload("file", b"bytes");

@@ -1,7 +1,8 @@
 //! How do parts become one file? Copied behind one another, published whole, and only then removed.
 //!
-//! Whatever is cut short, by an error, a client that goes away or a crash, leaves every part where it is; the target is
-//! either as it was or whole. A crash right behind the publishing leaves the whole target and parts that it already has.
+//! Whatever is cut short, by an error or a crash, leaves every part where it is; the target is either as it was or whole, but
+//! in a store that writes in place, which keeps what it got. A crash right behind the publishing leaves the whole target and
+//! parts that it already has.
 
 use std::sync::Arc;
 
@@ -80,6 +81,15 @@ impl Session {
             found.push(self.part(path).map_err(|error| error.at(path))?);
         }
         let existing = self.existing_file(target)?;
+        // The same file under two names would be copied behind itself, and then removed.
+        let of_target = existing.as_ref().and_then(|file| file.unique);
+        for (index, part) in found.iter().enumerate() {
+            let earlier = found.iter().take(index).map(|part: &Part| part.before.unique).chain([of_target]);
+            if part.before.unique.is_some() && earlier.into_iter().any(|unique| unique == part.before.unique)
+            {
+                return Err(Error::new(ErrorKind::InvalidName).at(&part.path));
+            }
+        }
         let (permit, start) = match &existing {
             Some(file) => (self.policy.replace(target)?, Start::CopyOf { first: file.size }),
             // Where a file appears meanwhile the parts go behind nothing: it is for the client to say what it wants then.
@@ -167,7 +177,11 @@ impl Combining {
             let now = store.stat(at)?;
             // The same file, as long as it was, or, in a store that writes in place, as it is to be. Else somebody has
             // replaced it or added to it since it was copied, and that would be lost.
-            if now.unique != existing.unique || ![existing.size, file.position()].contains(&now.size) {
+            let is_rewritten = now.size == existing.size && now.modified != existing.modified;
+            if now.unique != existing.unique
+                || is_rewritten
+                || ![existing.size, file.position()].contains(&now.size)
+            {
                 return Err(ErrorKind::Interrupted.into());
             }
         }
@@ -189,9 +203,13 @@ impl Combining {
             let count = source.read_at(*position, &mut self.buffer)?;
             file.write(self.buffer.get(..count).unwrap_or_default())?;
             *position += count as u64;
+            // Grown since it was looked at: somebody is still writing it, and it may never end.
+            if *position > part.before.size {
+                return Err(Error::new(ErrorKind::Interrupted).at(&part.path));
+            }
             left = left.saturating_sub(count.max(1));
             if count == 0 {
-                // Grown or cut since it was looked at: somebody is still writing it.
+                // Cut since it was looked at.
                 if *position != part.before.size {
                     return Err(Error::new(ErrorKind::Interrupted).at(&part.path));
                 }

@@ -9,7 +9,7 @@ pub(super) async fn parts(at: &Visitor, combine: &Combine) -> Result<Reply, Repl
     let target = at.resolve(&combine.target)?;
     let parts: Vec<_> = combine.parts.iter().map(|part| at.resolve(part)).collect::<Result<_, _>>()?;
     let mut combining = at.on_disk(move |session| session.combine(&target, &parts)).await?;
-    // In steps: a client that goes away in between ends the work, and leaves everything as it was.
+    // In steps, so that no thread of the disk is held for long. It is done whole, also where the client goes away meanwhile.
     loop {
         let done;
         (combining, done) = at

@@ -9,6 +9,7 @@ use carrack_ftp_proto::hash::HashAlgorithm;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{Hash, HashForm};
 
+use super::{ClearData, demand_protection};
 use crate::reply_for;
 use crate::transfer::Interrupt;
 use crate::visitor::Visitor;
@@ -17,13 +18,15 @@ use crate::visitor::Visitor;
 const SLICE: Duration = Duration::from_millis(100);
 
 /// Computes a digest, as long as nobody stops it.
-pub(crate) async fn answer(at: Visitor, hash: Hash, interrupt: Interrupt) -> Reply {
-    compute(&at, hash, &interrupt).await.unwrap_or_else(|refusal| refusal)
+pub(crate) async fn answer(at: Visitor, hash: Hash, clear: ClearData, interrupt: Interrupt) -> Reply {
+    compute(&at, hash, clear, &interrupt).await.unwrap_or_else(|refusal| refusal)
 }
 
-async fn compute(at: &Visitor, hash: Hash, interrupt: &Interrupt) -> Result<Reply, Reply> {
+async fn compute(at: &Visitor, hash: Hash, clear: ClearData, interrupt: &Interrupt) -> Result<Reply, Reply> {
     let Hash { path: asked, algorithm, span, form } = hash;
     let path = at.resolve(&asked)?;
+    // SECURITY: hashes of a few octets each tell the octets, so they go where the file itself may go.
+    demand_protection(at, &path, clear)?;
     let opened = at.session_on_disk(move |session| {
         session.open_digest(&path, algorithm_of(algorithm), span.first, span.end)
     });

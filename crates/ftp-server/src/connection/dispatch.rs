@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use carrack_core::event::Incomplete;
 use carrack_ftp_proto::reply::{Code, Reply};
-use carrack_ftp_proto::server::Event;
+use carrack_ftp_proto::server::{Event, Protection};
 
 use super::work::{Done, Work};
 use super::{Connection, Ended, Next};
@@ -45,10 +45,13 @@ impl Connection {
             Event::Hash { hash, pending } => match self.visitor.clone() {
                 Some(visitor) => {
                     let interrupt = Interrupt::new();
+                    let on_control =
+                        if self.control.is_tls() { Protection::Private } else { Protection::Clear };
+                    let clear = self.clear_data(on_control);
                     self.work = Some(Work::stoppable(interrupt.clone(), async move {
                         Done::Digested {
                             pending,
-                            reply: command::digest::answer(visitor, hash, interrupt).await,
+                            reply: command::digest::answer(visitor, hash, clear, interrupt).await,
                         }
                     }));
                 }
