@@ -116,6 +116,23 @@ fn between_two_hosts_over_ipv6() {
 }
 
 #[test]
+fn nothing_is_copied_onto_itself() {
+    let authority = Authority::new();
+    let (one, _) = partners_under(&authority, |setup| setup.option("upload", "publish", "\"in-place\""));
+    tree::file(&one.home(), "tree/file", 1, BYTES);
+    let at = |path: &str| url(&one, Mode::Explicit, path);
+    for (from, to) in
+        [("tree/file", "tree/file"), ("tree/file", "tree/"), ("tree", "tree/in"), ("tree/", "tree/in")]
+    {
+        let run = client(&authority).run(["cp", "-r", &at(from), &at(to)]);
+        assert_eq!(run.status.code(), Some(1), "{}", run.report());
+        assert!(run.stderr.contains("give another target"), "{}", run.report());
+    }
+    assert_eq!(tree::names(&one.home().join("tree")), ["file"]);
+    assert_eq!(fs::read(one.home().join("tree/file")).unwrap(), tree::bytes(1, BYTES));
+}
+
+#[test]
 fn in_clear_only_when_it_is_said() {
     let authority = Authority::new();
     let (one, other) = partners_under(&authority, |setup| setup.explicit("data_protection = \"optional\""));

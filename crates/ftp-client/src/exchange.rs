@@ -107,13 +107,15 @@ pub(crate) async fn exchange(
     }
     let knows = (source.features().sscn, target.features().sscn);
     let arranged = arrange(arrangement, &mut sender, &mut receiver, knows).await;
+    // Who was told SSCN ON would take the client's part towards us as well.
+    let is_changed = |side| arrangement.tls == Tls::Sscn(side);
     if let Err((side, kind)) = arranged {
         let answer = kind.is_answer();
         // The one that has said no, and the one that was not asked, are as good as before.
-        if answer || side == Side::Target {
+        if (answer || side == Side::Target) && !is_changed(Side::Source) {
             source.keep(sender);
         }
-        if answer || side == Side::Source {
+        if (answer || side == Side::Source) && !is_changed(Side::Target) {
             target.keep(receiver);
         }
         return Err(match (answer, side) {
@@ -130,10 +132,12 @@ pub(crate) async fn exchange(
         Some(Err(kind)) => kind.is_answer(),
         None => false,
     };
-    if is_settled(&sent) {
+    // Behind a success the next file is exchanged as well.
+    let done = matches!((&sent, &received), (Some(Ok(())), Some(Ok(()))));
+    if is_settled(&sent) && (done || !is_changed(Side::Source)) {
         source.keep(sender);
     }
-    if is_settled(&received) {
+    if is_settled(&received) && (done || !is_changed(Side::Target)) {
         target.keep(receiver);
     }
     match (sent, received) {

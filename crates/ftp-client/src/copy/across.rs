@@ -106,6 +106,10 @@ impl<'t> Across<'t> {
                     continue;
                 }
             };
+            if self.is_onto_itself(&path, &to) {
+                self.terms.telling.failed(place, Failure::OntoItself(Place::Across(to)));
+                continue;
+            }
             // Contents of several folders may go into one.
             if named.is != SourceIs::Contents && !taken.insert(to.clone()) {
                 self.terms.telling.failed(place, Failure::SameName(Place::Across(to)));
@@ -126,6 +130,16 @@ impl<'t> Across<'t> {
             self.terms.telling.tell(Event::Found { files, bytes });
         }
         Ok(())
+    }
+
+    /// Whether `to` on the target's server is `path` on the source's, or lies in it. A server that is reached by two names is
+    /// not found out.
+    fn is_onto_itself(&self, path: &RemotePath, to: &RemotePath) -> bool {
+        let (source, target) = (self.source.settings(), self.target.settings());
+        let is_same = source.host.eq_ignore_ascii_case(&target.host) && source.port == target.port;
+        let rest = to.as_bytes().strip_prefix(path.as_bytes());
+        is_same
+            && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || path.as_bytes() == b"/")
     }
 
     async fn look_at_target(&mut self, target: &UrlPath) -> Result<(RemotePath, TargetIs), Failure> {

@@ -57,6 +57,9 @@ pub enum Failure {
     /// Two sources of the same name go into one folder.
     #[error("{0} was already written by this copy: two of the sources have the same name")]
     SameName(Place),
+    /// A copy onto itself, or of a folder into itself.
+    #[error("{0} is where it is to be copied to, or that lies in it: give another target")]
+    OntoItself(Place),
     /// Folders within folders without end.
     #[error("{place} is left out: {why}")]
     TooDeep {
