@@ -3,7 +3,7 @@
 //! No RFC has them. RFC 4217 makes every server the TLS server, so two of them wait for each other: one has to be told to
 //! take the client's part. SSCN says it for the transfers that follow, CPSV for the port that it opens.
 
-use super::security::auth_first;
+use super::security::{Security, auth_first};
 use super::{DataRole, Fxp, Outcome, PassiveStyle, Server, reply};
 use crate::command::Sscn;
 use crate::reply::{Code, Reply};
@@ -42,7 +42,8 @@ impl Server {
             let text = "This server exchanges no files with other servers.";
             return Err(Reply::new(Code::NOT_IMPLEMENTED, text));
         }
-        if !self.security.is_tls() {
+        // Behind CCC data connections are protected as before, so there is something to say about them.
+        if matches!(self.security, Security::Plain) {
             return Err(auth_first());
         }
         Ok(())

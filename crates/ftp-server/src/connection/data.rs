@@ -60,6 +60,10 @@ impl Connection {
             let reply = Reply::new(Code::NOT_SUPPORTED_ON_DATA_CONNECTION, text);
             return self.machine.answer(pending, reply, now);
         }
+        if self.local.is_ipv6() && !matches!(style, PassiveStyle::Epsv(_)) {
+            // Nothing listens for it: the machine has the words that refuse an address which the reply cannot carry.
+            return self.machine.listening(pending, SocketAddr::new(self.local.ip(), 0));
+        }
         let named = match self.address_to_name(style) {
             Ok(address) => address,
             Err(text) => {
@@ -92,10 +96,6 @@ impl Connection {
     fn address_to_name(&self, style: PassiveStyle) -> Result<IpAddr, &'static str> {
         match style {
             PassiveStyle::Epsv(_) => Ok(self.local.ip()),
-            // Also where a public IPv4 address is known: the client asked over IPv6 and may have nothing else.
-            PassiveStyle::Pasv | PassiveStyle::Cpsv if self.local.is_ipv6() => {
-                Err("PASV is for IPv4; send EPSV.")
-            }
             PassiveStyle::Pasv | PassiveStyle::Cpsv => {
                 match self.server.settings.public_address.for_client(self.peer.ip()) {
                     Told::WhereItCame => Ok(self.local.ip()),
@@ -148,7 +148,7 @@ impl Connection {
             let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
             return self.machine.answer(pending, reply, now);
         };
-        let clear = self.clear_data(&transfer);
+        let clear = self.clear_data(transfer.protection);
         let interrupt = Interrupt::new();
         self.work = Some(Work::stoppable(interrupt.clone(), async move {
             let opened = match (command::open(visitor, transfer, clear).await, interrupt.reason()) {
@@ -174,9 +174,9 @@ impl Connection {
         }));
     }
 
-    /// How this transfer's bytes cross the network, and whether its folder has to allow it.
-    fn clear_data(&self, transfer: &Transfer) -> ClearData {
-        match (transfer.protection, self.server.settings.data_protection) {
+    /// How bytes of this protection cross the network, and whether their folder has to allow it.
+    pub(super) fn clear_data(&self, protection: Protection) -> ClearData {
+        match (protection, self.server.settings.data_protection) {
             (Protection::Private, DataProtection::Refuse) => ClearData::ProtectedByFolder,
             (Protection::Private, DataProtection::Require | DataProtection::Optional) => ClearData::Protected,
             (Protection::Clear, DataProtection::Refuse) => ClearData::ByFolder,
@@ -206,9 +206,14 @@ impl Connection {
             }
             (Protection::Private, None) => return None,
         };
+        // A listing is always the client's own (the machine says so), whatever address it names.
+        let listing = matches!(transfer.action, Action::List { .. });
+        let callers =
+            if listing { Callers::new(self.peer.ip(), Arc::default()) } else { self.callers.clone() };
         Some(DataRequest {
-            callers: self.callers.clone(),
+            callers,
             role: match transfer.channel {
+                _ if listing => DataRole::Own,
                 // Whoever names another's address to connect to asks for that one.
                 Channel::Active(target)
                     if transfer.role == DataRole::Own && !self.callers.is_client(target.ip()) =>

@@ -27,6 +27,10 @@ use super::{Callers, DataPort, Failure, Party, PassivePort};
 /// there; more than these are somebody's flood and wait in the kernel's queue.
 const CANDIDATES: usize = 4;
 
+/// The same for those whose ClientHello was read at the shared port: the newest of them. Each costs a few KiB and is one answer
+/// from its end.
+const MET: usize = 32;
+
 /// Connections from the client's address that are tried on one passive port before it is given up.
 const TRIED: usize = 64;
 
@@ -128,7 +132,8 @@ async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataConnec
         Ok(Err(error)) => return Err(Failure::Unreachable(error)),
         Err(_) => return Err(Failure::Unreachable(io::ErrorKind::TimedOut.into())),
     };
-    let arrived = Arrived { came: Came::Unread(stream), from: target.ip(), unmistakable: true };
+    let arrived =
+        Arrived { came: Came::Unread(stream), from: target.ip(), at: At::OwnPort, unmistakable: true };
     let shaken =
         shake_hands(request.protect.clone(), arrived, party, request.direction, request.patience).await?;
     // We chose whom to call: there is no competitor.
@@ -140,8 +145,18 @@ async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataConnec
 struct Arrived {
     came: Came,
     from: IpAddr,
+    at: At,
     /// Whether no other transfer can be meant.
     unmistakable: bool,
+}
+
+/// Where a connection came about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum At {
+    /// At a port for this transfer alone, or at the other end's.
+    OwnPort,
+    /// At the port that all sessions share.
+    SharedPort,
 }
 
 /// How far a connection is.
@@ -190,7 +205,7 @@ impl Shaken {
 /// Protects the connection, at whose other end is `party`.
 async fn shake_hands(
     protect: Protect,
-    Arrived { came, from, unmistakable }: Arrived,
+    Arrived { came, from, unmistakable, .. }: Arrived,
     party: Party,
     direction: Direction,
     patience: Duration,
@@ -237,7 +252,12 @@ struct Candidates<'a> {
 
 impl Candidates<'_> {
     fn try_one(&mut self, arrived: Arrived) -> Result<(), Failure> {
-        let party = self.request.party(arrived.from)?;
+        // SECURITY: what comes to the shared port was matched with the client. Its address may be a partner's too, of whom
+        // less is asked.
+        let party = match arrived.at {
+            At::OwnPort => self.request.party(arrived.from)?,
+            At::SharedPort => Party::Client,
+        };
         self.came += 1;
         let is_met = matches!(arrived.came, Came::Met(_));
         let DataRequest { protect, direction, patience, .. } = self.request;
@@ -248,7 +268,7 @@ impl Candidates<'_> {
             self.met.retain(|handshake| !handshake.is_finished());
             // SECURITY: whoever has sent a ClientHello is one answer from the end of the handshake, unless it was
             // somebody else's that is sent again. Those go, so that they keep nobody out.
-            if self.met.len() > CANDIDATES
+            if self.met.len() > MET
                 && let Some(oldest) = self.met.pop_front()
             {
                 oldest.abort();
@@ -265,7 +285,8 @@ impl Candidates<'_> {
 
 async fn accept(mut port: PassivePort, request: &DataRequest) -> Result<DataConnection, Failure> {
     port.serves(&request.protect)?;
-    let mut gives_up = Instant::now() + request.patience;
+    let patience_ends = Instant::now() + request.patience;
+    let mut gives_up = patience_ends;
     let mut candidates = Candidates { request, handshakes: JoinSet::new(), met: VecDeque::new(), came: 0 };
     let mut failure = Failure::NobodyCame;
     loop {
@@ -290,7 +311,7 @@ async fn accept(mut port: PassivePort, request: &DataRequest) -> Result<DataConn
                         {
                             let _ = candidates.try_one(arrived);
                         }
-                        let alone = candidates.came == 1 && port.missed().is_none();
+                        let alone = candidates.came == 1 && port.missed().is_none() && !port.has_silent();
                         match shaken.judge(if alone { Alone::Yes } else { Alone::No }) {
                             Ok(()) => return Ok(shaken.connection),
                             Err(refusal) => {
@@ -307,7 +328,15 @@ async fn accept(mut port: PassivePort, request: &DataRequest) -> Result<DataConn
             }
             // Handshakes that have begun are waited for: each has a time of its own.
             () = sleep_until(gives_up), if candidates.handshakes.is_empty() => {
-                return Err(port.missed().filter(|_| matches!(failure, Failure::NobodyCame)).unwrap_or(failure));
+                // At the shared port the owner may be connected and not have said anything yet.
+                if port.has_silent() && Instant::now() < patience_ends {
+                    gives_up = patience_ends;
+                    continue;
+                }
+                return Err(match failure {
+                    Failure::NobodyCame => port.nobody_came(request.role),
+                    failure => failure,
+                });
             }
         }
     }
@@ -335,17 +364,19 @@ impl PassivePort {
                     Some(arrived) => arrived,
                     None => next_of(listener, callers).await,
                 };
-                Ok(Arrived { came: Came::Unread(stream), from, unmistakable: true })
+                Ok(Arrived { came: Came::Unread(stream), from, at: At::OwnPort, unmistakable: true })
             }
             Self::Shared(seat) => loop {
                 let from = callers.client();
                 match (seat.next().await, seat.is_for_tls()) {
                     (Candidate::Tls { caller, alone }, true) => {
-                        return Ok(Arrived { came: Came::Met(caller), from, unmistakable: alone });
+                        let came = Came::Met(caller);
+                        return Ok(Arrived { came, from, at: At::SharedPort, unmistakable: alone });
                     }
                     (Candidate::Broken(error), true) => return Err(Failure::Handshake(Party::Client, error)),
                     (Candidate::Clear(stream), false) => {
-                        return Ok(Arrived { came: Came::Unread(stream), from, unmistakable: true });
+                        let came = Came::Unread(stream);
+                        return Ok(Arrived { came, from, at: At::SharedPort, unmistakable: true });
                     }
                     _ => {}
                 }
@@ -359,6 +390,23 @@ impl PassivePort {
             biased;
             arrived = self.next(callers) => Some(arrived),
             () = std::future::ready(()) => None,
+        }
+    }
+
+    /// Whether somebody is connected who has not said yet for whom.
+    fn has_silent(&self) -> bool {
+        match self {
+            Self::OneShot { .. } => false,
+            Self::Shared(seat) => seat.has_silent(),
+        }
+    }
+
+    /// Why there is nobody to give the transfer to.
+    fn nobody_came(&self, role: DataRole) -> Failure {
+        match (self, role) {
+            (Self::OneShot { .. }, _) | (_, DataRole::Own) => self.missed().unwrap_or(Failure::NobodyCame),
+            // Whom the client asked for can never come there.
+            (Self::Shared(_), DataRole::TlsServer | DataRole::TlsClient) => Failure::NoPortForPartners,
         }
     }
 

@@ -41,7 +41,7 @@ const HELLOS_PER_SEAT: usize = 2;
 const HELLOS_BESIDE: usize = 8;
 
 /// Candidates that wait for a session which is busy with others or has not sent its command yet.
-const CANDIDATES_WAITING: usize = 8;
+const CANDIDATES_WAITING: usize = 32;
 
 /// One data port, shared by all sessions of a server.
 pub struct SharedPort {
@@ -237,8 +237,12 @@ impl Waiting {
 }
 
 impl Place {
-    /// A session that has more candidates than it can look at goes on without this one.
+    /// A session that has more candidates than it can look at goes on without this one. What is no TLS takes no more than
+    /// half of the places: it only tells why nobody else came.
     fn give(&self, candidate: Candidate) {
+        if matches!(candidate, Candidate::Broken(_)) && self.candidates.capacity() <= CANDIDATES_WAITING / 2 {
+            return;
+        }
         let _ = self.candidates.try_send(candidate);
     }
 }
@@ -255,6 +259,15 @@ impl Seat {
     /// What passed this session by, the first of it.
     pub(crate) fn missed(&self) -> Option<Missed> {
         self.missed.get().copied()
+    }
+
+    /// Whether a connection that came since the seat was taken has not sent its ClientHello yet.
+    ///
+    /// SECURITY: it may be the owner's, who often says nothing before the `150`: who speaks first is not alone then.
+    pub(crate) fn has_silent(&self) -> bool {
+        let waiting = self.port.lock();
+        let source = waiting.sources.get(&self.peer);
+        source.is_some_and(|source| source.unread.iter().any(|(serial, _)| *serial > self.serial))
     }
 
     /// Whether a connection under TLS was awaited when the seat was taken.
