@@ -13,7 +13,7 @@ pub enum Permission {
     Read,
     /// Upload under a name that is not there yet.
     Write,
-    /// Replace or extend a complete file that is there.
+    /// Replace or extend a complete file that is there; change the time or mode of what is there.
     Overwrite,
     /// Remove files and empty folders.
     Delete,

@@ -17,7 +17,7 @@
 //!     write     partial ─► rename ─► sync
 //!     partial   who holds it, what is kept
 //!     tree      folders and names
-//!     attributes  times, modes, room
+//!     attributes times, modes, room
 //!     expire    what the index says is old
 //!     recover   what a crash left behind complete files
 //!     sys       the one system call rustix lacks

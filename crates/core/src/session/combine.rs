@@ -63,7 +63,8 @@ struct Part {
 
 impl Session {
     /// Begins to put `parts` together, in this order, behind what `target` has. It takes what an upload of the target
-    /// takes, and `read` and `delete` on every part. Nothing that exists is touched before [`Combining::finish`].
+    /// takes, and `read` and `delete` on every part. Where the store publishes files whole, nothing that exists is touched
+    /// before [`Combining::finish`].
     ///
     /// [`ErrorKind::Unfinished`] where the user has an unfinished upload of any of the names, [`ErrorKind::InvalidName`]
     /// where one stands twice among them, [`ErrorKind::Busy`] while one is being written by this user.
