@@ -11,10 +11,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use super::down::{Search, look, spooling};
 use super::engine::IN_VAIN;
 use super::known::{Is, Known, is_nothing, known};
-use super::naming::{NoPlace, Put, SourceIs, Sources, TargetIs, put};
+use super::naming::{NoPlace, Put, SourceIs, Sources, put};
 use super::task::{Task, TaskKind};
 use super::telling::{End, Transfer};
 use super::terms::Terms;
+use super::up::look_at_target;
 use super::work::{Prefer, Taker, Work};
 use super::{Ended, Event, Failure, Note, Omission, Place, Verified, Verify, digest};
 use crate::exchange::{NotExchanged, exchange};
@@ -89,7 +90,7 @@ impl<'t> Across<'t> {
             return Ok(());
         }
         let sources = if several || named.len() > 1 { Sources::Several } else { Sources::One };
-        let (target, is) = self.look_at_target(target).await?;
+        let (target, is) = look_at_target(self.terms, &mut self.target, target).await?;
         let mut taken = HashSet::new();
         let (mut files, mut bytes) = (0, 0_u64);
         for named in named {
@@ -140,18 +141,6 @@ impl<'t> Across<'t> {
         let rest = to.as_bytes().strip_prefix(path.as_bytes());
         is_same
             && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/") || path.as_bytes() == b"/")
-    }
-
-    async fn look_at_target(&mut self, target: &UrlPath) -> Result<(RemotePath, TargetIs), Failure> {
-        let path = self.target.resolve(target);
-        let is = match known(self.terms, &mut self.target, &path).await {
-            Ok(known) if known.is == Is::Folder => TargetIs::Folder,
-            Ok(_) => TargetIs::File,
-            Err(failure) if is_nothing(&failure) && target.ends_in_slash() => TargetIs::MissingFolder,
-            Err(failure) if is_nothing(&failure) => TargetIs::Missing,
-            Err(failure) => return Err(failure),
-        };
-        Ok((path, is))
     }
 
     /// Does one task. Fails only where no connection is to be had.
