@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use carrack_core::error::ErrorKind;
 use carrack_records::partials::{Expired, PartialJournal};
 use carrack_storage::local::remove_expired;
-use carrack_tls::{Identity, ServerTls};
+use carrack_tls::{Identities, Identity};
 
 use crate::config::Tls;
 use crate::state::StateFolder;
@@ -79,26 +79,26 @@ fn sweep(journal: &PartialJournal, expiry: Duration) -> std::io::Result<Expired>
 }
 
 /// Looks after the certificate, now and every day.
-pub(crate) async fn certificates(source: Arc<Certificates>, tls: Arc<ServerTls>) {
+pub(crate) async fn certificates(source: Arc<Certificates>, shown: Arc<Identities>) {
     let mut every = tokio::time::interval(CERTIFICATES_EVERY);
     // The first tick comes at once, and the identity was loaded a moment ago.
     every.tick().await;
-    tell_age(&tls.identity());
+    tell_age(&shown.current());
     loop {
         every.tick().await;
-        renew(Arc::clone(&source), Arc::clone(&tls)).await;
-        tell_age(&tls.identity());
+        renew(Arc::clone(&source), Arc::clone(&shown)).await;
+        tell_age(&shown.current());
     }
 }
 
 /// Loads the identity again; a self-signed one is renewed where it ends soon. One that is of no use is told, and the old one
 /// stays.
-pub(crate) async fn renew(source: Arc<Certificates>, tls: Arc<ServerTls>) {
+pub(crate) async fn renew(source: Arc<Certificates>, shown: Arc<Identities>) {
     let loaded = tokio::task::spawn_blocking(move || source.load()).await;
     match loaded {
-        Ok(Ok(identity)) if identity.fingerprint() != tls.identity().fingerprint() => {
+        Ok(Ok(identity)) if identity.fingerprint() != shown.current().fingerprint() => {
             let fingerprint = identity.fingerprint();
-            tls.replace_identity(identity);
+            shown.replace(identity);
             tracing::info!(target: "carrack", sha256 = %fingerprint, "certificate_replaced");
         }
         Ok(Ok(_)) => tracing::info!(target: "carrack", "certificate_unchanged"),

@@ -15,7 +15,7 @@ use carrack_core::permission::{Permission, Permissions};
 use carrack_ftp_server as ftp;
 use carrack_records::accounts::ConfiguredAccounts;
 use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
-use carrack_tls::{DataReuse, PartnerTls, Version};
+use carrack_tls::{DataReuse, PartnerTls, TlsPolicy, Version};
 
 use crate::config::{
     Ccc, Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word,
@@ -231,6 +231,11 @@ pub(crate) fn while_uploading(config: &Config) -> WhileUploading {
         UploadDigest::Sha256 => WhileUploading::Always(Algorithm::Sha256),
         UploadDigest::None => WhileUploading::Never,
     }
+}
+
+/// Which TLS a listener speaks.
+pub(crate) fn tls_policy(config: &Config) -> TlsPolicy {
+    TlsPolicy { minimum: minimum_version(config) }
 }
 
 /// The oldest version of TLS spoken; 1.2 where the file has no `[tls]`.

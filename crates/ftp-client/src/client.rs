@@ -255,7 +255,8 @@ impl Client {
 
     /// Whether a data connection may have failed because it resumed no session, and TLS 1.2 would.
     fn may_be_about_resumption(&self, connection: &Connection, kind: &ErrorKind) -> bool {
-        let tls13 = connection.tls().and_then(|tls| tls.info()).is_some_and(|info| info.version == "TLSv1.3");
+        let tls13 =
+            connection.tls().and_then(|tls| tls.info()).is_some_and(|info| info.version == Version::Tls13);
         let data = match kind {
             ErrorKind::DataRefused(_) => true,
             ErrorKind::DataTls(error) => !matches!(error, ConnectError::Untrusted(_)),

@@ -30,7 +30,7 @@ impl Place {
     async fn new() -> Place {
         let identity = identity();
         let trust = Trust::Pinned(identity.fingerprint());
-        let settings = carrack_tls::Settings { identity, minimum: Version::Tls12 };
+        let settings = carrack_tls::Settings::new(identity);
         Place { door: Door::open().await, tls: Arc::new(ServerTls::new(settings).unwrap()), trust }
     }
 
@@ -148,7 +148,7 @@ async fn files_move_under_tls_and_resume_the_control_connections_session() {
     let client = async {
         let mut client = Client::connect(Arc::new(place.explicit())).await.unwrap();
         let security = client.security();
-        assert_eq!(security.tls.unwrap().version, "TLSv1.3");
+        assert_eq!(security.tls.unwrap().version, Version::Tls13);
         assert_eq!(security.data_protection, Some(DataProtection::Private));
         assert!(security.certificate.is_some() && security.note.is_none());
         let file = tempfile::tempfile().unwrap();
@@ -308,7 +308,7 @@ async fn a_server_that_breaks_its_word_about_protection() {
 #[tokio::test]
 async fn a_stranger_on_the_data_connection() {
     let place = Place::new().await;
-    let stranger = carrack_tls::Settings { identity: identity(), minimum: Version::Tls12 };
+    let stranger = carrack_tls::Settings::new(identity());
     let stranger = Arc::new(ServerTls::new(stranger).unwrap());
     let server = async {
         let control = place.control();
@@ -439,7 +439,7 @@ async fn a_refused_data_connection_is_tried_with_tls_1_2() {
             visitor.answers("STOR /f", "150 now").await;
             let (mut data, _) = control.accept_data(socket, Direction::FromClient).await.unwrap();
             let info = data.info().unwrap();
-            assert_eq!((info.version, info.resumed), ("TLSv1.2", true));
+            assert_eq!((info.version, info.resumed), (Version::Tls12, true));
             assert_eq!(receive_all(&mut data).await, (b"x".to_vec(), Received::End));
             end(&mut data).await;
             visitor.says("226 done").await;
@@ -452,7 +452,7 @@ async fn a_refused_data_connection_is_tried_with_tls_1_2() {
             upload.write_all(b"x").await.unwrap();
             upload.finish().await.unwrap();
         }
-        assert_eq!(client.security().tls.unwrap().version, "TLSv1.2");
+        assert_eq!(client.security().tls.unwrap().version, Version::Tls12);
     };
     join!(server, client);
 }

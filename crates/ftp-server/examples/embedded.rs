@@ -22,7 +22,7 @@ use carrack_ftp_server::{
 };
 use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
 use carrack_storage::local::{LocalSettings, LocalStore};
-use carrack_tls::{Identity, ServerTls, Settings, Version};
+use carrack_tls::{Identity, ServerTls, Settings};
 
 /// The accounts of this program: one.
 struct OneAccount(Arc<Account>);
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let made = Identity::self_signed(&["localhost".to_owned(), "127.0.0.1".to_owned()])?;
     let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes())?;
-    let tls = Arc::new(ServerTls::new(Settings { identity, minimum: Version::Tls12 })?);
+    let tls = Arc::new(ServerTls::new(Settings::new(identity))?);
 
     let listener = Listener::bind("127.0.0.1:2121".parse()?)?;
     println!("explicit FTPS on {}, user alice, password secret", listener.local_addr()?);

@@ -153,7 +153,7 @@ async fn control(version: Version) -> (ControlTls, ClientControlTls) {
     let trust = Trust::Pinned(identity.fingerprint());
     let settings = ClientSettings { trust, versions: Versions::Only(version), identity: None };
     let client = ClientTls::new("localhost", settings).unwrap().control();
-    let server = Arc::new(ServerTls::new(Settings { identity, minimum: Version::Tls12 }).unwrap());
+    let server = Arc::new(ServerTls::new(Settings::new(identity)).unwrap());
     let server = server.control(Ipv4Addr::LOCALHOST.into());
     let (near, far) = pair().await;
     let (accepted, connected) = tokio::join!(server.accept(near), client.connect(far));

@@ -92,7 +92,7 @@ mod tests {
         let mut hello = Vec::new();
         client.connection().write_tls(&mut hello).unwrap();
         far.write_all(&hello).await.unwrap();
-        server.meet(near).await.unwrap()
+        server.sessions().meet(near).await.unwrap()
     }
 
     #[tokio::test]
@@ -118,10 +118,10 @@ mod tests {
     async fn what_speaks_no_tls_is_said_to_speak_none() {
         let (near, mut far) = pair().await;
         far.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        assert!(matches!(server().meet(near).await, Err(HandshakeError::NotTls)));
+        assert!(matches!(server().sessions().meet(near).await, Err(HandshakeError::NotTls)));
         let (near, far) = pair().await;
         drop(far);
-        assert!(matches!(server().meet(near).await, Err(HandshakeError::Closed)));
+        assert!(matches!(server().sessions().meet(near).await, Err(HandshakeError::Closed)));
     }
 
     #[tokio::test]

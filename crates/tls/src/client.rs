@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rustls::{
     ClientConfig, SupportedProtocolVersion,
     client::{ClientSessionStore, ResolvesClientCert, Resumption, TicketRequest},
-    crypto::{CryptoProvider, aws_lc_rs},
+    crypto::CryptoProvider,
     pki_types::ServerName,
     version::{TLS12, TLS13},
 };
@@ -33,7 +33,8 @@ use crate::{
     alpn,
     data::DataStream,
     identity::{CertificateDescription, Identity},
-    server::{TlsInfo, Version},
+    info::{TlsInfo, Version},
+    policy,
 };
 use certificate::ClientCertificate;
 use tickets::Tickets;
@@ -141,7 +142,7 @@ impl ClientTls {
     pub fn new(host: &str, settings: ClientSettings) -> Result<ClientTls, ClientTlsError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| ClientTlsError::BadName { host: host.to_owned() })?;
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = policy::provider();
         let rule = Arc::new(Rule::new(settings.trust, &provider)?);
         let base = |versions: &[&'static SupportedProtocolVersion]| base(&provider, versions);
         let shared = Shared {

@@ -37,7 +37,7 @@
 //! let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes())?;
 //! let trust = Trust::Pinned(identity.fingerprint());
 //!
-//! let server = Arc::new(ServerTls::new(Settings { identity, minimum: Version::Tls12 })?);
+//! let server = Arc::new(ServerTls::new(Settings::new(identity))?);
 //! let client = ClientTls::new("ftp.example", ClientSettings { trust, versions: Versions::Any, identity: None })?;
 //!
 //! let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -82,7 +82,9 @@ mod control;
 pub mod data;
 mod handshake;
 pub mod identity;
+mod info;
 pub mod issue;
+mod policy;
 pub mod server;
 #[cfg(test)]
 mod testkit;
@@ -96,10 +98,10 @@ pub use client::{
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{
-    CertificateDescription, Identity, IdentityError, NotAFingerprint, SelfSigned, Sha256Fingerprint,
-    Timestamp, describe,
+    CertificateDescription, Identities, Identity, IdentityError, NotAFingerprint, SelfSigned,
+    Sha256Fingerprint, Timestamp, describe,
 };
+pub use info::{TlsInfo, Version};
+pub use policy::TlsPolicy;
 pub use rustls_pki_types::CertificateDer;
-pub use server::{
-    ControlStream, ControlTls, Direction, HandshakeError, ServerTls, Settings, TlsInfo, Version,
-};
+pub use server::{ControlStream, ControlTls, Direction, HandshakeError, ServerTls, Sessions, Settings};

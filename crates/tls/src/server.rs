@@ -1,16 +1,10 @@
 //! The server's side of TLS: one configuration for ever, a session of its own for each control connection.
 
-use std::{
-    net::IpAddr,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{net::IpAddr, sync::Arc};
 
 use rustls::{
-    CommonState, HandshakeKind, ProtocolVersion, ServerConfig, SupportedProtocolVersion,
-    crypto::aws_lc_rs,
+    ServerConfig,
     server::{Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert},
-    sign::CertifiedKey,
-    version::{TLS12, TLS13},
 };
 use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
@@ -19,12 +13,14 @@ pub use crate::control::ControlStream;
 pub use crate::handshake::HandshakeError;
 use crate::{
     alpn,
-    binding::{Claim, ControlSession, ControlTickets, Proof, Registry},
+    binding::{Claim, ControlSession, ControlTickets, PolicyId, Proof, Registry},
     caller::Caller,
     control::RecordByRecord,
     data::DataStream,
     handshake,
-    identity::Identity,
+    identity::{Identities, Identity},
+    info::TlsInfo,
+    policy::TlsPolicy,
 };
 
 /// Tickets on a control connection for clients that use each once and do not ask: enough for the first transfers, each of
@@ -33,23 +29,48 @@ const CONTROL_TICKETS: usize = 4;
 /// Tickets given to a client that asks for some (RFC 9149), at most.
 const TICKETS_ON_REQUEST: usize = 64;
 
-/// A TLS version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Version {
-    /// TLS 1.2 (RFC 5246), with ECDHE and AEAD suites only.
-    #[default]
-    Tls12,
-    /// TLS 1.3 (RFC 8446).
-    Tls13,
-}
-
-/// What a TLS server is made from.
+/// What the TLS server of one listener is made from.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The certificate and its key.
-    pub identity: Identity,
-    /// The lowest version that is spoken; the highest is always 1.3.
-    pub minimum: Version,
+    /// Who the server is. Listeners may share one.
+    pub identities: Arc<Identities>,
+    /// Which TLS is spoken.
+    pub policy: TlsPolicy,
+    /// Where its sessions are found. Listeners whose data connections come to one port share it; no session is ever resumed
+    /// under another listener than its own.
+    pub sessions: Sessions,
+}
+
+impl Settings {
+    /// A server that stands alone, with the policy that is right for most.
+    pub fn new(identity: Identity) -> Settings {
+        Settings {
+            identities: Arc::new(Identities::new(identity)),
+            policy: TlsPolicy::default(),
+            sessions: Sessions::default(),
+        }
+    }
+}
+
+/// The sessions of all control connections of one server, on whichever listener. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Sessions(Arc<Registry>);
+
+impl Sessions {
+    /// Reads the ClientHello of a connection on a data port that sessions share, to find the control connection with which
+    /// its handshake is to be tried. Nothing is answered yet. The caller bounds the time.
+    ///
+    /// # Errors
+    /// The [`HandshakeError`], after its alert was sent as far as the socket had room.
+    pub async fn meet(&self, socket: TcpStream) -> Result<Caller, HandshakeError> {
+        Caller::meet(&self.0, socket).await
+    }
+
+    /// How many control connections are alive, and how many TLS 1.2 sessions.
+    #[cfg(test)]
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        self.0.counts()
+    }
 }
 
 /// Which way the data of a transfer flows.
@@ -61,24 +82,12 @@ pub enum Direction {
     FromClient,
 }
 
-/// What protects a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TlsInfo {
-    /// `TLSv1.2` or `TLSv1.3`.
-    pub version: &'static str,
-    /// The cipher suite by its IANA name (rustls writes `TLS13_` where IANA writes `TLS_`).
-    pub cipher: &'static str,
-    /// The agreed application protocol: `ftp`, `ftp-data` or none.
-    pub alpn: Option<&'static str>,
-    /// Whether a session was resumed.
-    pub resumed: bool,
-}
-
 /// A TLS server for control and data connections.
 #[derive(Debug)]
 pub struct ServerTls {
     base: ServerConfig,
-    current: Arc<CurrentIdentity>,
+    identities: Arc<Identities>,
+    policy: PolicyId,
     registry: Arc<Registry>,
 }
 
@@ -93,61 +102,40 @@ pub struct ControlTls {
 }
 
 impl ServerTls {
-    /// A server with this identity.
+    /// A server made from these settings.
     ///
-    /// X25519MLKEM768 comes first among the key exchanges. The server's order of cipher suites counts, AES-GCM before
-    /// ChaCha20: with hardware AES it is several times faster, and a client without offers no AES. A fixed order also
-    /// gives control and data connections the same suite, without which nothing resumes.
+    /// The server's order of cipher suites and key exchanges counts. A fixed order also gives control and data connections
+    /// the same suite, without which nothing resumes.
     ///
     /// # Errors
-    /// When the cryptographic provider has no suites for the versions, which cannot happen with the one built in.
+    /// When the cryptographic provider has no suites for the versions.
     pub fn new(settings: Settings) -> Result<ServerTls, rustls::Error> {
-        let versions: &[&'static SupportedProtocolVersion] = match settings.minimum {
-            Version::Tls12 => &[&TLS13, &TLS12],
-            Version::Tls13 => &[&TLS13],
-        };
-        let current = Arc::new(CurrentIdentity(RwLock::new(settings.identity)));
-        let mut base = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
-            .with_protocol_versions(versions)?
+        let Settings { identities, policy, sessions } = settings;
+        let mut base = ServerConfig::builder_with_provider(policy.provider())
+            .with_protocol_versions(policy.versions())?
             .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&current) as Arc<dyn ResolvesServerCert>);
+            .with_cert_resolver(Arc::clone(&identities) as Arc<dyn ResolvesServerCert>);
         base.ignore_client_order = true;
         base.session_storage = Arc::new(NoServerSessionStorage {});
         base.max_tls13_tickets = TICKETS_ON_REQUEST;
-        Ok(ServerTls { base, current, registry: Arc::default() })
+        Ok(ServerTls { base, identities, policy: PolicyId::new(), registry: sessions.0 })
     }
 
-    /// The identity that new connections are shown.
-    pub fn identity(&self) -> Identity {
-        self.current.identity()
+    /// Who it is.
+    pub fn identities(&self) -> &Arc<Identities> {
+        &self.identities
     }
 
-    /// Shows `identity` to connections that come from now on. Those that exist stay as they are, and their data
-    /// connections go on resuming.
-    pub fn replace_identity(&self, identity: Identity) {
-        *self.current.0.write().unwrap_or_else(PoisonError::into_inner) = identity;
+    /// Where its sessions are found.
+    pub fn sessions(&self) -> Sessions {
+        Sessions(Arc::clone(&self.registry))
     }
 
     /// A control connection from `peer`, with a session key of its own.
     pub fn control(self: &Arc<Self>, peer: IpAddr) -> ControlTls {
-        let session = Arc::new(ControlSession::new(peer));
+        let session = Arc::new(ControlSession::new(peer, self.policy));
         self.registry.enter(&session);
         ControlTls { server: Arc::clone(self), session }
-    }
-
-    /// Reads the ClientHello of a connection on a data port that sessions share, to find the control connection with which
-    /// its handshake is to be tried. Nothing is answered yet. The caller bounds the time.
-    ///
-    /// # Errors
-    /// The [`HandshakeError`], after its alert was sent as far as the socket had room.
-    pub async fn meet(&self, socket: TcpStream) -> Result<Caller, HandshakeError> {
-        Caller::meet(&self.registry, socket).await
-    }
-
-    /// How many control connections are alive, and how many TLS 1.2 sessions.
-    #[cfg(test)]
-    pub(crate) fn registered(&self) -> (usize, usize) {
-        self.registry.counts()
     }
 }
 
@@ -264,39 +252,5 @@ impl ControlTls {
 impl Drop for ControlTls {
     fn drop(&mut self) {
         self.server.registry.forget(&self.session);
-    }
-}
-
-impl TlsInfo {
-    pub(crate) fn of(state: &CommonState) -> Self {
-        TlsInfo {
-            version: match state.protocol_version() {
-                Some(ProtocolVersion::TLSv1_3) => "TLSv1.3",
-                Some(ProtocolVersion::TLSv1_2) => "TLSv1.2",
-                _ => "unknown",
-            },
-            cipher: state
-                .negotiated_cipher_suite()
-                .and_then(|suite| suite.suite().as_str())
-                .unwrap_or("unknown"),
-            alpn: alpn::agreed(state.alpn_protocol()),
-            resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
-        }
-    }
-}
-
-/// The identity as the resolver shows it. With one certificate the client's server name decides nothing.
-#[derive(Debug)]
-struct CurrentIdentity(RwLock<Identity>);
-
-impl CurrentIdentity {
-    fn identity(&self) -> Identity {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl ResolvesServerCert for CurrentIdentity {
-    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(self.0.read().unwrap_or_else(PoisonError::into_inner).certified_key()))
     }
 }

@@ -26,7 +26,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use crate::{
     ControlStream, ControlTls, DataStream, Direction, HandshakeError, Identity, Proof, ServerTls, Settings,
-    TlsInfo, Version,
+    TlsInfo,
 };
 
 pub(crate) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -38,7 +38,7 @@ pub(crate) fn identity() -> Identity {
 }
 
 pub(crate) fn server() -> Arc<ServerTls> {
-    Arc::new(ServerTls::new(Settings { identity: identity(), minimum: Version::Tls12 }).unwrap())
+    Arc::new(ServerTls::new(Settings::new(identity())).unwrap())
 }
 
 /// A connected pair: the server's end, the client's end.

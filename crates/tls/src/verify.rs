@@ -5,7 +5,6 @@ mod tests;
 
 use std::time::{Duration, SystemTime};
 
-use rustls::crypto::aws_lc_rs;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, TrustAnchor, UnixTime};
 use thiserror::Error;
 use webpki::{
@@ -296,7 +295,7 @@ impl Path<'_> {
         let (Some(leaf), rest) = (self.chain.first(), self.chain.get(1..).unwrap_or_default()) else {
             return Ok(());
         };
-        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms.all;
+        let algorithms = crate::policy::provider().signature_verification_algorithms.all;
         EndEntityCert::try_from(leaf)
             .and_then(|leaf| {
                 leaf.verify_for_usage(algorithms, self.anchors, rest, self.at, self.usage, revocation, None)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use carrack_ftp_server::{DataPorts, SharedPort};
 use carrack_net::{Listener, PortPool};
-use carrack_tls::ServerTls;
+use carrack_tls::Sessions;
 
 use super::StartError;
 use crate::config::Config;
@@ -18,12 +18,12 @@ pub(super) struct DataPortsBound {
 }
 
 /// Takes the shared port now, so that a start tells when something else has it; ports of a range are taken when needed.
-pub(super) fn bind(config: &Config, tls: &Arc<ServerTls>) -> Result<DataPortsBound, StartError> {
+pub(super) fn bind(config: &Config, sessions: &Sessions) -> Result<DataPortsBound, StartError> {
     let Some(number) = config.passive.ports.shared() else {
         let ports = PortPool::new(config.passive.ports.0.clone()).into();
         return Ok(DataPortsBound { ports, shared: Vec::new() });
     };
-    let port = SharedPort::new(number, Arc::clone(tls));
+    let port = SharedPort::new(number, sessions.clone());
     let mut shared = Vec::new();
     for ip in distinct(config.listen.iter().map(|listen| listen.address.ip())) {
         let address = SocketAddr::new(ip, number);

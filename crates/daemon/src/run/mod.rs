@@ -19,7 +19,7 @@ use carrack_core::login::Authenticator;
 use carrack_ftp_server::{FtpServer, NamedAddress, SharedPort};
 use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
-use carrack_tls::{Identity, PartnerTls, ServerTls, Settings};
+use carrack_tls::{Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
 
 use crate::addresses::{self, Addresses};
 use crate::config::{Checked, Config, Mode};
@@ -49,7 +49,7 @@ pub struct Listening {
 /// A server that listens; nothing is accepted before [`Server::run`].
 pub struct Server {
     config: Config,
-    tls: Arc<ServerTls>,
+    identities: Arc<Identities>,
     listeners: Vec<(Arc<FtpServer>, Listener)>,
     listening: Vec<Listening>,
     shared: Vec<(Arc<SharedPort>, Listener)>,
@@ -97,8 +97,8 @@ impl Server {
             Some(identity) => identity,
             None => certificates.load().map_err(|error| StartError::Tls(error.to_string()))?,
         };
-        let settings = Settings { identity, minimum: wiring::minimum_version(&config) };
-        let tls = Arc::new(ServerTls::new(settings).map_err(|error| StartError::Tls(error.to_string()))?);
+        let identities = Arc::new(Identities::new(identity));
+        let sessions = Sessions::default();
 
         let partners = partner_authorities
             .map(|authorities| PartnerTls::new(authorities, wiring::minimum_version(&config)).map(Arc::new))
@@ -110,7 +110,7 @@ impl Server {
             sessions: usize::try_from(config.limits.sessions.0).unwrap_or(usize::MAX),
             sessions_per_source: usize::try_from(config.limits.sessions_per_source.0).unwrap_or(usize::MAX),
         });
-        let DataPortsBound { ports, shared } = data_ports::bind(&config, &tls)?;
+        let DataPortsBound { ports, shared } = data_ports::bind(&config, &sessions)?;
         let addresses = Addresses::of(&config.passive);
         let drain = Drain::new();
         let listeners = config
@@ -119,15 +119,21 @@ impl Server {
             .zip(bound)
             .map(|(listen, listener)| {
                 let settings = wiring::ftp_settings(&config, listen, &addresses.told, partners.as_ref());
-                let (core, tls) = (Arc::clone(&core), Arc::clone(&tls));
+                let tls = Settings {
+                    identities: Arc::clone(&identities),
+                    policy: wiring::tls_policy(&config),
+                    sessions: sessions.clone(),
+                };
+                let tls = ServerTls::new(tls).map_err(|error| StartError::Tls(error.to_string()))?;
+                let (core, tls) = (Arc::clone(&core), Arc::new(tls));
                 let server =
                     FtpServer::new(settings, core, tls, admission.clone(), ports.clone(), drain.clone());
-                (server, listener)
+                Ok((server, listener))
             })
-            .collect();
+            .collect::<Result<_, StartError>>()?;
         Ok(Self {
             config,
-            tls,
+            identities,
             listeners,
             listening,
             shared,
@@ -148,7 +154,7 @@ impl Server {
 
     /// The identity shown to clients.
     pub fn identity(&self) -> Identity {
-        self.tls.identity()
+        self.identities.current()
     }
 
     /// The certificate that clients have to trust, as a file; `None` where the configuration names one of a public authority's
@@ -175,7 +181,7 @@ impl Server {
         let mut upkeep = tokio::task::JoinSet::new();
         upkeep.spawn(async move { log.tell_suppressed().await });
         upkeep.spawn(housekeeping::partials(self.journal, self.config.upload.partial_expiry_s.into()));
-        upkeep.spawn(housekeeping::certificates(Arc::clone(&certificates), Arc::clone(&self.tls)));
+        upkeep.spawn(housekeeping::certificates(Arc::clone(&certificates), Arc::clone(&self.identities)));
 
         upkeep.spawn(addresses::follow(self.names));
         // Sessions that drain still finish their transfers, so this goes on until the end.
@@ -192,7 +198,7 @@ impl Server {
                         what = "certificate and key; every other option counts at the next start",
                         "reloading"
                     );
-                    housekeeping::renew(Arc::clone(&certificates), Arc::clone(&self.tls)).await;
+                    housekeeping::renew(Arc::clone(&certificates), Arc::clone(&self.identities)).await;
                 }
             }
         };

@@ -91,7 +91,8 @@ fn held(tls: &ClientTls, to: Option<Version>) -> ClientTls {
 pub(super) fn described(info: &TlsInfo) -> String {
     let session = if info.resumed { "resumed" } else { "new" };
     let alpn = info.alpn.map(|alpn| format!(", ALPN {alpn}")).unwrap_or_default();
-    format!("{}, {}, {session} session{alpn}", info.version, info.cipher)
+    let group = info.group.map(|group| format!(", {group}")).unwrap_or_default();
+    format!("{}, {}{group}, {session} session{alpn}", info.version, info.cipher)
 }
 
 fn plan(settings: &Settings) -> Result<Plan, ErrorKind> {

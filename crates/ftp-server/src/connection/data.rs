@@ -194,7 +194,7 @@ impl Connection {
             (Protection::Clear, _) => Protect::Clear,
             (Protection::Private, Some(_)) if transfer.role == DataRole::TlsClient => Protect::TlsAsClient {
                 partners: Arc::clone(settings.fxp.as_ref()?.tls.as_ref()?),
-                identity: self.server.tls.identity(),
+                identity: self.server.tls.identities().current(),
             },
             (Protection::Private, Some(tls)) => {
                 let user = self.visitor.as_ref().map(|visitor| visitor.session().account().name.as_str());

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use carrack_net::{Accepted, Listener};
-use carrack_tls::{Caller, ControlTls, HandshakeError, Refusal, ServerTls};
+use carrack_tls::{Caller, ControlTls, HandshakeError, Refusal, Sessions};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -46,7 +46,7 @@ const CANDIDATES_WAITING: usize = 32;
 /// One data port, shared by all sessions of a server.
 pub struct SharedPort {
     port: u16,
-    tls: Arc<ServerTls>,
+    sessions: Sessions,
     waiting: Mutex<Waiting>,
 }
 
@@ -113,10 +113,10 @@ pub(crate) struct Seat {
 }
 
 impl SharedPort {
-    /// A shared data port with this number. Its connections resume sessions of `tls`.
+    /// A shared data port with this number. Its connections resume one of `sessions`.
     #[must_use]
-    pub fn new(port: u16, tls: Arc<ServerTls>) -> Arc<Self> {
-        Arc::new(Self { port, tls, waiting: Mutex::default() })
+    pub fn new(port: u16, sessions: Sessions) -> Arc<Self> {
+        Arc::new(Self { port, sessions, waiting: Mutex::default() })
     }
 
     /// Accepts what comes to the port on one address, until it is dropped. Cancelling it stops accepting and nothing else.
@@ -165,7 +165,7 @@ impl SharedPort {
         }
         let port = Arc::clone(self);
         let reading = tokio::spawn(async move {
-            let met = timeout(HELLO_TIME, port.tls.meet(stream)).await;
+            let met = timeout(HELLO_TIME, port.sessions.meet(stream)).await;
             port.hand_over(peer, Met { serial, only, hello: met.unwrap_or(Err(HandshakeError::Closed)) });
         });
         source.unread.push_back((serial, reading.abort_handle()));

@@ -164,7 +164,7 @@ async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 
 fn protection_of(stream: &DataStream) -> Protection {
     match stream.info() {
-        Some(info) => Protection::Tls { version: info.version, resumed: info.resumed },
+        Some(info) => Protection::Tls { version: info.version.as_str(), resumed: info.resumed },
         None => Protection::Clear,
     }
 }

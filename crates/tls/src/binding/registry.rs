@@ -6,7 +6,7 @@ use std::{
     net::IpAddr,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -28,10 +28,26 @@ const ID_LEN: usize = 16;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct ConnectionId([u8; ID_LEN]);
 
+/// Names the policy under which a listener speaks TLS: versions, suites, whose certificates it asks for.
+///
+/// SECURITY: a session may be resumed under its own policy alone. Under another one a client could bring along a certificate
+/// that was checked by other rules, or none where one is demanded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct PolicyId(u64);
+
+impl PolicyId {
+    /// One that no other listener of this process has.
+    pub(crate) fn new() -> PolicyId {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        PolicyId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 /// One control connection: what its tickets are sealed with, and who is behind it.
 pub(crate) struct ControlSession {
     id: ConnectionId,
     peer: IpAddr,
+    policy: PolicyId,
     /// AES-256-GCM with nonces drawn inside the cryptographic module, which FIPS 140-3 asks for. The key seals at most a
     /// few tickets per data connection, far from the 2^32 that NIST SP 800-38D §8.3 allows with random nonces.
     ///
@@ -71,13 +87,14 @@ struct Tls12Session {
 }
 
 impl ControlSession {
-    /// A control connection of `peer`, with a new id and a new key.
-    pub(crate) fn new(peer: IpAddr) -> Self {
+    /// A control connection of `peer` under `policy`, with a new id and a new key.
+    pub(crate) fn new(peer: IpAddr, policy: PolicyId) -> Self {
         let mut id = [0; ID_LEN];
         let key = rand::fill(&mut id).and_then(|()| draw_key()).ok();
         Self {
             id: ConnectionId(id),
             peer: peer.to_canonical(),
+            policy,
             key,
             user: Mutex::default(),
             tls12_ids: Mutex::default(),
@@ -94,6 +111,9 @@ impl ControlSession {
     pub(crate) fn relation_to(&self, other: &ControlSession) -> Relation {
         if self.id == other.id {
             return Relation::Own;
+        }
+        if self.policy != other.policy {
+            return Relation::Stranger;
         }
         // SECURITY: one lock at a time; two connections may look at each other at once.
         let user = locked(&self.user).clone();

@@ -79,9 +79,9 @@ async fn nothing_is_remembered_of_a_control_connection_that_has_ended() {
     let server = server();
     let client = Client::new(&TLS12);
     let control = login(&server, &client, "alice").await;
-    assert_eq!(server.registered().0, 1);
+    assert_eq!(server.sessions().counts().0, 1);
     drop(control);
-    assert_eq!(server.registered(), (0, 0));
+    assert_eq!(server.sessions().counts(), (0, 0));
 }
 
 #[tokio::test]
@@ -279,9 +279,9 @@ async fn a_client_without_tls_is_told_so() {
 async fn a_new_identity_is_shown_to_new_connections_only() {
     let server = server();
     let client = Client::new(&TLS13);
-    let before: Identity = server.identity();
+    let before: Identity = server.identities().current();
     let control = login(&server, &client, "alice").await;
-    server.replace_identity(identity());
+    server.identities().replace(identity());
     let shown = |control: &crate::testkit::Control| {
         let chain = control.client.get_ref().1.peer_certificates().unwrap();
         crate::Sha256Fingerprint::of(&chain[0])
@@ -289,7 +289,7 @@ async fn a_new_identity_is_shown_to_new_connections_only() {
     assert_eq!(proof(&control, &client, Direction::ToClient).await, Proof::Own);
     assert_eq!(shown(&control), before.fingerprint());
     let later = login(&server, &Client::new(&TLS13), "alice").await;
-    assert_eq!(shown(&later), server.identity().fingerprint());
+    assert_eq!(shown(&later), server.identities().current().fingerprint());
     assert_ne!(shown(&later), before.fingerprint());
 }
 
@@ -351,7 +351,7 @@ async fn two_hundred_uploads_of_openssl_with_one_session() {
 #[test]
 fn a_damaged_ticket_opens_nothing() {
     let registry = Registry::default();
-    let session = std::sync::Arc::new(ControlSession::new(HOME));
+    let session = std::sync::Arc::new(ControlSession::new(HOME, PolicyId::new()));
     registry.enter(&session);
     let ticket = session.seal(b"state").unwrap();
     assert_eq!(registry.open_ticket(&ticket).unwrap().1, b"state");
@@ -367,7 +367,7 @@ fn a_damaged_ticket_opens_nothing() {
 #[test]
 fn tls12_sessions_are_bounded_per_control_connection() {
     let registry = Registry::default();
-    let session = std::sync::Arc::new(ControlSession::new(HOME));
+    let session = std::sync::Arc::new(ControlSession::new(HOME, PolicyId::new()));
     registry.enter(&session);
     let kept = (0..10u8).filter(|id| registry.remember_tls12(&session, vec![*id], vec![0])).count();
     assert_eq!((kept, registry.counts()), (4, (1, 4)));

@@ -206,7 +206,7 @@ mod tests {
         let judge = Judge {
             webpki: None,
             roots: Arc::new(RootCertStore::empty()),
-            algorithms: rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms,
+            algorithms: crate::policy::provider().signature_verification_algorithms,
             own: HashSet::new(),
         };
         let own = identity();

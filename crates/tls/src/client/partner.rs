@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustls::{
     ClientConfig,
     client::Resumption,
-    crypto::{WebPkiSupportedAlgorithms, aws_lc_rs},
+    crypto::WebPkiSupportedAlgorithms,
     pki_types::ServerName,
     sign::SingleCertAndKey,
     version::{TLS12, TLS13},
@@ -16,7 +16,7 @@ use super::{
     Authorities, ClientTlsError, ConnectError, authorities::Judge, base, handshake, trust::Rule,
     verifier::Verifier,
 };
-use crate::{alpn, data::DataStream, identity::Identity, server::Version};
+use crate::{alpn, data::DataStream, identity::Identity, info::Version, policy};
 
 /// The client's part of TLS on data connections with partner servers (`SSCN ON`, `CPSV`).
 ///
@@ -36,7 +36,7 @@ impl PartnerTls {
     /// # Errors
     /// A [`ClientTlsError`], when an authority cannot be used or there is none.
     pub fn new(authorities: Authorities, minimum: Version) -> Result<PartnerTls, ClientTlsError> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
+        let provider = policy::provider();
         let rule = Arc::new(Rule::Partner(Judge::new(authorities, &provider)?));
         let mut config = match minimum {
             Version::Tls12 => base(&provider, &[&TLS13, &TLS12])?,

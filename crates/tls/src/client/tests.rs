@@ -28,7 +28,7 @@ fn client(host: &str, trust: Trust, version: Version) -> ClientTls {
 }
 
 fn server(identity: Identity) -> Arc<ServerTls> {
-    Arc::new(ServerTls::new(Settings { identity, minimum: Version::Tls12 }).unwrap())
+    Arc::new(ServerTls::new(Settings::new(identity)).unwrap())
 }
 
 /// Both ends of a control connection whose greeting, and with it the tickets, has been read.
@@ -163,7 +163,7 @@ fn hosts_that_no_server_can_have_are_refused() {
 
 #[test]
 fn aes_is_offered_before_chacha() {
-    let suites = aws_lc_rs::default_provider().cipher_suites;
+    let suites = crate::policy::provider().cipher_suites.clone();
     for version in [&TLS12, &TLS13] {
         let of_version = suites.iter().filter(|suite| suite.version() == version);
         let names: Vec<String> = of_version.map(|suite| format!("{:?}", suite.suite())).collect();

@@ -36,7 +36,7 @@ pub(crate) use opener::{decrypter, encrypter};
 pub(crate) use session::Session;
 pub(crate) use socket::{Arrived, acknowledge, ready, receive, send};
 
-use crate::server::TlsInfo;
+use crate::info::TlsInfo;
 
 /// What [`DataStream::drain`] drops per call at most, so that a peer that never stops cannot hold a thread.
 const DRAIN_STEP: usize = 64 * 1024;

@@ -15,7 +15,7 @@ use super::{
     socket::{self, Arrived},
     wire::Wire,
 };
-use crate::server::TlsInfo;
+use crate::info::TlsInfo;
 
 /// Plaintext sealed per step. Four full records in one socket write: fewer cost a system call each, more fall out of the
 /// cache between sealing and sending.

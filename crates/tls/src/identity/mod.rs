@@ -2,6 +2,7 @@
 
 mod error;
 mod self_signed;
+mod shown;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,7 @@ use std::{
     time::SystemTime,
 };
 
-use rustls::{InconsistentKeys, crypto::aws_lc_rs, sign::CertifiedKey};
+use rustls::{InconsistentKeys, sign::CertifiedKey};
 use rustls_pki_types::{
     CertificateDer, PrivateKeyDer,
     pem::{self, PemObject},
@@ -22,8 +23,10 @@ use zeroize::Zeroizing;
 pub use crate::certificate::{
     CertificateDescription, NotACertificate, NotAFingerprint, Sha256Fingerprint, Timestamp, describe,
 };
+use crate::policy;
 pub use error::{IdentityError, Problem, Source};
 pub use self_signed::SelfSigned;
+pub use shown::Identities;
 
 /// A certificate chain with the key of its first certificate. Cheap to clone.
 ///
@@ -67,7 +70,7 @@ impl Identity {
         let description = describe(first)
             .map_err(|error| Problem::BadCertificate(error.to_string()).in_source(&certificate_source))?;
         let key = parse_key(key_pem).map_err(|problem| problem.in_source(&key_source))?;
-        let key = aws_lc_rs::default_provider()
+        let key = policy::provider()
             .key_provider
             .load_private_key(key)
             .map_err(|error| Problem::BadKey(error.to_string()).in_source(&key_source))?;

@@ -2,20 +2,21 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use carrack_tls::{Identity, Settings, Version};
+use carrack_tls::{Identity, ServerTls, Settings};
 
 use super::*;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 fn port() -> Arc<SharedPort> {
-    let made = Identity::self_signed(&["localhost".to_owned()]).unwrap();
-    let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes()).unwrap();
-    SharedPort::new(1, Arc::new(ServerTls::new(Settings { identity, minimum: Version::Tls12 }).unwrap()))
+    SharedPort::new(1, Sessions::default())
 }
 
 fn tls(port: &SharedPort) -> Expects {
-    Expects::Tls(Arc::new(port.tls.control(HOME)))
+    let made = Identity::self_signed(&["localhost".to_owned()]).unwrap();
+    let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes()).unwrap();
+    let settings = Settings { sessions: port.sessions.clone(), ..Settings::new(identity) };
+    Expects::Tls(Arc::new(Arc::new(ServerTls::new(settings).unwrap()).control(HOME)))
 }
 
 fn unread(port: &SharedPort) -> usize {

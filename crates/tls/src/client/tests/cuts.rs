@@ -32,7 +32,7 @@ impl Server {
     fn new(version: Version) -> Self {
         let identity = self_signed(&good());
         let client = client("localhost", Trust::Pinned(identity.fingerprint()), version);
-        let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(crate::policy::provider())
             .with_protocol_versions(&[&TLS12, &TLS13])
             .unwrap()
             .with_no_client_auth()

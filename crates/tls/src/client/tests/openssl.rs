@@ -116,11 +116,11 @@ fn any(trust: Trust, identity: Option<Identity>) -> ClientTls {
 async fn data_connections_resume_by_tickets_and_by_session_ids() {
     let (pem, trust) = own();
     for (arguments, version, supply) in [
-        (&["-tls1_3"][..], "TLSv1.3", Supply::Tickets(2)),
+        (&["-tls1_3"][..], Version::Tls13, Supply::Tickets(2)),
         // Tickets that name a session which the server keeps.
-        (&["-tls1_3", "-no_ticket"], "TLSv1.3", Supply::Tickets(2)),
-        (&["-tls1_2"], "TLSv1.2", Supply::Endless),
-        (&["-tls1_2", "-no_ticket"], "TLSv1.2", Supply::Endless),
+        (&["-tls1_3", "-no_ticket"], Version::Tls13, Supply::Tickets(2)),
+        (&["-tls1_2"], Version::Tls12, Supply::Endless),
+        (&["-tls1_2", "-no_ticket"], Version::Tls12, Supply::Endless),
     ] {
         let peer = Peer::new(&pem, arguments).await;
         let tls = any(trust.clone(), None).control();

@@ -32,7 +32,7 @@ async fn a_partner_is_believed_by_its_authority_whatever_its_name() {
         for minimum in [Version::Tls12, Version::Tls13] {
             let (connected, accepted) = meet(identity.clone(), &believed, minimum).await;
             let info = connected.unwrap().info().unwrap();
-            assert_eq!((info.version, info.resumed), ("TLSv1.3", false));
+            assert_eq!((info.version, info.resumed), (Version::Tls13, false));
             assert_eq!(accepted.unwrap().info().unwrap().alpn, info.alpn);
         }
     }

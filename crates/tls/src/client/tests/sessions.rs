@@ -86,7 +86,7 @@ async fn a_client_certificate_is_shown_on_both_kinds_of_connection() {
     use rustls::{RootCertStore, ServerConfig, server::WebPkiClientVerifier};
     let own = self_signed(&super::certificates::for_clients());
     let identity = self_signed(&good());
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = crate::policy::provider();
     let mut roots = RootCertStore::empty();
     roots.add(super::certificates::der(&own)).unwrap();
     let verifier =

@@ -186,7 +186,7 @@ async fn a_certificate_without_its_key_is_worth_nothing() {
     let identity = self_signed(&good());
     let thief = self_signed(&good());
     let stolen = CertifiedKey::new(vec![der(&identity)], Arc::clone(&thief.certified_key().key));
-    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let config = ServerConfig::builder_with_provider(crate::policy::provider())
         .with_protocol_versions(&[&TLS12, &TLS13])
         .unwrap()
         .with_no_client_auth()
