@@ -1,8 +1,9 @@
 //! Which commands are there, and how are all of them called?
 //!
-//! One file a subject: [`server`] and [`cert`] for whoever runs a server; [`files`], [`copy`] and [`trust`] for whoever talks
-//! to one, with the flags they share in [`connection`].
+//! One file a subject: [`server`] and [`cert`] for whoever runs a server; [`files`], [`copy`], [`trust`] and [`bench`] for
+//! whoever talks to one, with the flags they share in [`connection`].
 
+pub(crate) mod bench;
 pub(crate) mod cert;
 pub(crate) mod connection;
 pub(crate) mod copy;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use bench::Bench;
 use cert::Cert;
 use copy::Copy;
 use files::{Cat, Hash, List, MakeFolder, Move, Remove, RemoveFolder, Stat, Tree};
@@ -104,6 +106,7 @@ pub(crate) enum Talk {
     Mkdir(MakeFolder),
     Stat(Stat),
     Hash(Hash),
+    Bench(Bench),
 }
 
 /// A shell that can complete.

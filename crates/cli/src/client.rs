@@ -1,7 +1,7 @@
 //! How does this program talk to a server: one module for each command, and what they share.
 //!
 //! ```text
-//!   arguments ─► ls tree cat cp mv rm rmdir mkdir stat hash ─► session ─► ftp-client
+//!   arguments ─► ls tree cat cp mv rm rmdir mkdir stat hash bench ─► session ─► ftp-client
 //!                          │                                      ├─ login  (who, with what: file, environment, ~/.netrc, prompt)
 //!                          │                                      └─ trust  (pin, --ca, remembered, the machine's; else the user)
 //!                          ▼
@@ -12,6 +12,7 @@ pub(crate) mod chain;
 pub(crate) mod output;
 pub(crate) mod screen;
 
+mod bench;
 mod cat;
 mod cp;
 mod dialogue;
@@ -55,6 +56,8 @@ pub(crate) fn talk(talk: Talk) -> Result<(), Failure> {
         let outcome = match talk {
             // It ends by itself when it is told to, so that it can go on another time.
             Talk::Cp(arguments) => return cp::cp(*arguments, &mut session, &output, &stop).await,
+            // It takes its files away again when it is told to stop.
+            Talk::Bench(arguments) => return bench::bench(arguments, &mut session, &output, &stop).await,
             Talk::Ls(arguments) => until(&stop, ls::ls(arguments, &mut session, &output)).await,
             Talk::Tree(arguments) => until(&stop, tree::tree(arguments, &mut session, &output)).await,
             Talk::Cat(arguments) => until(&stop, cat::cat(arguments, &mut session, &output)).await,
@@ -148,5 +151,6 @@ fn flags(talk: &Talk) -> (&Connection, Option<Results>) {
         Talk::Mkdir(arguments) => (&arguments.connection, Some(arguments.results)),
         Talk::Stat(arguments) => (&arguments.connection, Some(arguments.results)),
         Talk::Hash(arguments) => (&arguments.connection, Some(arguments.results)),
+        Talk::Bench(arguments) => (&arguments.connection, Some(arguments.results)),
     }
 }

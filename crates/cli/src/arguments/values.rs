@@ -1,4 +1,4 @@
-//! How are the values of flags read: rates, times, fingerprints?
+//! How are the values of flags read: rates, lengths, times, fingerprints?
 
 use carrack_tls::Sha256Fingerprint;
 use carrack_tls::issue::Reason;
@@ -20,35 +20,54 @@ pub(super) fn reason(text: &str) -> Result<Reason, String> {
 
 /// Bytes per second as curl has them: a number, with a fraction if need be, and k, M or G for powers of 1024.
 pub(super) fn rate(text: &str) -> Result<u64, String> {
-    const WRONG: &str = "a rate is a number of bytes per second, such as 500k, 1.5M or 2G (powers of 1024)";
+    match bytes(text) {
+        Ok(0) => Err("a rate of nothing moves nothing; leave the flag out for full speed".to_owned()),
+        Ok(rate) => Ok(rate),
+        Err(Amiss::NoNumber) => {
+            Err("a rate is a number of bytes per second, such as 500k, 1.5M or 2G (powers of 1024)"
+                .to_owned())
+        }
+        Err(Amiss::TooMuch) => Err("that is faster than any line".to_owned()),
+    }
+}
+
+/// The length of a file, in bytes, written as a rate is.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    match bytes(text) {
+        Ok(0) => Err("there is nothing to move in an empty file".to_owned()),
+        Ok(size) => Ok(size),
+        Err(Amiss::NoNumber) => {
+            Err("a length is a number of bytes, such as 500k, 1.5M or 2G (powers of 1024)".to_owned())
+        }
+        Err(Amiss::TooMuch) => Err("no file is as long as that".to_owned()),
+    }
+}
+
+/// What is wrong with a number of bytes.
+enum Amiss {
+    NoNumber,
+    TooMuch,
+}
+
+fn bytes(text: &str) -> Result<u64, Amiss> {
     let (number, factor) = match text.as_bytes().last() {
         Some(b'k' | b'K') => (text.get(..text.len() - 1), 1 << 10),
         Some(b'm' | b'M') => (text.get(..text.len() - 1), 1 << 20),
         Some(b'g' | b'G') => (text.get(..text.len() - 1), 1 << 30),
         _ => (Some(text), 1_u64),
     };
-    let number = number.ok_or(WRONG)?;
+    let number = number.ok_or(Amiss::NoNumber)?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !digits(whole) || !digits(fraction) || fraction.len() > 9 {
-        return Err(WRONG.to_owned());
+        return Err(Amiss::NoNumber);
     }
-    let whole: u64 = whole.parse().map_err(|_| "that is faster than any line")?;
+    let whole: u64 = whole.parse().map_err(|_| Amiss::TooMuch)?;
     let scale = u32::try_from(fraction.len()).map_or(1, |places| 10_u64.pow(places));
-    let fraction: u64 = fraction.parse().map_err(|_| WRONG)?;
-    let rate = whole
-        .checked_mul(factor)
-        .and_then(|bytes| {
-            bytes.checked_add(
-                u64::try_from(u128::from(fraction) * u128::from(factor) / u128::from(scale)).ok()?,
-            )
-        })
-        .ok_or("that is faster than any line")?;
-    if rate == 0 {
-        Err("a rate of nothing moves nothing; leave the flag out for full speed".to_owned())
-    } else {
-        Ok(rate)
-    }
+    let fraction: u64 = fraction.parse().map_err(|_| Amiss::NoNumber)?;
+    let rest = u128::from(fraction) * u128::from(factor) / u128::from(scale);
+    let rest = u64::try_from(rest).map_err(|_| Amiss::TooMuch)?;
+    whole.checked_mul(factor).and_then(|bytes| bytes.checked_add(rest)).ok_or(Amiss::TooMuch)
 }
 
 #[cfg(test)]
@@ -67,7 +86,7 @@ mod tests {
             ("0.5k", 512),
             ("1G", 1_073_741_824),
         ] {
-            assert_eq!(rate(text), Ok(bytes), "{text}");
+            assert_eq!((rate(text), size(text)), (Ok(bytes), Ok(bytes)), "{text}");
         }
         for wrong in [
             "",
@@ -87,7 +106,7 @@ mod tests {
             "1 M",
             "1é",
         ] {
-            assert!(rate(wrong).is_err(), "{wrong}");
+            assert!(rate(wrong).is_err() && size(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,0 +1,212 @@
+//! The files that a measurement works on: in a folder of their own on the server, made when they are needed, and removed at the end.
+
+use std::fs::File;
+use std::io::Write;
+use std::sync::Arc;
+
+use carrack_ftp_client::url::Url;
+use carrack_ftp_client::{Client, RemotePath, Settings, Store, Unwatched};
+use rustix::fs::MemfdFlags;
+use tokio::task::JoinSet;
+
+use super::local;
+use super::scenario::{Length, Work};
+use crate::arguments::bench::{Bench, Scenario};
+use crate::exit::Failure;
+
+/// The length of a small file.
+const SMALL: u64 = 1024;
+/// Sessions that make the files of a listing.
+const MAKERS: u32 = 8;
+/// What files hold is made in pieces of so many bytes.
+const PIECE: usize = 64 * 1024;
+
+/// Where is measured, and what is there.
+pub(super) struct Ground {
+    folder: RemotePath,
+    /// How many files a listing has.
+    entries: u32,
+    /// What uploads send. In memory, so that no disk of this machine is measured.
+    big: Arc<File>,
+    small: Arc<File>,
+    /// What has been made on the server, in the order of its making.
+    made: Vec<RemotePath>,
+    listed: Option<RemotePath>,
+    ready: Vec<Length>,
+}
+
+impl Ground {
+    /// Makes the folder.
+    pub(super) async fn make(client: &mut Client, url: &Url, arguments: &Bench) -> Result<Ground, Failure> {
+        let name = format!("carrack-bench-{}", std::process::id());
+        let folder = client.resolve(&url.path).join(name.as_bytes()).map_err(Failure::usage)?;
+        let (big, small) = (in_memory(arguments.size)?, in_memory(SMALL)?);
+        client.make_folder(&folder).await?;
+        Ok(Ground {
+            folder,
+            entries: arguments.entries,
+            big: Arc::new(big),
+            small: Arc::new(small),
+            made: Vec::new(),
+            listed: None,
+            ready: Vec::new(),
+        })
+    }
+
+    pub(super) fn folder(&self) -> &RemotePath {
+        &self.folder
+    }
+
+    /// Makes what a scenario needs and is not there yet.
+    pub(super) async fn prepare(&mut self, scenario: Scenario, client: &mut Client) -> Result<(), Failure> {
+        match scenario.work() {
+            Work::Get(length) if !self.ready.contains(&length) => {
+                let path = self.served(length)?;
+                self.made.push(path.clone());
+                let upload = client.store(&path, Store::Replace).await?;
+                upload.send(self.sent(length), 0, Arc::new(Unwatched)).await?;
+                self.ready.push(length);
+                Ok(())
+            }
+            Work::List if self.listed.is_none() => self.fill(client).await,
+            // Their names are remembered before they are there: an upload may be interrupted.
+            Work::Put(length) => {
+                for session in 0..scenario.sessions() {
+                    let path = self.uploaded(length, session)?;
+                    if !self.made.contains(&path) {
+                        self.made.push(path);
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The file that is downloaded.
+    pub(super) fn served(&self, length: Length) -> Result<RemotePath, Failure> {
+        self.path(match length {
+            Length::Big => "big",
+            Length::Small => "small",
+        })
+    }
+
+    /// The file that a session uploads, again and again.
+    pub(super) fn uploaded(&self, length: Length, session: u32) -> Result<RemotePath, Failure> {
+        self.path(&match length {
+            Length::Big => format!("big-{session}"),
+            Length::Small => format!("small-{session}"),
+        })
+    }
+
+    /// What is uploaded.
+    pub(super) fn sent(&self, length: Length) -> &Arc<File> {
+        match length {
+            Length::Big => &self.big,
+            Length::Small => &self.small,
+        }
+    }
+
+    /// The folder that is listed.
+    pub(super) fn listed(&self) -> RemotePath {
+        self.listed.clone().unwrap_or_else(|| self.folder.clone())
+    }
+
+    /// Removes everything, as far as it is there.
+    pub(super) async fn remove(&mut self, settings: &Arc<Settings>) -> Result<(), Failure> {
+        let mut client = Client::connect(Arc::clone(settings)).await?;
+        if let Some(listed) = self.listed.take() {
+            for_each_entry(settings, &listed, self.entries, &Chore::Remove).await?;
+            client.remove_folder(&listed).await?;
+        }
+        for path in self.made.drain(..) {
+            // It may never have come to be.
+            let _ = client.remove_file(&path).await;
+        }
+        client.remove_folder(&self.folder).await?;
+        client.quit().await;
+        Ok(())
+    }
+
+    async fn fill(&mut self, client: &mut Client) -> Result<(), Failure> {
+        let folder = self.path("list")?;
+        client.make_folder(&folder).await?;
+        self.listed = Some(folder.clone());
+        let fill = Chore::Make(Arc::new(in_memory(0)?));
+        for_each_entry(client.settings(), &folder, self.entries, &fill).await
+    }
+
+    fn path(&self, name: &str) -> Result<RemotePath, Failure> {
+        self.folder.join(name.as_bytes()).map_err(Failure::usage)
+    }
+}
+
+/// What is done with each file of the listing.
+#[derive(Clone)]
+enum Chore {
+    /// It is made, with what this file holds.
+    Make(Arc<File>),
+    /// It is removed. Where the making was interrupted, it is not there.
+    Remove,
+}
+
+/// Does something for each file of the listing, by several sessions.
+async fn for_each_entry(
+    settings: &Arc<Settings>,
+    folder: &RemotePath,
+    entries: u32,
+    chore: &Chore,
+) -> Result<(), Failure> {
+    let mut makers = JoinSet::new();
+    for maker in 0..MAKERS.min(entries) {
+        let (settings, folder, chore) = (Arc::clone(settings), folder.clone(), chore.clone());
+        makers.spawn(async move {
+            let mut client = Client::connect(settings).await?;
+            let mut number = maker;
+            while number < entries {
+                let path = folder.join(format!("file-{number:06}.dat").as_bytes()).map_err(Failure::usage)?;
+                match &chore {
+                    Chore::Make(from) => {
+                        client.store(&path, Store::Replace).await?.send(from, 0, Arc::new(Unwatched)).await?;
+                    }
+                    Chore::Remove => {
+                        let _ = client.remove_file(&path).await;
+                    }
+                }
+                number += MAKERS;
+            }
+            client.quit().await;
+            Ok::<_, Failure>(())
+        });
+    }
+    while let Some(made) = makers.join_next().await {
+        made.map_err(|error| local("a session ended", &error))??;
+    }
+    Ok(())
+}
+
+/// A file of this length that lies in memory. Its bytes do not compress, for servers that would.
+fn in_memory(length: u64) -> Result<File, Failure> {
+    let failed = |error: std::io::Error| local("no file can be made in memory", &error);
+    let fd = rustix::fs::memfd_create("carrack-bench", MemfdFlags::CLOEXEC)
+        .map_err(|error| failed(error.into()))?;
+    let mut file = File::from(fd);
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let piece: Vec<u8> = std::iter::repeat_with(|| {
+        // xorshift64
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    })
+    .take(PIECE / 8)
+    .flatten()
+    .collect();
+    let mut left = length;
+    while left > 0 {
+        let now = usize::try_from(left).map_or(PIECE, |left| left.min(PIECE));
+        file.write_all(piece.get(..now).unwrap_or(&piece)).map_err(failed)?;
+        left -= now as u64;
+    }
+    Ok(file)
+}
