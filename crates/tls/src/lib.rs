@@ -80,6 +80,8 @@ mod certificate;
 pub mod client;
 mod control;
 pub mod data;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 pub mod identity;
 mod info;
