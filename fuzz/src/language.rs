@@ -83,18 +83,34 @@ fn pipeline(bytes: &[u8]) {
 /// What a server says to a client that is not logged in.
 fn said(bytes: &[u8], piece: usize) -> Vec<u8> {
     let now = Instant::now();
-    let mut server = Server::new(policy(Plaintext::Refuse), now);
+    // Behind AUTH, where a piece ends would matter: what comes with it in clear ends the connection.
+    let policy = Policy { mode: Mode::Implicit, ..policy(Plaintext::Refuse) };
+    let mut server = Server::new(policy, now);
     let mut said = Vec::new();
     for piece in bytes.chunks(piece) {
         server.receive(piece, now);
         if let Some(event) = server.next_event(now) {
-            // Nothing but the end and TLS is asked for without a login, and behind either nothing more is heard here.
+            // Nothing but the end and a login is asked for without one, and behind either nothing more is heard here.
             said.extend_from_slice(format!("{event:?}").as_bytes());
             break;
         }
     }
     said.extend(server.transmit().unwrap_or_default());
-    said
+    without_telnet(&said)
+}
+
+/// Without the refusals of Telnet's options, which are said at once and not in their turn (RFC 854).
+fn without_telnet(said: &[u8]) -> Vec<u8> {
+    let mut rest = said;
+    let mut kept = Vec::new();
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        match byte {
+            255 => rest = rest.get(2..).unwrap_or_default(),
+            _ => kept.push(*byte),
+        }
+    }
+    kept
 }
 
 /// What an operator might demand.

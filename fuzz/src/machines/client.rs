@@ -5,7 +5,7 @@
 //! `!c` the data connection is there · `!x` the server's side ends · `!b…` bytes without a line end.
 
 use carrack_ftp_proto::client::machine::{
-    Command, DataProtection, Event, Extended, Hidden, Listen, Login, Machine, Plan, Route, Security, Store,
+    Command, DataProtection, Event, Extended, Failure, Hidden, Listen, Login, Machine, Plan, Route, Security, Store,
     TlsPart, Transfer, Upgrade,
 };
 use carrack_ftp_proto::client::{HashAlgorithm, RemotePath};
@@ -130,7 +130,9 @@ impl World {
             let mut quiet = true;
             while let Some(event) = self.machine.next_event() {
                 quiet = false;
-                assert!(!self.failed, "behind the end: {event:?}");
+                // Whoever asks something of a connection that has ended is told so again.
+                let told_again = matches!(event, Event::Failed(Failure::Ended));
+                assert!(!self.failed || told_again, "behind the end: {event:?}");
                 match event {
                     Event::BeginTls(upgrade) => {
                         assert!(!self.tls && self.security != Security::Plaintext, "TLS twice, or unasked");
