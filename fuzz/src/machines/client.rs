@@ -5,8 +5,8 @@
 //! `!c` the data connection is there · `!x` the server's side ends · `!b…` bytes without a line end.
 
 use carrack_ftp_proto::client::machine::{
-    Command, DataProtection, Event, Extended, Failure, Hidden, Listen, Login, Machine, Plan, Route, Security, Store,
-    TlsPart, Transfer, Upgrade,
+    Command, DataProtection, Event, Extended, Failure, Hidden, Listen, Login, Machine, Plan, Route, Security,
+    Store, TlsPart, Transfer, Upgrade,
 };
 use carrack_ftp_proto::client::{HashAlgorithm, RemotePath};
 use zeroize::Zeroizing;
