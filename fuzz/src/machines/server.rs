@@ -16,7 +16,7 @@ use carrack_ftp_proto::server::{
 
 use super::OPERATIONS;
 use crate::Input;
-use crate::language::policy;
+use crate::language::{policy, without_telnet};
 
 pub(super) fn run(bytes: &[u8]) {
     let mut input = Input::new(bytes);
@@ -237,7 +237,10 @@ impl World {
 
     /// What was said is whole replies, no more of them than there were lines, the greeting and a last word.
     fn hear(&mut self) {
-        let Some(wire) = self.server.transmit() else { return };
+        let wire = without_telnet(&self.server.transmit().unwrap_or_default());
+        if wire.is_empty() {
+            return;
+        }
         let (replies, bad) = fuzzing::replies(&wire, wire.len());
         assert!(bad.is_none() && wire.ends_with(b"\r\n"), "{}", wire.escape_ascii());
         self.finals += replies.iter().filter(|reply| reply.code().number() >= 200).count();
