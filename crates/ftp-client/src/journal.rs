@@ -20,8 +20,7 @@ use rustix::io::Errno;
 use crate::local::failure::LocalFailure;
 use crate::local::folder::{fstat, stat};
 use crate::local::partial::remove_stale;
-use record::Record;
-pub(crate) use record::{Begun, Key, Moment, Transfer, Version, to_text};
+pub(crate) use record::{Begun, Key, Moment, Record, Transfer, Version, to_text};
 
 /// How long an interrupted transfer can be gone on with. By then nobody remembers it.
 const EXPIRY: Duration = Duration::from_secs(30 * 24 * 60 * 60);

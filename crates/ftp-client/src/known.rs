@@ -9,7 +9,7 @@
 //! `certificate_sha256` and `subject` are missing where only the key is known, `renewed_unix_s` until another certificate
 //! for the same key was seen. Anything else is an error that names the line: what is trusted is never guessed.
 
-mod file;
+pub(crate) mod file;
 mod line;
 
 use std::io;

@@ -122,12 +122,15 @@ mod error;
 mod exchange;
 mod files;
 pub mod filter;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod hasher;
 mod journal;
 pub mod known;
 mod listing;
 mod local;
+pub mod netrc;
 mod relative;
 pub mod settings;
 mod stat;

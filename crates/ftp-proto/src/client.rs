@@ -72,3 +72,5 @@ pub use machine::{Machine, Violation};
 pub use moment::{Modified, Precision, moment, size, time_value};
 pub use path::{BadPath, RemotePath};
 pub use reply::{BadReply, Reply};
+
+pub(crate) use reply::ReplyReader;

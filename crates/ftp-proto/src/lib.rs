@@ -60,6 +60,8 @@ pub mod ascii;
 pub mod charset;
 pub mod client;
 pub mod command;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod glob;
 pub mod hash;
 pub mod limits;

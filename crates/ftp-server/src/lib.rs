@@ -24,6 +24,8 @@ mod command;
 mod connection;
 mod control;
 mod data;
+#[doc(hidden)]
+pub mod fuzzing;
 mod public_address;
 mod reply_for;
 mod settings;

@@ -9,7 +9,9 @@ use std::{
 use aws_lc_rs::digest;
 use thiserror::Error;
 use x509_parser::{
+    error::X509Error,
     extensions::GeneralName,
+    nom::{self, error::ErrorKind::Eof},
     prelude::{ASN1Time, FromDer, X509Certificate},
     public_key::PublicKey,
 };
@@ -161,8 +163,11 @@ pub struct NotACertificate(String);
 /// # Errors
 /// [`NotACertificate`] with what is wrong with the bytes.
 pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
-    let (_, certificate) =
-        X509Certificate::from_der(der).map_err(|error| NotACertificate(error.to_string()))?;
+    let (behind, certificate) =
+        X509Certificate::from_der(der).map_err(|error| NotACertificate(words(&error)))?;
+    if !behind.is_empty() {
+        return Err(NotACertificate("there is something behind its end".to_owned()));
+    }
     Ok(CertificateDescription {
         subject: certificate.subject().to_string(),
         issuer: certificate.issuer().to_string(),
@@ -177,6 +182,21 @@ pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
         fingerprint: Sha256Fingerprint::of(der),
         spki_fingerprint: Sha256Fingerprint::of(certificate.public_key().raw),
     })
+}
+
+/// What the reader of DER says, for people.
+fn words(error: &nom::Err<X509Error>) -> String {
+    let error = match error {
+        nom::Err::Incomplete(_) => &X509Error::NomError(Eof),
+        nom::Err::Error(error) | nom::Err::Failure(error) => error,
+    };
+    match error {
+        X509Error::NomError(Eof) => "it is cut off".to_owned(),
+        X509Error::InvalidDate => "a time in it is none".to_owned(),
+        X509Error::InvalidVersion => "its version is none".to_owned(),
+        X509Error::Der(_) | X509Error::NomError(_) => "its DER is damaged".to_owned(),
+        other => format!("its DER is damaged ({other})"),
+    }
 }
 
 fn names(

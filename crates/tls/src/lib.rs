@@ -73,6 +73,7 @@
 #![deny(unsafe_code)] // one function in data/sys.rs
 
 mod alpn;
+mod armour;
 pub mod binding;
 mod broken;
 mod caller;
@@ -80,6 +81,8 @@ mod certificate;
 pub mod client;
 mod control;
 pub mod data;
+#[doc(hidden)]
+pub mod fuzzing;
 mod handshake;
 pub mod identity;
 mod info;
@@ -90,6 +93,7 @@ pub mod server;
 mod testkit;
 pub mod verify;
 
+pub use armour::pem_fault;
 pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
 pub use caller::{Caller, Named};
 pub use client::{

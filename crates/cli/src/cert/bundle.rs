@@ -2,7 +2,6 @@
 
 use std::io;
 
-use carrack_tls::describe;
 use carrack_tls::issue::{self, Bundle};
 
 use super::authority::refuse_existing;
@@ -32,7 +31,7 @@ pub(super) fn import(arguments: &Import) -> Result<(), Failure> {
 pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
     let chain = files::certificates(&arguments.certificate)?;
     let own = chain.first().ok_or_else(|| Failure::failed("there is no certificate"))?;
-    let about = describe(own).map_err(|error| in_file(&arguments.certificate)(&error))?;
+    let about = files::described(&arguments.certificate, own)?;
     let key = key::read(&arguments.key, arguments.key_password_file.as_deref())?;
     if key.spki_fingerprint() != about.spki_fingerprint {
         let whose = arguments.certificate.display();

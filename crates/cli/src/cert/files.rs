@@ -5,9 +5,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use carrack_tls::CertificateDer;
 use carrack_tls::issue;
-use rustls_pki_types::pem::PemObject;
+use carrack_tls::{CertificateDer, CertificateDescription, describe, pem_fault};
+use rustls_pki_types::pem::{self, PemObject};
 use zeroize::Zeroizing;
 
 use crate::exit::{Failure, Status};
@@ -44,7 +44,7 @@ pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     let shown = file.display();
     let chain = CertificateDer::pem_slice_iter(&bytes(file)?)
         .collect::<Result<Vec<_>, _>>()
-        .map_err(|error| Failure::failed(format!("{shown} is not valid PEM: {error}")))?;
+        .map_err(|error| in_file(file)(&broken(&error)))?;
     if chain.is_empty() {
         return Err(Failure::failed(format!(
             "{shown} holds no certificate; it must be PEM with \"BEGIN CERTIFICATE\""
@@ -61,6 +61,16 @@ pub(super) fn holds_more_than_certificates(file: &Path) -> Result<bool, Failure>
     Ok(sections.any(|(at, _)| {
         bytes.get(at + BEGIN.len()..).is_some_and(|tag| !tag.starts_with(b"CERTIFICATE-----"))
     }))
+}
+
+/// What is wrong with PEM text, and the mend.
+pub(super) fn broken(error: &pem::Error) -> String {
+    format!("is not valid PEM: {}; copy the file again as it was issued", pem_fault(error))
+}
+
+/// What a certificate in a file says.
+pub(super) fn described(file: &Path, der: &[u8]) -> Result<CertificateDescription, Failure> {
+    describe(der).map_err(|error| in_file(file)(&format!("{error}; copy the file again as it was issued")))
 }
 
 /// A failure in the contents of a file.

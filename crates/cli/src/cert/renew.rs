@@ -2,7 +2,6 @@
 
 use carrack_tls::CertificateDer;
 use carrack_tls::CertificateDescription;
-use carrack_tls::describe;
 use carrack_tls::issue::{Profile, PublicKey};
 use zeroize::Zeroizing;
 
@@ -17,7 +16,7 @@ pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
     let file = &arguments.certificate;
     let chain = files::certificates(file)?;
     let own = chain.first().ok_or_else(|| Failure::failed("there is no certificate"))?;
-    let about = describe(own).map_err(|error| in_file(file)(&error))?;
+    let about = files::described(file, own)?;
     if let Some(out) = &arguments.out {
         refuse_existing(out, &["cert.pem", "key.pem"])?;
     } else if files::holds_more_than_certificates(file)? {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use carrack_ftp_client::escaped;
 use carrack_ftp_client::url::Url;
 use carrack_tls::issue::{Purpose, Request, SubjectName};
-use carrack_tls::{CertificateDer, CertificateDescription, describe};
+use carrack_tls::{CertificateDer, CertificateDescription, describe, pem_fault};
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
 
@@ -156,7 +156,7 @@ fn request(place: &Path) -> Result<Option<Request>, Failure> {
 /// All certificates of a PEM file; at least one.
 pub(crate) fn read(file: &Path) -> Result<Vec<CertificateDescription>, Failure> {
     let chain = files::certificates(file)?;
-    chain.iter().map(|der| describe(der).map_err(|error| in_file(file)(&error))).collect()
+    chain.iter().map(|der| files::described(file, der)).collect()
 }
 
 /// What a certificate says, a line each. A server's can say anything: nothing of it drives the terminal.
@@ -217,7 +217,8 @@ pub(super) fn fingerprints(certificate: &CertificateDescription) -> String {
 
 /// Prints the fingerprints of the first certificate of PEM text that was just made.
 pub(super) fn print_fingerprints(pem: &[u8]) -> Result<(), Failure> {
-    let certificate = CertificateDer::from_pem_slice(pem).map_err(Failure::failed)?;
+    let certificate =
+        CertificateDer::from_pem_slice(pem).map_err(|error| Failure::failed(pem_fault(&error)))?;
     print!("{}", fingerprints(&describe(&certificate).map_err(Failure::failed)?));
     Ok(())
 }

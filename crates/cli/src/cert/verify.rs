@@ -45,7 +45,7 @@ fn answered(arguments: &Verify, output: &Output) -> Result<(), Failure> {
     for list_file in &arguments.lists {
         let before = revoked.len();
         for list in CertificateRevocationListDer::pem_slice_iter(&files::bytes(list_file)?) {
-            revoked.push(list.map_err(|error| in_file(list_file)(&format!("is not valid PEM: {error}")))?);
+            revoked.push(list.map_err(|error| in_file(list_file)(&files::broken(&error)))?);
             of_file.push(list_file);
         }
         if revoked.len() == before {

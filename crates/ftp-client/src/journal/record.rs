@@ -136,7 +136,7 @@ impl Key {
 /// An entry as it stands on the disk. The names are there for whoever reads it.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Record {
+pub(crate) struct Record {
     layout: u32,
     server: String,
     /// Bytes that are no UTF-8, control characters and `%` as `%XX`.
@@ -156,11 +156,15 @@ impl Record {
     pub(super) fn read(file: &mut File) -> io::Result<Option<Record>> {
         let mut text = Vec::new();
         file.take(RECORD_BYTES).read_to_end(&mut text)?;
-        let record = serde_json::from_slice::<Record>(&text).ok();
-        Ok(record.filter(|record| record.layout == LAYOUT))
+        Ok(Record::parse(&text))
     }
 
-    pub(super) fn to_json(&self) -> io::Result<Vec<u8>> {
+    pub(crate) fn parse(text: &[u8]) -> Option<Record> {
+        let record = serde_json::from_slice::<Record>(text).ok();
+        record.filter(|record| record.layout == LAYOUT)
+    }
+
+    pub(crate) fn to_json(&self) -> io::Result<Vec<u8>> {
         serde_json::to_vec_pretty(self).map_err(io::Error::from)
     }
 
@@ -176,7 +180,7 @@ impl Record {
     }
 
     /// The folder and the name of the unfinished file it tells of.
-    pub(super) fn partial(&self) -> Option<(PathBuf, Vec<u8>)> {
+    pub(crate) fn partial(&self) -> Option<(PathBuf, Vec<u8>)> {
         let Transfer::Download { partial, .. } = &self.transfer else { return None };
         let local = PathBuf::from(OsString::from_vec(from_text(&self.local)?));
         Some((local.parent()?.to_owned(), from_text(partial)?))

@@ -27,7 +27,11 @@ pub(super) fn read(path: &Path) -> Result<Vec<Known>, KnownError> {
         Err(error) => return Err(failed("cannot open", path)(error)),
     };
     check(&file, path)?;
-    let text = io::read_to_string(file).map_err(failed("cannot read", path))?;
+    parse(&io::read_to_string(file).map_err(failed("cannot read", path))?, path)
+}
+
+/// The servers in the text of the file at `path`.
+pub(crate) fn parse(text: &str, path: &Path) -> Result<Vec<Known>, KnownError> {
     let mut servers: Vec<Known> = Vec::new();
     for (index, text) in text.lines().enumerate() {
         if text.trim().is_empty() || text.starts_with('#') {
@@ -84,11 +88,7 @@ pub(super) fn lock(path: &Path) -> Result<File, KnownError> {
 pub(super) fn write(path: &Path, servers: &[Known]) -> Result<(), KnownError> {
     let unfinished = beside(path, ".new");
     let replace = || -> io::Result<()> {
-        let mut text = HEAD.to_owned();
-        for known in servers {
-            text.push_str(&line::format(known)?);
-            text.push('\n');
-        }
+        let text = format(servers)?;
         match fs::remove_file(&unfinished) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -101,4 +101,14 @@ pub(super) fn write(path: &Path, servers: &[Known]) -> Result<(), KnownError> {
         File::open(folder)?.sync_all()
     };
     replace().map_err(failed("cannot write", path))
+}
+
+/// The text of the file.
+pub(crate) fn format(servers: &[Known]) -> io::Result<String> {
+    let mut text = HEAD.to_owned();
+    for known in servers {
+        text.push_str(&line::format(known)?);
+        text.push('\n');
+    }
+    Ok(text)
 }

@@ -105,7 +105,7 @@ impl std::error::Error for BadReply {}
 /// Cuts bytes into replies. Bounded: no reply grows beyond its limits, and replies that nobody takes are counted by whoever
 /// holds this.
 #[derive(Debug, Default)]
-pub(super) struct ReplyReader {
+pub(crate) struct ReplyReader {
     telnet: Telnet,
     /// The line under way.
     line: Vec<u8>,
@@ -142,7 +142,7 @@ impl ReplyReader {
     ///
     /// # Errors
     /// [`BadReply`], behind which nothing more is to be fed.
-    pub(super) fn receive(&mut self, bytes: &[u8]) -> Result<(), BadReply> {
+    pub(crate) fn receive(&mut self, bytes: &[u8]) -> Result<(), BadReply> {
         for &byte in bytes {
             match (self.telnet, byte) {
                 (Telnet::Data, 255) => self.telnet = Telnet::Command,
@@ -161,7 +161,7 @@ impl ReplyReader {
     }
 
     /// The oldest whole reply.
-    pub(super) fn next_reply(&mut self) -> Option<Reply> {
+    pub(crate) fn next_reply(&mut self) -> Option<Reply> {
         self.replies.pop_front()
     }
 

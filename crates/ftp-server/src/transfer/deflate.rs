@@ -102,19 +102,19 @@ impl Source for DeflateSource {
 }
 
 /// Reads a zlib stream.
-pub(super) struct Inflater {
+pub(crate) struct Inflater {
     decompress: Decompress,
     out: Vec<u8>,
     ended: bool,
 }
 
 impl Inflater {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { decompress: Decompress::new(true), out: Vec::new(), ended: false }
     }
 
     /// Takes compressed bytes, and hands what they mean to `take`, a bounded piece at a time.
-    pub(super) fn feed(
+    pub(crate) fn feed(
         &mut self,
         bytes: &[u8],
         take: &mut dyn FnMut(&[u8]) -> Result<(), Incomplete>,
@@ -146,12 +146,12 @@ impl Inflater {
     }
 
     /// Whether the stream is whole, its checksum included.
-    pub(super) fn finish(&self) -> Result<(), Incomplete> {
+    pub(crate) fn finish(&self) -> Result<(), Incomplete> {
         if self.ended { Ok(()) } else { Err(CUT) }
     }
 
     /// Gives memory back while nothing comes.
-    pub(super) fn rest(&mut self) {
+    pub(crate) fn rest(&mut self) {
         self.out = Vec::new();
     }
 }

@@ -13,7 +13,7 @@ mod receive;
 mod send;
 mod source;
 
-pub(crate) use deflate::Coding;
+pub(crate) use deflate::{Coding, Inflater};
 pub(crate) use drive::PumpPool;
 pub(crate) use interrupt::Interrupt;
 pub(crate) use perform::{Job, Terms, perform};

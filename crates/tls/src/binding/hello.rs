@@ -19,16 +19,16 @@ const PRE_SHARED_KEY: u16 = 41;
 
 /// What a client would like to resume, in its order of preference.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Offers {
+pub(crate) struct Offers {
     /// Tickets, of TLS 1.3 first.
-    pub(super) tickets: Vec<Vec<u8>>,
+    pub(crate) tickets: Vec<Vec<u8>>,
     /// The session id of TLS 1.2; 32 random bytes under TLS 1.3 (RFC 8446 §D.4).
-    pub(super) session_id: Vec<u8>,
+    pub(crate) session_id: Vec<u8>,
 }
 
 impl Offers {
     /// The offers of the ClientHello that these records hold.
-    pub(super) fn of(records: &[u8]) -> Offers {
+    pub(crate) fn of(records: &[u8]) -> Offers {
         let message = handshake_bytes(records);
         read(&message).unwrap_or_default()
     }

@@ -22,6 +22,7 @@ mod tests;
 pub use policy::{Circumstances, DataReuse, Proof, Refusal, judge};
 
 pub(crate) use claim::{Claim, ControlTickets};
+pub(crate) use hello::Offers;
 pub(crate) use registry::{ControlSession, PolicyId, Registry, Relation};
 
 /// What RFC 8446 §4.6.1 allows at most, in seconds. The key dies with its control connection, which is the true limit:

@@ -59,7 +59,7 @@ pub enum Problem {
     EncryptedKey,
     /// The PEM armour is broken.
     #[error("is not valid PEM: {0}; copy the file again as it was issued")]
-    BadPem(String),
+    BadPem(&'static str),
     /// The certificate inside is broken.
     #[error("{0}; copy the file again as it was issued")]
     BadCertificate(String),

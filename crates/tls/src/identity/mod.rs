@@ -23,7 +23,7 @@ use zeroize::Zeroizing;
 pub use crate::certificate::{
     CertificateDescription, NotACertificate, NotAFingerprint, Sha256Fingerprint, Timestamp, describe,
 };
-use crate::policy;
+use crate::{armour::pem_fault, policy};
 pub use error::{IdentityError, Problem, Source};
 pub use self_signed::SelfSigned;
 pub use shown::Identities;
@@ -135,14 +135,14 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, IdentityError> {
 pub(crate) fn parse_chain(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Problem> {
     CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
-        .map_err(|error| Problem::BadPem(error.to_string()))
+        .map_err(|error| Problem::BadPem(pem_fault(&error)))
 }
 
 fn parse_key(pem: &[u8]) -> Result<PrivateKeyDer<'static>, Problem> {
     PrivateKeyDer::from_pem_slice(pem).map_err(|error| match error {
         pem::Error::NoItemsFound if contains(pem, b"ENCRYPTED PRIVATE KEY") => Problem::EncryptedKey,
         pem::Error::NoItemsFound => Problem::NoKey,
-        other => Problem::BadPem(other.to_string()),
+        other => Problem::BadPem(pem_fault(&other)),
     })
 }
 

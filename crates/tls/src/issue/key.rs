@@ -23,7 +23,7 @@ use super::{
     IssueError,
     encryption::{self, EncryptionError},
 };
-use crate::identity::Sha256Fingerprint;
+use crate::{armour, identity::Sha256Fingerprint};
 
 const CLEAR: &str = "PRIVATE KEY";
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
@@ -93,7 +93,7 @@ pub enum KeyError {
     Absent,
     /// The PEM armour is broken.
     #[error("is not valid PEM: {0}; copy the file again as it was made")]
-    Pem(String),
+    Pem(&'static str),
     /// It is encrypted, and no password was given.
     #[error("holds an encrypted private key, and no password was given; give it with --key-password-file")]
     PasswordNeeded,
@@ -168,10 +168,10 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyError::PasswordNeeded`] for an encrypted key without a password, and the other [`KeyError`]s.
     pub fn from_pem(text: &[u8], password: Option<&str>) -> Result<PrivateKey, KeyError> {
-        let sections = pem::parse_many(text).map_err(|error| KeyError::Pem(error.to_string()))?;
+        let sections = armour::sections(text).map_err(KeyError::Pem)?;
         let is_key = |section: &&Pem| [CLEAR, ENCRYPTED, SEC1, PKCS1].contains(&section.tag());
         let key = sections.iter().find(is_key).ok_or_else(|| match begins(text, CLEAR) {
-            true => KeyError::Pem(ENDLESS.to_owned()),
+            true => KeyError::Pem(armour::ENDLESS),
             false => KeyError::Absent,
         })?;
         if key.headers().iter().next().is_some() {
@@ -196,6 +196,8 @@ impl PrivateKey {
     /// # Errors
     /// [`KeyError::Unusable`].
     pub fn from_pkcs8(der: &[u8]) -> Result<PrivateKey, KeyError> {
+        // What stands behind it would be written with it.
+        yasna::parse_der(der, |reader| reader.read_der()).map_err(|_| KeyError::Unusable)?;
         // OpenSSL 3.0 reads no PKCS#8 of version 2, in which the public key of Ed25519 stands beside the private one.
         let pkcs8 = Zeroizing::new(match Ed25519KeyPair::from_pkcs8(der) {
             Ok(key) => key.to_pkcs8v1().map_err(|_| KeyError::Unusable)?.as_ref().to_vec(),
@@ -243,9 +245,6 @@ impl PrivateKey {
         &self.pkcs8
     }
 }
-
-/// What is wrong with a file that was cut off.
-pub(super) const ENDLESS: &str = "a section begins and does not end";
 
 /// Whether a section begins whose label ends like this.
 pub(super) fn begins(text: &[u8], label: &str) -> bool {

@@ -190,7 +190,7 @@ impl Bundle {
     }
 
     /// What is inside.
-    pub(super) fn of_safe(safe: &[u8], password: &str) -> Result<Bundle, BundleError> {
+    pub(crate) fn of_safe(safe: &[u8], password: &str) -> Result<Bundle, BundleError> {
         let mut found = Found::default();
         let damaged = |_| BundleError::Damaged;
         for part in parse_der(safe, |reader| reader.collect_sequence_of(content)).map_err(damaged)? {

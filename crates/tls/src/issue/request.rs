@@ -5,10 +5,9 @@ use x509_parser::{
     certification_request::X509CertificationRequest, extensions::ParsedExtension, prelude::FromDer,
 };
 
-use super::{
-    IssueError, PublicKey, Purpose, SubjectName,
-    key::{ENDLESS, begins},
-};
+use crate::armour;
+
+use super::{IssueError, PublicKey, Purpose, SubjectName, key::begins};
 
 /// A request whose signature is made by the key that it is about.
 ///
@@ -29,13 +28,13 @@ impl Request {
     /// not by its key, [`IssueError::UnsupportedKey`], and [`IssueError::Name`] for a name that no certificate can carry.
     pub fn from_pem(text: &[u8]) -> Result<Request, IssueError> {
         let bad = |why: &dyn std::fmt::Display| IssueError::BadRequest(why.to_string());
-        let sections = pem::parse_many(text).map_err(|error| bad(&error))?;
+        let sections = armour::sections(text).map_err(|why| bad(&why))?;
         // OpenSSL before 1.0 wrote `NEW`.
         let is_request =
             |section: &&pem::Pem| ["CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"].contains(&section.tag());
         let section =
             sections.iter().find(is_request).ok_or_else(|| match begins(text, "CERTIFICATE REQUEST") {
-                true => bad(&ENDLESS),
+                true => bad(&armour::ENDLESS),
                 false => bad(&"there is none in the file"),
             })?;
         let (rest, request) =

@@ -31,6 +31,7 @@ use super::{
     profile::{self, common_name, not_made, now, validity},
     replace, serial,
 };
+use crate::armour;
 use crate::identity::{CertificateDescription, describe};
 use index::Index;
 pub use index::{Reason, Revocation};
@@ -111,7 +112,8 @@ impl Authority {
         key_pem: &str,
         key: &PrivateKey,
     ) -> Result<CertificateDescription, AuthorityError> {
-        let certificate = CertificateDer::from_pem_slice(chain_pem.as_bytes()).map_err(not_made)?;
+        let certificate = CertificateDer::from_pem_slice(chain_pem.as_bytes())
+            .map_err(|error| not_made(armour::pem_fault(&error)))?;
         let description = describe(&certificate).map_err(not_made)?;
         if !is_authority(&certificate) {
             return Err(AuthorityError::Unfit(NO_AUTHORITY));
@@ -140,8 +142,8 @@ impl Authority {
             why: why.to_string(),
         };
         let chain = certificates_of(&chain).map_err(|error| unusable(&error))?;
-        let certificate =
-            CertificateDer::from_pem_slice(chain.as_bytes()).map_err(|error| unusable(&error))?;
+        let certificate = CertificateDer::from_pem_slice(chain.as_bytes())
+            .map_err(|error| unusable(&armour::pem_fault(&error)))?;
         let description = describe(&certificate).map_err(|error| unusable(&error))?;
         if !is_authority(&certificate) {
             return Err(unusable(
@@ -279,13 +281,13 @@ impl Authority {
 /// The certificates of a PEM text and nothing else of it.
 // SECURITY: this text is given to everybody, and people keep the key in one file with its certificate.
 fn certificates_of(text: &str) -> Result<String, AuthorityError> {
-    let sections = pem::parse_many(text).map_err(not_made)?;
+    let sections = armour::sections(text.as_bytes()).map_err(not_made)?;
     Ok(sections.iter().filter(|section| section.tag() == "CERTIFICATE").map(encoded).collect())
 }
 
 /// The first key of a PEM text and nothing else of it.
 fn key_of(text: &str) -> Result<Zeroizing<String>, AuthorityError> {
-    let sections = pem::parse_many(text).map_err(not_made)?;
+    let sections = armour::sections(text.as_bytes()).map_err(not_made)?;
     let key = sections.iter().find(|section| section.tag().ends_with("PRIVATE KEY"));
     key.map(|key| Zeroizing::new(encoded(key))).ok_or(AuthorityError::Unfit("it has no key"))
 }
