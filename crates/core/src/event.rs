@@ -34,6 +34,13 @@ pub enum Event {
         /// Who.
         origin: Origin,
     },
+    /// A control connection came under TLS. Some do more than once (`REIN`).
+    Secured {
+        /// Who.
+        origin: Origin,
+        /// What was agreed.
+        tls: Agreed,
+    },
     /// A client was turned away before it could say anything.
     ConnectionRefused {
         /// Whence.
@@ -132,12 +139,22 @@ pub enum Protection {
     /// Nothing (also where no data connection came about).
     Clear,
     /// TLS.
-    Tls {
-        /// Which version.
-        version: &'static str,
-        /// Whether an earlier session was resumed.
-        resumed: bool,
-    },
+    Tls(Agreed),
+}
+
+/// What the two ends of a connection agreed on in TLS, by the names at IANA.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// Which version.
+    pub version: &'static str,
+    /// The cipher suite.
+    pub suite: &'static str,
+    /// The group of the key exchange, where there was one: a resumed session of TLS 1.2 has none.
+    pub group: Option<&'static str>,
+    /// The application protocol (ALPN), where one was offered.
+    pub alpn: Option<&'static str>,
+    /// Whether an earlier session was resumed.
+    pub resumed: bool,
 }
 
 /// How a transfer ended.

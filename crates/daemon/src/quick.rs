@@ -133,6 +133,9 @@ impl QuickStart {
             data_tls_reuse: DataTlsReuse::Prefer,
             data_close: DataClose::Strict,
             deflate: false,
+            minimum_version: None,
+            suites: None,
+            groups: None,
         };
         let unset = HashedPassword::new(String::new());
         let mut users = vec![user(&self.user, Some(unset), if self.read_only { &reading } else { &all })];

@@ -15,11 +15,11 @@ use carrack_core::permission::{Permission, Permissions};
 use carrack_ftp_server as ftp;
 use carrack_records::accounts::ConfiguredAccounts;
 use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
-use carrack_tls::{DataReuse, PartnerTls, TlsPolicy, Version};
+use carrack_tls::{DataReuse, PartnerTls};
 
 use crate::config::{
     Ccc, Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word,
-    Plaintext, Publish, TlsVersion, UploadDigest, User,
+    Plaintext, Publish, UploadDigest, User,
 };
 
 /// Why accounts could not be made of a configuration.
@@ -230,19 +230,6 @@ pub(crate) fn while_uploading(config: &Config) -> WhileUploading {
         UploadDigest::Asked => WhileUploading::Asked,
         UploadDigest::Sha256 => WhileUploading::Always(Algorithm::Sha256),
         UploadDigest::None => WhileUploading::Never,
-    }
-}
-
-/// Which TLS a listener speaks.
-pub(crate) fn tls_policy(config: &Config) -> TlsPolicy {
-    TlsPolicy { minimum: minimum_version(config) }
-}
-
-/// The oldest version of TLS spoken; 1.2 where the file has no `[tls]`.
-pub(crate) fn minimum_version(config: &Config) -> Version {
-    match config.tls.as_ref().map(|tls| tls.minimum_version) {
-        Some(TlsVersion::Tls13) => Version::Tls13,
-        Some(TlsVersion::Tls12) | None => Version::Tls12,
     }
 }
 

@@ -20,6 +20,7 @@
 //! a blocking thread while bytes flow and waits on the event loop while they do not.
 #![forbid(unsafe_code)]
 
+mod agreed;
 mod command;
 mod connection;
 mod control;

@@ -25,7 +25,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 pub use error::ConnectError;
-pub use partner::PartnerTls;
+pub use partner::{Believed, PartnerTls};
 pub use tickets::Supply;
 pub use trust::{Authorities, Distrust, RememberedKey, Trust, TrustNote, Untrusted};
 

@@ -4,7 +4,10 @@ use std::fmt;
 
 use rustls::{CommonState, HandshakeKind, ProtocolVersion};
 
-use crate::alpn;
+use crate::{
+    alpn,
+    policy::{Group, Suite},
+};
 
 /// A TLS version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -26,6 +29,15 @@ impl Version {
     }
 }
 
+impl From<Version> for ProtocolVersion {
+    fn from(version: Version) -> ProtocolVersion {
+        match version {
+            Version::Tls12 => ProtocolVersion::TLSv1_2,
+            Version::Tls13 => ProtocolVersion::TLSv1_3,
+        }
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -37,9 +49,9 @@ impl fmt::Display for Version {
 pub struct TlsInfo {
     /// The version of TLS.
     pub version: Version,
-    /// The cipher suite by its IANA name (rustls writes `TLS13_` where IANA writes `TLS_`).
+    /// The cipher suite by the name of its row, [`Suite::name`].
     pub cipher: &'static str,
-    /// The group of the key exchange by its IANA name, such as `X25519MLKEM768`; none where a session of TLS 1.2 was resumed.
+    /// The group of the key exchange by the name of its row, [`Group::name`]; none where a session of TLS 1.2 was resumed.
     pub group: Option<&'static str>,
     /// The agreed application protocol: `ftp`, `ftp-data` or none.
     pub alpn: Option<&'static str>,
@@ -57,9 +69,12 @@ impl TlsInfo {
             },
             cipher: state
                 .negotiated_cipher_suite()
-                .and_then(|suite| suite.suite().as_str())
-                .unwrap_or("unknown"),
-            group: state.negotiated_key_exchange_group().and_then(|group| group.name().as_str()),
+                .and_then(|suite| Suite::of(suite.suite()))
+                .map_or("unknown", |suite| suite.name),
+            group: state
+                .negotiated_key_exchange_group()
+                .and_then(|group| Group::of(group.name()))
+                .map(|group| group.name),
             alpn: alpn::agreed(state.alpn_protocol()),
             resumed: state.handshake_kind() == Some(HandshakeKind::Resumed),
         }

@@ -97,7 +97,7 @@ pub use armour::pem_fault;
 pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
 pub use caller::{Caller, Named};
 pub use client::{
-    Authorities, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
+    Authorities, Believed, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
     ConnectError, Distrust, PartnerTls, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
@@ -106,6 +106,6 @@ pub use identity::{
     Sha256Fingerprint, Timestamp, describe,
 };
 pub use info::{TlsInfo, Version};
-pub use policy::TlsPolicy;
+pub use policy::{Approval, Group, PolicyError, Standing, Suite, TlsPolicy};
 pub use rustls_pki_types::CertificateDer;
 pub use server::{ControlStream, ControlTls, Direction, HandshakeError, ServerTls, Sessions, Settings};

@@ -62,8 +62,13 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(version: &'static SupportedProtocolVersion) -> Client {
+        Client::with(version, provider())
+    }
+
+    /// A client that offers what this provider has.
+    pub(crate) fn with(version: &'static SupportedProtocolVersion, provider: CryptoProvider) -> Client {
         let store = Arc::new(Store::default());
-        let mut config = ClientConfig::builder_with_provider(Arc::new(provider()))
+        let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
             .with_protocol_versions(&[version])
             .unwrap()
             .dangerous()

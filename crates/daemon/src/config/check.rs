@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use carrack_tls::{Authorities, Identity};
+use carrack_tls::{Authorities, Believed, Identity};
 
 use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
 use super::table::{Ccc, Config, DataProtection, Listen, Mode, Plaintext, User};
+use super::tls_policy::Policies;
 use super::value::beside;
 use super::warnings::Warning;
-use super::{homes, warnings};
+use super::{homes, tls_policy, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -22,8 +23,10 @@ pub struct Checked {
     pub state: PathBuf,
     /// The identity of `[tls]`; without it the state folder's own is used.
     pub identity: Option<Identity>,
-    /// Whom to believe as the TLS client of a partner server; `None` without `fxp.ca`.
-    pub partner_authorities: Option<Authorities>,
+    /// Which TLS is spoken where.
+    pub tls: Policies,
+    /// Whom to believe as the TLS client of a partner server; `None` without `fxp.ca` and `fxp.spki_sha256`.
+    pub partners: Option<Believed>,
     /// What is allowed but should be known.
     pub warnings: Vec<Warning>,
 }
@@ -100,11 +103,12 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
         homes::outside(&config, state, &mut faults);
     }
     let identity = identity(&mut config, base, &mut faults);
-    let partner_authorities = fxp(&mut config, base, &mut faults);
-    match state {
-        Some(state) if faults.0.is_empty() => {
+    let tls = tls_policy::policies(&config, identity.as_ref(), &mut faults);
+    let partners = fxp(&mut config, base, &mut faults);
+    match (state, tls) {
+        (Some(state), Some(tls)) if faults.0.is_empty() => {
             let warnings = warnings::warnings(&config, &state);
-            Ok(Checked { config, state, identity, partner_authorities, warnings })
+            Ok(Checked { config, state, identity, tls, partners, warnings })
         }
         _ => Err(faults.0),
     }
@@ -294,7 +298,7 @@ fn identity(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Ide
     }
 }
 
-fn fxp(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Authorities> {
+fn fxp(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Believed> {
     let fxp = config.fxp.as_mut()?;
     if fxp.partners.is_empty() {
         faults.add(
@@ -303,11 +307,20 @@ fn fxp(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Authorit
             "name the other servers' addresses, or take [fxp] out",
         );
     }
-    let ca = fxp.ca.as_mut()?;
+    let keys = fxp.spki_sha256.clone();
+    if keys.as_ref().is_some_and(Vec::is_empty) {
+        faults.add(
+            "fxp.spki_sha256",
+            "no key is pinned, so no partner could be believed",
+            "name the partners' keys, or leave it out",
+        );
+    }
+    let Some(ca) = fxp.ca.as_mut() else { return keys.map(Believed::Keys) };
     *ca = beside(base, ca);
-    match Authorities::load(ca) {
-        Ok(authorities) => Some(authorities),
-        Err(error) => {
+    match (Authorities::load(ca), keys) {
+        (Ok(authorities), None) => Some(Believed::Authorities(authorities)),
+        (Ok(authorities), Some(keys)) => Some(Believed::KeysUnder(authorities, keys)),
+        (Err(error), _) => {
             let text = error.to_string();
             let (what, mend) =
                 text.split_once("; ").unwrap_or((&text, "name a file of certificates, PEM, or take it out"));

@@ -10,6 +10,7 @@
 
 mod check;
 mod choice;
+mod fingerprint;
 mod homes;
 mod later;
 mod manual;
@@ -21,6 +22,7 @@ mod schema;
 mod section;
 mod show;
 mod table;
+mod tls_policy;
 mod value;
 mod warnings;
 
@@ -40,6 +42,7 @@ pub use table::{
     LogLevel, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext, PlaintextGrant, Publish,
     Timeouts, Tls, TlsVersion, Upload, UploadDigest, User,
 };
+pub use tls_policy::Policies;
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;
 

@@ -185,7 +185,8 @@ pub(super) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) 
             // `idle` is `idle_s` without its unit: nearer than any misspelling.
             let stem = candidate.rsplit_once('_').map_or(candidate, |(stem, _)| stem);
             let stem_match = word == stem || word.strip_suffix("_seconds").is_some_and(|w| w == stem);
-            (if stem_match { 0 } else { distance(&word, candidate) }, candidate)
+            let candidate_word = candidate.to_ascii_lowercase().replace('-', "_");
+            (if stem_match { 0 } else { distance(&word, &candidate_word) }, candidate)
         })
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 4)
         .min_by_key(|(distance, _)| *distance)

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use carrack_net::Network;
+use carrack_tls::{Group, Sha256Fingerprint, Suite};
 
 use super::choice::words;
 use super::name::{CharacterSet, Host};
@@ -68,6 +69,12 @@ section! {
         /// Whether files and listings may travel compressed (`MODE Z`), where the client asks for it. It takes processor time of the server
         /// and helps on slow lines only.
         Restart deflate: bool = [false];
+        /// What `tls.minimum_version` says, said for this listener.
+        Restart minimum_version: Option<TlsVersion> = [optional];
+        /// What `tls.suites` says, said for this listener.
+        Restart suites: Option<Vec<&'static Suite>> = [optional];
+        /// What `tls.groups` says, said for this listener.
+        Restart groups: Option<Vec<&'static Group>> = [optional];
     }
 }
 
@@ -108,6 +115,12 @@ section! {
         NewConnections key: PathBuf = [required];
         /// The oldest version of TLS spoken.
         Restart minimum_version: TlsVersion = [TlsVersion::Tls12];
+        /// The cipher suites spoken, the preferred one first, by their names at IANA or in OpenSSL; page `tls.md` lists them. TLS 1.3 is
+        /// always spoken, so one of its suites must be among them. Left out: all.
+        Restart suites: Option<Vec<&'static Suite>> = [optional];
+        /// The groups of the key exchange, by their names at IANA or in OpenSSL; page `tls.md` lists them. Which of them is taken goes by
+        /// the client's order. Left out: X25519MLKEM768, which is safe from quantum computers, X25519, secp256r1 and secp384r1.
+        Restart groups: Option<Vec<&'static Group>> = [optional];
     }
 }
 
@@ -167,8 +180,11 @@ section! {
         Restart partners: Vec<Network> = [required];
         /// The certificates of the authorities that sign for partners, PEM; a partner's own may stand among them. This server is the TLS
         /// client of a partner (`SSCN ON`, `CPSV`) whose certificate leads to one of them, is in date and was issued for servers; names
-        /// are not compared. Left out: it is never the TLS client, so the partner has to be.
+        /// are not compared. Without this and `spki_sha256` it is never the TLS client, so the partner has to be.
         Restart ca: Option<PathBuf> = [optional];
+        /// The SHA-256 of the partners' public keys, as `carrack cert fingerprint` prints them. A partner with another key is refused. Without
+        /// `ca` the key is all that counts; with it the certificate must lead there as well.
+        Restart spki_sha256: Option<Vec<Sha256Fingerprint>> = [optional];
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use carrack_core::backend::Attributes;
 use carrack_core::event::{
-    Change, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
+    Agreed, Change, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
 };
 use carrack_core::login::LoginError;
 use carrack_core::path::VirtualPath;
@@ -58,6 +58,7 @@ impl Subscriber for EventLog {
     fn event(&self, event: &Event) {
         match event {
             Event::Connected { origin } => self.connected(origin),
+            Event::Secured { origin, tls } => self.secured(origin, tls),
             Event::ConnectionRefused { peer, why } => self.refused(*peer, why),
             Event::Login { origin, user, outcome } => self.login(origin, user, outcome),
             Event::TransferFinished(finished) => transfer(finished),
@@ -86,6 +87,13 @@ impl EventLog {
     fn connected(&self, Origin { id, peer, protocol }: &Origin) {
         if self.admits(*peer) {
             tracing::info!(target: TARGET, session = id.0, %peer, protocol, "connected");
+        }
+    }
+
+    fn secured(&self, Origin { id, peer, .. }: &Origin, tls: &Agreed) {
+        if self.admits(*peer) {
+            let Agreed { version: tls, suite, group, alpn, resumed } = *tls;
+            tracing::info!(target: TARGET, session = id.0, %peer, tls, suite, group, alpn, resumed, "secured");
         }
     }
 
@@ -135,9 +143,9 @@ fn transfer(finished: &TransferFinished) {
         Direction::Upload => "upload",
         Direction::Download => "download",
     };
-    let (protection, tls, resumed) = match protection {
-        Protection::Clear => ("clear", None, None),
-        Protection::Tls { version, resumed } => ("private", Some(*version), Some(*resumed)),
+    let (protection, agreed) = match protection {
+        Protection::Clear => ("clear", None),
+        Protection::Tls(agreed) => ("private", Some(agreed)),
     };
     let why = match outcome {
         Outcome::Complete => None,
@@ -154,8 +162,10 @@ fn transfer(finished: &TransferFinished) {
         bytes,
         seconds = lasted.as_secs_f64(),
         protection,
-        tls,
-        resumed,
+        tls = agreed.map(|agreed| agreed.version),
+        suite = agreed.map(|agreed| agreed.suite),
+        group = agreed.and_then(|agreed| agreed.group),
+        resumed = agreed.map(|agreed| agreed.resumed),
         fxp = partner.map(|partner| partner.to_string()),
         complete,
         why,

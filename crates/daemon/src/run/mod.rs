@@ -69,7 +69,7 @@ impl Server {
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing listens then.
     pub fn start(checked: Checked, state: StateFolder) -> Result<Self, StartError> {
-        let Checked { config, identity, partner_authorities, .. } = checked;
+        let Checked { config, identity, tls, partners, .. } = checked;
         let signals = Signals::new().map_err(StartError::System)?;
         descriptors::raise_limit(&config);
 
@@ -100,8 +100,8 @@ impl Server {
         let identities = Arc::new(Identities::new(identity));
         let sessions = Sessions::default();
 
-        let partners = partner_authorities
-            .map(|authorities| PartnerTls::new(authorities, wiring::minimum_version(&config)).map(Arc::new))
+        let partners = partners
+            .map(|believed| PartnerTls::new(believed, &tls.partners).map(Arc::new))
             .transpose()
             .map_err(|error| StartError::Tls(error.to_string()))?;
 
@@ -116,14 +116,12 @@ impl Server {
         let listeners = config
             .listen
             .iter()
+            .zip(tls.listeners)
             .zip(bound)
-            .map(|(listen, listener)| {
+            .map(|((listen, policy), listener)| {
                 let settings = wiring::ftp_settings(&config, listen, &addresses.told, partners.as_ref());
-                let tls = Settings {
-                    identities: Arc::clone(&identities),
-                    policy: wiring::tls_policy(&config),
-                    sessions: sessions.clone(),
-                };
+                let tls =
+                    Settings { identities: Arc::clone(&identities), policy, sessions: sessions.clone() };
                 let tls = ServerTls::new(tls).map_err(|error| StartError::Tls(error.to_string()))?;
                 let (core, tls) = (Arc::clone(&core), Arc::new(tls));
                 let server =

@@ -17,7 +17,7 @@ const ENTRIES: usize = 1000;
 pub(crate) struct Situation {
     pub(crate) peer: SocketAddr,
     pub(crate) user: Option<String>,
-    /// Version and cipher suite, on a control connection under TLS.
+    /// Version, cipher suite and group, on a control connection under TLS.
     pub(crate) tls: Option<String>,
     /// What the protocol machine says of itself.
     pub(crate) machine: Vec<String>,

@@ -5,6 +5,7 @@ use std::time::Instant;
 use carrack_core::event::Incomplete;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{Event, Protection};
+use carrack_tls::TlsInfo;
 
 use super::work::{Done, Work};
 use super::{Connection, Ended, Next};
@@ -85,15 +86,17 @@ impl Connection {
         Situation {
             peer: self.peer,
             user: self.visitor.as_ref().map(|visitor| visitor.session().account().name.clone()),
-            tls: self
-                .tls
-                .as_ref()
-                .filter(|_| self.control.is_tls())
-                .map(|tls| format!("{} ({})", tls.info.version, tls.info.cipher)),
+            tls: self.tls.as_ref().filter(|_| self.control.is_tls()).map(|tls| describe(&tls.info)),
             machine: self.machine.status(),
             moved: self.work.as_ref().and_then(Work::interrupt).map(Interrupt::moved),
         }
     }
+}
+
+/// Version, cipher suite and group, the last where there is one.
+fn describe(info: &TlsInfo) -> String {
+    let group = info.group.map(|group| format!(", {group}")).unwrap_or_default();
+    format!("{} ({}{group})", info.version, info.cipher)
 }
 
 /// What a request gets whose session is gone; the machine's gate comes first, so nobody sees it.

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
 
 use super::{Connection, Ended, Tls};
+use crate::agreed::agreed;
 use crate::control::Control;
 use crate::data::Callers;
 use crate::settings::{DataProtection, PartnerSettings};
@@ -134,6 +135,8 @@ impl Connection {
         match timeout_at(deadline, control.accept(stream)).await {
             Ok(Ok((stream, info))) => {
                 let server_name = stream.server_name();
+                let (origin, tls) = (self.origin(), agreed(&info));
+                self.server.core.events.emit(&Event::Secured { origin, tls });
                 self.control = Control::tls(stream);
                 self.tls = Some(Tls { control: Arc::new(control), info, server_name });
                 Ok(())

@@ -4,7 +4,7 @@ use std::io;
 
 use carrack_core::event::Incomplete;
 use carrack_ftp_proto::reply::{Code, Reply};
-use carrack_tls::{ConnectError, HandshakeError, Refusal};
+use carrack_tls::{ConnectError, Distrust, HandshakeError, Refusal};
 
 use super::Party;
 
@@ -136,6 +136,9 @@ impl Failure {
 /// What the operators can do about it.
 fn mend(error: &ConnectError) -> &'static str {
     match error {
+        ConnectError::Untrusted(untrusted) if matches!(untrusted.why, Distrust::KeyNotPinned { .. }) => {
+            "a partner's key belongs into [fxp] spki_sha256 here"
+        }
         ConnectError::Untrusted(_) => "its authority belongs into [fxp] ca here",
         _ => "is it a TLS server, with SSCN OFF",
     }

@@ -13,6 +13,7 @@ use super::drive::drive;
 use super::receive::ReceivePump;
 use super::send::SendPump;
 use super::{Coding, Head, Interrupt, PumpPool, Source};
+use crate::agreed::agreed;
 use crate::data::{self, DataConnection, DataPort, DataRequest};
 use crate::reply_for;
 use crate::settings::DataClose;
@@ -164,7 +165,7 @@ async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -
 
 fn protection_of(stream: &DataStream) -> Protection {
     match stream.info() {
-        Some(info) => Protection::Tls { version: info.version.as_str(), resumed: info.resumed },
+        Some(info) => Protection::Tls(agreed(&info)),
         None => Protection::Clear,
     }
 }

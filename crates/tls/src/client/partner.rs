@@ -3,12 +3,8 @@
 use std::sync::Arc;
 
 use rustls::{
-    ClientConfig,
-    client::Resumption,
-    crypto::WebPkiSupportedAlgorithms,
-    pki_types::ServerName,
+    ClientConfig, client::Resumption, crypto::WebPkiSupportedAlgorithms, pki_types::ServerName,
     sign::SingleCertAndKey,
-    version::{TLS12, TLS13},
 };
 use tokio::net::TcpStream;
 
@@ -16,13 +12,28 @@ use super::{
     Authorities, ClientTlsError, ConnectError, authorities::Judge, base, handshake, trust::Rule,
     verifier::Verifier,
 };
-use crate::{alpn, data::DataStream, identity::Identity, info::Version, policy};
+use crate::{
+    alpn,
+    data::DataStream,
+    identity::{Identity, Sha256Fingerprint},
+    policy::TlsPolicy,
+};
+
+/// Whom to believe as a partner server. Names are never asked: a partner is known by its address, which the caller has
+/// compared, and FTP gives no name.
+#[derive(Debug, Clone)]
+pub enum Believed {
+    /// Whoever has a certificate that leads to one of these authorities, is in date and was issued for servers. The
+    /// authorities must be such as sign for partners only.
+    Authorities(Authorities),
+    /// Whoever has one of these public keys, given by the SHA-256 of its SubjectPublicKeyInfo. Dates and purpose are not asked:
+    /// the keys are what was agreed on.
+    Keys(Vec<Sha256Fingerprint>),
+    /// Whoever has one of these keys in a certificate that the authorities vouch for.
+    KeysUnder(Authorities, Vec<Sha256Fingerprint>),
+}
 
 /// The client's part of TLS on data connections with partner servers (`SSCN ON`, `CPSV`).
-///
-/// A partner's certificate must lead to one of the authorities, be in date and be issued for servers. Its names are not
-/// asked: a partner is known by its address alone, which the caller has compared. So the authorities must be such as sign
-/// for partners only.
 #[derive(Debug)]
 pub struct PartnerTls {
     config: ClientConfig,
@@ -31,17 +42,20 @@ pub struct PartnerTls {
 }
 
 impl PartnerTls {
-    /// Believes `authorities`, and speaks `minimum` or above.
+    /// Believes those, and speaks what the policy says.
     ///
     /// # Errors
     /// A [`ClientTlsError`], when an authority cannot be used or there is none.
-    pub fn new(authorities: Authorities, minimum: Version) -> Result<PartnerTls, ClientTlsError> {
-        let provider = policy::provider();
-        let rule = Arc::new(Rule::Partner(Judge::new(authorities, &provider)?));
-        let mut config = match minimum {
-            Version::Tls12 => base(&provider, &[&TLS13, &TLS12])?,
-            Version::Tls13 => base(&provider, &[&TLS13])?,
-        };
+    pub fn new(believed: Believed, policy: &TlsPolicy) -> Result<PartnerTls, ClientTlsError> {
+        let provider = policy.provider();
+        let rule = Arc::new(match believed {
+            Believed::Authorities(authorities) => Rule::Partner(Judge::new(authorities, &provider)?),
+            Believed::Keys(keys) => Rule::PartnerKeys(keys, None),
+            Believed::KeysUnder(authorities, keys) => {
+                Rule::PartnerKeys(keys, Some(Judge::new(authorities, &provider)?))
+            }
+        });
+        let mut config = base(&provider, policy.versions())?;
         // Each transfer is with a server of its own, and a resumed session would show no certificate.
         config.resumption = Resumption::disabled();
         config.alpn_protocols = alpn::offer(alpn::DATA);

@@ -120,6 +120,12 @@ pub enum Distrust {
         /// The fingerprint of the pinned certificate.
         pinned: Sha256Fingerprint,
     },
+    /// Its key is none of those that were pinned.
+    #[error("its public key is none of those that are pinned; its SHA-256 is {spki}")]
+    KeyNotPinned {
+        /// Of the key that it has, SHA-256 of its SubjectPublicKeyInfo.
+        spki: Sha256Fingerprint,
+    },
     /// The server has another key than the one remembered: it was set up anew, or somebody is in between.
     #[error(
         "its key is not the one remembered for this server, whose SHA-256 is {}: the server has a new key, or somebody \
@@ -181,6 +187,8 @@ pub(super) enum Rule {
     Authorities(Judge),
     /// As authorities, but whatever its name: see [`PartnerTls`](super::PartnerTls).
     Partner(Judge),
+    /// One of these keys, and what the judge says where there is one.
+    PartnerKeys(Vec<Sha256Fingerprint>, Option<Judge>),
     Remembered(RememberedKey),
     Pinned(Sha256Fingerprint),
 }
@@ -207,17 +215,20 @@ impl Rule {
             Rule::Partner(judge) => {
                 judge.judge_whatever_its_name(leaf, intermediates, name, now).map(|()| None)
             }
+            Rule::PartnerKeys(pinned, judge) => {
+                let spki = key_of(leaf)?;
+                if !pinned.contains(&spki) {
+                    return Err(Distrust::KeyNotPinned { spki });
+                }
+                let judged = judge
+                    .as_ref()
+                    .map_or(Ok(()), |judge| judge.judge_whatever_its_name(leaf, intermediates, name, now));
+                judged.map(|()| None)
+            }
             Rule::Pinned(pinned) if Sha256Fingerprint::of(leaf) == *pinned => Ok(None),
             Rule::Pinned(pinned) => Err(Distrust::NotPinned { pinned: *pinned }),
             Rule::Remembered(remembered) => {
-                // SECURITY: the key as webpki reads it, which also checks the handshake's signature with it. A second
-                // parser might see another key in a certificate made for that purpose.
-                let parsed =
-                    ParsedCertificate::try_from(leaf).map_err(|error| Distrust::Other(error.to_string()))?;
-                let now = RememberedKey {
-                    spki: Sha256Fingerprint::of(&parsed.subject_public_key_info()),
-                    certificate: Sha256Fingerprint::of(leaf),
-                };
+                let now = RememberedKey { spki: key_of(leaf)?, certificate: Sha256Fingerprint::of(leaf) };
                 if now.spki != remembered.spki {
                     return Err(Distrust::KeyChanged { remembered: *remembered });
                 }
@@ -225,4 +236,13 @@ impl Rule {
             }
         }
     }
+}
+
+/// The SHA-256 of a certificate's SubjectPublicKeyInfo.
+///
+/// SECURITY: the key as webpki reads it, which also checks the handshake's signature with it. A second parser might see
+/// another key in a certificate made for that purpose.
+fn key_of(leaf: &CertificateDer<'_>) -> Result<Sha256Fingerprint, Distrust> {
+    let parsed = ParsedCertificate::try_from(leaf).map_err(|error| Distrust::Other(error.to_string()))?;
+    Ok(Sha256Fingerprint::of(&parsed.subject_public_key_info()))
 }

@@ -70,6 +70,7 @@ impl Verifier {
             Distrust::Revoked => CertificateError::Revoked,
             Distrust::BadSignature => CertificateError::BadSignature,
             Distrust::NotPinned { .. }
+            | Distrust::KeyNotPinned { .. }
             | Distrust::KeyChanged { .. }
             | Distrust::NotOfControl
             | Distrust::Other(_) => CertificateError::ApplicationVerificationFailure,

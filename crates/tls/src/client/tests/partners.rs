@@ -4,33 +4,38 @@ use super::{
     certificates::{Authority, expired, for_clients, good, self_signed},
     *,
 };
-use crate::PartnerTls;
 use crate::testkit::pair;
-use crate::{Direction, HandshakeError};
+use crate::{Believed, Direction, HandshakeError, PartnerTls, TlsPolicy};
 
-/// What comes of a data connection between a TLS server that shows `identity` and a partner that believes `believed`.
+/// What comes of a data connection between a TLS server that shows `identity` and a partner that believes those.
 async fn meet(
     identity: Identity,
-    believed: &Authorities,
+    believed: Believed,
     minimum: Version,
 ) -> (Result<crate::DataStream, ConnectError>, Result<crate::DataStream, HandshakeError>) {
     let (near, far) = pair().await;
     let control = server(identity).control(far.local_addr().unwrap().ip());
-    let partner = PartnerTls::new(believed.clone(), minimum).unwrap();
+    let policy = TlsPolicy::new(minimum, None, None).unwrap();
+    let partner = PartnerTls::new(believed, &policy).unwrap();
     let own = self_signed(&good());
     let (connected, accepted) =
         tokio::join!(partner.connect_data(far, &own), control.accept_data(near, Direction::FromClient));
     (connected, accepted.map(|(stream, _)| stream))
 }
 
+fn authorities(authority: &Authority) -> Authorities {
+    let Trust::Authorities(authorities) = authority.trusted() else { panic!("no authorities") };
+    authorities
+}
+
 #[tokio::test]
 async fn a_partner_is_believed_by_its_authority_whatever_its_name() {
     let authority = Authority::new("partners");
     let below = authority.below(super::certificates::authority("below"));
-    let Trust::Authorities(believed) = authority.trusted() else { panic!("no authorities") };
+    let believed = Believed::Authorities(authorities(&authority));
     for identity in [authority.issue(good()), below.issue(good())] {
         for minimum in [Version::Tls12, Version::Tls13] {
-            let (connected, accepted) = meet(identity.clone(), &believed, minimum).await;
+            let (connected, accepted) = meet(identity.clone(), believed.clone(), minimum).await;
             let info = connected.unwrap().info().unwrap();
             assert_eq!((info.version, info.resumed), (Version::Tls13, false));
             assert_eq!(accepted.unwrap().info().unwrap().alpn, info.alpn);
@@ -38,14 +43,14 @@ async fn a_partner_is_believed_by_its_authority_whatever_its_name() {
     }
     // Its own certificate may stand among the authorities.
     let alone = self_signed(&good());
-    let believed = Authorities::These(alone.certified_key().cert.clone());
-    meet(alone, &believed, Version::Tls12).await.0.unwrap();
+    let believed = Believed::Authorities(Authorities::These(alone.certified_key().cert.clone()));
+    meet(alone, believed, Version::Tls12).await.0.unwrap();
 }
 
 #[tokio::test]
 async fn everybody_else_is_refused_and_told_so() {
     let authority = Authority::new("partners");
-    let Trust::Authorities(believed) = authority.trusted() else { panic!("no authorities") };
+    let believed = Believed::Authorities(authorities(&authority));
     let other = Authority::new("others");
     for (identity, why) in [
         (other.issue(good()), "none of the authorities"),
@@ -53,10 +58,39 @@ async fn everybody_else_is_refused_and_told_so() {
         (authority.issue(expired()), "expired"),
         (authority.issue(for_clients()), "not issued for servers"),
     ] {
-        let (connected, accepted) = meet(identity, &believed, Version::Tls12).await;
+        let (connected, accepted) = meet(identity, believed.clone(), Version::Tls12).await;
         let refusal = connected.unwrap_err().to_string();
         assert!(refusal.contains(why), "{refusal}");
         assert!(matches!(accepted.unwrap_err(), HandshakeError::Refused(_)));
     }
-    assert!(PartnerTls::new(Authorities::These(Vec::new()), Version::Tls12).is_err());
+    let nobody = Believed::Authorities(Authorities::These(Vec::new()));
+    assert!(PartnerTls::new(nobody, &TlsPolicy::default()).is_err());
+}
+
+#[tokio::test]
+async fn a_pinned_key_needs_no_authority_and_no_other_key_will_do() {
+    let authority = Authority::new("partners");
+    let (right, other) = (authority.issue(good()), authority.issue(good()));
+    let alone = self_signed(&expired());
+    let keys = vec![right.spki_fingerprint(), alone.spki_fingerprint()];
+    // The keys alone: who vouches for them, and until when, is not asked.
+    let pinned = Believed::Keys(keys.clone());
+    for identity in [&right, &alone] {
+        meet(identity.clone(), pinned.clone(), Version::Tls12).await.0.unwrap();
+    }
+    // Under an authority it is, and both have to be right.
+    let both = Believed::KeysUnder(authorities(&authority), keys.clone());
+    meet(right.clone(), both.clone(), Version::Tls12).await.0.unwrap();
+    let foreign = Believed::KeysUnder(authorities(&Authority::new("others")), keys);
+    for (identity, believed, why) in [
+        (&other, pinned.clone(), other.spki_fingerprint().to_string()),
+        (&other, both.clone(), "none of those that are pinned".to_owned()),
+        (&alone, both, "expired".to_owned()),
+        (&right, foreign, "none of the authorities".to_owned()),
+    ] {
+        let (connected, accepted) = meet(identity.clone(), believed, Version::Tls12).await;
+        let refusal = connected.unwrap_err().to_string();
+        assert!(refusal.contains(&why), "{refusal}");
+        assert!(matches!(accepted.unwrap_err(), HandshakeError::Refused(_)));
+    }
 }
