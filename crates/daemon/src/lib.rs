@@ -22,6 +22,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod acme;
 mod addresses;
 pub mod config;
 mod housekeeping;
