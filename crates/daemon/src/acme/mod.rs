@@ -140,7 +140,9 @@ impl Acme {
         if Plan::after_success(&identity).due <= SystemTime::now() {
             // Taken as a success it would be ordered again and again.
             let (from, until) = (identity.description().not_before, identity.description().not_after);
-            let why = format!("it is good from {from} to {until} and due to be renewed; is this machine's clock right?");
+            let why = format!(
+                "it is good from {from} to {until} and due to be renewed; is this machine's clock right?"
+            );
             return Err(AcmeError::BadCertificate(why));
         }
         let (folder, name) = (Arc::clone(&self.folder), name.to_owned());
