@@ -55,7 +55,7 @@ impl Certificates {
         Ok(match self {
             Self::Configured { tls, .. } => Identity::load(&tls.certificate, &tls.key)?,
             // A listener must not be down because an authority is.
-            Self::Acme { acme, names, state } => match acme.load()?.into_iter().next() {
+            Self::Acme { acme, names, state } => match acme.load().into_iter().next() {
                 Some(identity) => identity,
                 None => state.identity(names)?,
             },

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 
 use crate::config::{self, AcmeCertificate};
 use crate::run::StartError;
-use crate::state::{AcmeFolder, Attempt, StateError, StateFolder};
+use crate::state::{AcmeFolder, Attempt, StateFolder};
 use account::blocking;
 use answer::Answers;
 pub(crate) use answer::Questions;
@@ -79,10 +79,16 @@ impl Acme {
         Ok((Arc::new(acme), questions))
     }
 
-    /// The certificates that were issued so far, in the order of the file. One that is damaged is told and ordered anew.
-    pub(crate) fn load(&self) -> Result<Vec<Identity>, StateError> {
-        let names = self.settings.certificate.iter().filter_map(first);
-        names.filter_map(|name| self.folder.identity(name).transpose()).collect()
+    /// The certificates that were issued so far, in the order of the file. One that is damaged is told, and ordered anew by the
+    /// [`Keeper`].
+    pub(crate) fn load(&self) -> Vec<Identity> {
+        let kept = |name| {
+            self.folder.identity(name).unwrap_or_else(|error| {
+                tracing::error!(target: "carrack", why = %error, "acme_state_failed");
+                None
+            })
+        };
+        self.settings.certificate.iter().filter_map(first).filter_map(kept).collect()
     }
 
     /// Says that whatever made orders fail is mended: they are tried again now.
@@ -94,7 +100,7 @@ impl Acme {
         let plan = |certificate: &AcmeCertificate| {
             let name = first(certificate).unwrap_or_default();
             let names: Vec<_> = certificate.names.iter().map(config::CertificateName::as_str).collect();
-            // What cannot be read is ordered anew; what it was is told by whoever loads it to show it.
+            // What cannot be read is ordered anew; `load` has told what it was.
             let kept = self.folder.identity(name).ok().flatten();
             let attempt = self.folder.attempt(name).ok().flatten();
             Plan::of(kept.as_ref(), &names, attempt, SystemTime::now())

@@ -65,8 +65,9 @@ impl Plan {
     }
 }
 
-/// At two thirds of the lifetime and up to a twenty-fourth of it later: between 60 and 64 days of 90. Which day it is, the
-/// certificate decides, so that it stays the same however often this is asked.
+/// At two thirds of the lifetime and up to a twenty-fourth of it sooner: between 56 and 60 days of 90, so that warnings of an end
+/// within thirty days mean that something is wrong. Which day it is, the certificate decides, so that it stays the same however
+/// often this is asked.
 fn renewal_of(identity: &Identity) -> SystemTime {
     let [first, second, ..] = *identity.fingerprint().as_bytes();
     let (from, until) = (identity.description().not_before.into(), identity.not_after());
@@ -75,7 +76,7 @@ fn renewal_of(identity: &Identity) -> SystemTime {
 
 fn renewal(from: SystemTime, until: SystemTime, spread: Spread) -> SystemTime {
     let lifetime = until.duration_since(from).unwrap_or_default();
-    from + lifetime * 2 / 3 + share(lifetime / 24, spread)
+    from + lifetime * 2 / 3 - share(lifetime / 24, spread)
 }
 
 fn share(span: Duration, spread: Spread) -> Duration {
@@ -99,10 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn renewal_is_due_at_two_thirds_and_a_little_later() {
+    fn renewal_is_due_at_two_thirds_and_a_little_sooner() {
         assert_eq!(renewal(at(0), at(90), 0), at(60));
-        let last = renewal(at(0), at(90), Spread::MAX);
-        assert!(last > at(63) && last < at(64), "{last:?}");
+        let first = renewal(at(0), at(90), Spread::MAX);
+        assert!(first > at(56) && first < at(57), "{first:?}");
         // Six days, as some are issued now.
         assert_eq!(renewal(at(0), at(6), 0), at(4));
     }
@@ -113,7 +114,7 @@ mod tests {
         let kept = identity(&["a.example.com", "b.example.com"]);
         let due = Plan::of(Some(&kept), &["b.example.com"], None, now).due;
         // A self-signed one is good for 397 days.
-        assert!(due > now + DAY * 260 && due < now + DAY * 285);
+        assert!(due > now + DAY * 245 && due < now + DAY * 265);
         assert_eq!(Plan::of(Some(&kept), &["b.example.com"], None, now).due, due, "chance is no part of it");
         assert_eq!(Plan::of(Some(&kept), &["c.example.com"], None, now).due, now);
         assert_eq!(Plan::of(None, &["a.example.com"], None, now), Plan { due: now, failures: 0 });

@@ -139,11 +139,11 @@ text!(
 );
 text!(
     /// A DNS name in lower case; its first label may be `*`.
-    CertificateName, "a DNS name", "ftp.example.com", Some("^(\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)+$")
+    CertificateName, "a DNS name", "ftp.example.com", Some("^(\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$")
 );
 text!(
     /// A word that is handed on as it is.
-    Argument, "a text", "/path/to/it", None
+    Argument, "a text", "a-text", None
 );
 
 impl Directory {
@@ -189,10 +189,7 @@ impl FromStr for CertificateName {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse() {
-            Ok(SubjectName::Dns(name)) if name.contains('.') => Ok(Self(name.to_ascii_lowercase())),
-            Ok(SubjectName::Dns(_)) => {
-                Err(format!("{text:?} has no domain; authorities know only whole names"))
-            }
+            Ok(SubjectName::Dns(name)) => Ok(Self(name.to_ascii_lowercase())),
             Ok(_) => Err(format!("{text:?} is no DNS name; others are not ordered")),
             // What it says behind that is for names of other kinds as well.
             Err(error) => Err(error.to_string().split("; ").next().unwrap_or_default().to_owned()),
@@ -258,7 +255,10 @@ pub(super) fn check(acme: &mut Acme, base: &Path, faults: &mut Faults) {
         faults.add("acme.eab_key_file", why, "put the key there as the authority gave it");
     }
     if let Some(Err(error)) = acme.ca.as_deref().map(Authorities::load) {
-        faults.add("acme.ca", error.to_string(), "name a file of certificates, PEM, or take it out");
+        let text = error.to_string();
+        let (what, mend) =
+            text.split_once("; ").unwrap_or((&text, "name a file of certificates, PEM, or take it out"));
+        faults.add("acme.ca", what, mend);
     }
 }
 
