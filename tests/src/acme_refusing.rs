@@ -1,5 +1,5 @@
 //! An ACME server that is written for the tests, for the answers that Pebble does not give when they are wanted: a nonce that it
-//! does not like, and too many requests. It checks no signature and issues nothing.
+//! does not like, too many requests, and a question about a name that nobody ordered. It checks no signature and issues nothing.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -15,6 +15,16 @@ use crate::certificates::{Authority, Kind};
 /// What it has been sent to `newAccount`, in order: the nonces.
 pub type Nonces = Arc<Mutex<Vec<String>>>;
 
+/// What it does that Pebble does not.
+#[derive(Clone, Copy, Debug)]
+pub enum Behaviour {
+    /// The first request for an account is told that its nonce is bad, the second that there were too many, and to come again in so
+    /// many seconds.
+    Refuses(u64),
+    /// It gives accounts, and asks about this name whatever was ordered.
+    AsksAbout(&'static str),
+}
+
 /// The server; its thread ends with the process.
 #[derive(Debug)]
 pub struct Refusing {
@@ -26,9 +36,8 @@ pub struct Refusing {
 }
 
 impl Refusing {
-    /// Starts it. The first request for an account is told that its nonce is bad, the second that there were too many, and to come
-    /// again in `retry_after_s`.
-    pub fn start(folder: &Path, retry_after_s: u64) -> Refusing {
+    /// Starts it, with its authority's certificate in that folder.
+    pub fn start(folder: &Path, behaviour: Behaviour) -> Refusing {
         let authority = Authority::new();
         let shown = authority.issue(Kind::Good, &["127.0.0.1"]);
         let config =
@@ -45,7 +54,7 @@ impl Refusing {
         std::thread::spawn(move || {
             for socket in listener.incoming().map_while(Result::ok) {
                 // A client that goes away early ends its own connection only.
-                let _ = answer(socket, &config, address, &seen, retry_after_s);
+                let _ = answer(socket, &config, address, &seen, behaviour);
             }
         });
         fs::create_dir_all(folder).unwrap();
@@ -63,7 +72,7 @@ fn answer(
     config: &Arc<ServerConfig>,
     address: SocketAddr,
     seen: &Nonces,
-    retry_after_s: u64,
+    behaviour: Behaviour,
 ) -> std::io::Result<()> {
     let connection = ServerConnection::new(Arc::clone(config)).map_err(std::io::Error::other)?;
     let mut stream = BufReader::new(StreamOwned::new(connection, socket));
@@ -100,9 +109,12 @@ fn answer(
         _ => {
             let mut seen = seen.lock().unwrap();
             seen.push(nonce(&body));
-            match seen.len() {
-                1 => problem("400 Bad Request", "badNonce", "an odd nonce", "Replay-Nonce: second\r\n"),
-                _ => problem(
+            match (behaviour, seen.len()) {
+                (Behaviour::AsksAbout(name), _) => asking(address, path, name),
+                (Behaviour::Refuses(_), 1) => {
+                    problem("400 Bad Request", "badNonce", "an odd nonce", "Replay-Nonce: second\r\n")
+                }
+                (Behaviour::Refuses(retry_after_s), _) => problem(
                     "429 Too Many Requests",
                     "rateLimited",
                     "too many accounts",
@@ -115,6 +127,24 @@ fn answer(
     stream.write_all(text.as_bytes())?;
     stream.conn.send_close_notify();
     stream.flush()
+}
+
+/// The resources of an order, with an authorization for `name` (RFC 8555 §7.1).
+fn asking(address: SocketAddr, path: &str, name: &str) -> String {
+    let url = |path: &str| format!("https://{address}{path}");
+    let body = match path {
+        "/account" => serde_json::json!({ "status": "valid" }),
+        "/order" => serde_json::json!({
+            "status": "pending", "authorizations": [url("/authorization")], "finalize": url("/finalize"),
+        }),
+        _ => serde_json::json!({
+            "status": "pending",
+            "identifier": { "type": "dns", "value": name },
+            "challenges": [{ "type": "dns-01", "url": url("/challenge"), "token": "abc", "status": "pending" }],
+        }),
+    };
+    let fields = format!("Replay-Nonce: another\r\nLocation: {}\r\n", url("/there"));
+    response("201 Created", "application/json", &fields, &body.to_string())
 }
 
 fn response(status: &str, kind: &str, fields: &str, body: &str) -> String {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use carrack_tests::acme::{Accounts, AcmeServer, EXTERNAL, NAME, certificate};
-use carrack_tests::acme_refusing::Refusing;
+use carrack_tests::acme_refusing::{Behaviour, Refusing};
 use carrack_tests::control::Control;
 use carrack_tests::programs::{Program, Run};
 use carrack_tests::server::{Mode, Server};
@@ -178,7 +178,7 @@ fn an_acme_server_that_nobody_vouches_for_is_told_nothing() {
 fn a_bad_nonce_is_mended_at_once_and_a_limit_is_respected() {
     const DAY_S: u64 = 24 * 3600;
     let folder = tempfile::tempdir().unwrap();
-    let refusing = Refusing::start(folder.path(), DAY_S);
+    let refusing = Refusing::start(folder.path(), Behaviour::Refuses(DAY_S));
     let server = Setup::new()
         .option("acme", "directory", &format!("\"https://{}/dir\"", refusing.address))
         .option("acme", "ca", &format!("{:?}", refusing.authority()))
@@ -195,6 +195,39 @@ fn a_bad_nonce_is_mended_at_once_and_a_limit_is_respected() {
     assert!(failed.text("why").contains("too many accounts"), "{}", failed.raw);
     assert!(failed.text("mend").contains("when the authority allows it"), "{}", failed.raw);
     assert!(failed.text("again_in_s").parse::<u64>().unwrap() > DAY_S - 60, "{}", failed.raw);
+}
+
+#[test]
+fn a_name_that_nobody_ordered_reaches_no_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let strange = Refusing::start(folder.path(), Behaviour::AsksAbout("elsewhere.example"));
+    let called = folder.path().join("called");
+    let server = Setup::new()
+        .option("acme", "directory", &format!("\"https://{}/dir\"", strange.address))
+        .option("acme", "ca", &format!("{:?}", strange.authority()))
+        .option("acme", "terms_agreed", "true")
+        .option("acme", "challenge", "\"dns-01\"")
+        .option(
+            "acme",
+            "dns_hook",
+            &format!("[\"/bin/sh\", \"-c\", {:?}]", format!("touch {}", called.display())),
+        )
+        .table(&certificate(&[NAME]))
+        .start();
+    let failed = server.logged("acme_failed", |_| true);
+    assert!(failed.text("why").contains("\"elsewhere.example\", which nobody ordered"), "{}", failed.raw);
+    assert!(!called.exists());
+}
+
+#[test]
+fn a_program_that_fails_is_told_with_what_it_said() {
+    let Some(acme) = AcmeServer::start(Accounts::Open, SEASON_S) else { return };
+    let hook = "[\"/bin/sh\", \"-c\", \"echo no such zone >&2; exit 3\"]";
+    let server = acme.setup("dns-01").option("acme", "dns_hook", hook).table(&certificate(&[NAME])).start();
+    let failed = server.logged("acme_failed", |_| true);
+    let why = failed.text("why");
+    assert!(why.contains(&format!("present the record _acme-challenge.{NAME}")), "{why}");
+    assert!(why.contains("exit status: 3: no such zone"), "{why}");
 }
 
 #[test]

@@ -120,7 +120,11 @@ impl Answers {
             }
             Self::Dns(hook) => {
                 let value = key.dns_value();
-                hook.present(name, &value).await?;
+                if let Err(error) = hook.present(name, &value).await {
+                    // It may have come half way; what it says about that matters less than the failure.
+                    let _ = hook.cleanup(name, &value).await;
+                    return Err(error);
+                }
                 value
             }
         };

@@ -5,15 +5,18 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::process::Command;
+use tokio::process::{ChildStderr, Command};
 
 use super::error::{AcmeError, short};
 
 /// How long one call may take: some providers need minutes until a record is seen.
 const HOOK_TIME: Duration = Duration::from_secs(600);
 
+/// How long the end of its complaint is waited for once it has ended: something that it left running may hold the pipe open.
+const COMPLAINT_TIME: Duration = Duration::from_secs(1);
+
 /// How much is read of what the program complains about.
-const COMPLAINT_BYTES: u64 = 4096;
+const COMPLAINT_BYTES: usize = 4096;
 
 /// The program, with its first arguments.
 #[derive(Debug)]
@@ -57,17 +60,48 @@ async fn run(words: &[OsString], arguments: [&str; 3]) -> Result<(), String> {
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| error.to_string())?;
-    let mut complaint = Vec::new();
-    if let Some(stderr) = child.stderr.take() {
-        // To the end of its bound and no further; what it says beyond that meets a closed pipe.
-        let _ = stderr.take(COMPLAINT_BYTES).read_to_end(&mut complaint).await;
-    }
-    let status = child.wait().await.map_err(|error| error.to_string())?;
+    let mut complaint = Complaint { pipe: child.stderr.take(), text: Vec::new() };
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status.map_err(|error| error.to_string())?,
+            () = complaint.read_on() => {}
+        }
+    };
     if status.success() {
         return Ok(());
     }
-    let complaint = String::from_utf8_lossy(&complaint);
+    // What it wrote last may still be in the pipe.
+    let _ = tokio::time::timeout(COMPLAINT_TIME, complaint.read_to_end()).await;
+    let complaint = String::from_utf8_lossy(&complaint.text);
     Err(format!("{status}: {}", complaint.trim()))
+}
+
+/// What the program writes to standard error.
+struct Complaint {
+    /// `None` once it has ended or said enough; what it writes then meets a closed pipe.
+    pipe: Option<ChildStderr>,
+    text: Vec<u8>,
+}
+
+impl Complaint {
+    /// Reads some more; waits for ever where there is no more. Cancellation safe.
+    async fn read_on(&mut self) {
+        let Some(pipe) = &mut self.pipe else { return std::future::pending().await };
+        let mut piece = [0; 1024];
+        match pipe.read(&mut piece).await {
+            Ok(count) if count > 0 => self.text.extend(piece.iter().take(count)),
+            _ => self.pipe = None,
+        }
+        if self.text.len() >= COMPLAINT_BYTES {
+            self.pipe = None;
+        }
+    }
+
+    async fn read_to_end(&mut self) {
+        while self.pipe.is_some() {
+            self.read_on().await;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -95,6 +129,16 @@ mod tests {
         assert!(error.to_string().contains("exit status: 3: no such zone"), "{error}");
         let error = shell("yes nonsense >&2").present("a.example", "v").await.unwrap_err();
         assert!(error.to_string().len() < 1000, "{error}");
+        // Something that it leaves behind holds the pipe open, and nothing up.
+        let left =
+            shell("tail -f /dev/null & echo $! >&2; exit 4").present("a.example", "v").await.unwrap_err();
+        let AcmeError::Hook { why, .. } = left else { panic!("{left}") };
+        let process = why.strip_prefix("exit status: 4: ").unwrap().parse().unwrap();
+        rustix::process::kill_process(
+            rustix::process::Pid::from_raw(process).unwrap(),
+            rustix::process::Signal::KILL,
+        )
+        .unwrap();
         let absent = DnsHook::new(vec!["/nonexistent/hook".into()]);
         assert!(absent.present("a.example", "v").await.is_err());
     }
