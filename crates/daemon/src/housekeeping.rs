@@ -8,6 +8,7 @@ use carrack_records::partials::{Expired, PartialJournal};
 use carrack_storage::local::remove_expired;
 use carrack_tls::{Identities, Identity};
 
+use crate::acme::{Acme, Keeper};
 use crate::config::Tls;
 use crate::state::StateFolder;
 
@@ -30,6 +31,15 @@ pub(crate) enum Certificates {
         /// Kept for its lock: what else lies in the folder is this server's alone.
         _held: StateFolder,
     },
+    /// What an authority issues by ACME; the state folder's own until it has.
+    Acme {
+        /// Who orders them.
+        acme: Arc<Acme>,
+        /// The names that the state folder's own stands for.
+        names: Vec<String>,
+        /// Where that is kept. Holding the folder here keeps its lock.
+        state: StateFolder,
+    },
     /// The state folder's own.
     SelfSigned {
         /// The names it stands for.
@@ -44,8 +54,20 @@ impl Certificates {
     pub(crate) fn load(&self) -> Result<Identity, Box<dyn std::error::Error + Send + Sync>> {
         Ok(match self {
             Self::Configured { tls, .. } => Identity::load(&tls.certificate, &tls.key)?,
+            // A listener must not be down because an authority is.
+            Self::Acme { acme, names, state } => match acme.load().into_iter().next() {
+                Some(identity) => identity,
+                None => state.identity(names)?,
+            },
             Self::SelfSigned { names, state } => state.identity(names)?,
         })
+    }
+
+    /// Says that whatever made orders fail is mended.
+    pub(crate) fn mended(&self) {
+        if let Self::Acme { acme, .. } = self {
+            acme.try_now();
+        }
     }
 }
 
@@ -76,6 +98,17 @@ fn sweep(journal: &PartialJournal, expiry: Duration) -> std::io::Result<Expired>
             }
         })
     })
+}
+
+/// Orders and renews certificates by ACME where that is set, and shows each as soon as it is there.
+pub(crate) async fn acme(source: Arc<Certificates>, shown: Arc<Identities>) {
+    if let Certificates::Acme { acme, .. } = &*source {
+        let mut keeper = Keeper::new(Arc::clone(acme)).await;
+        loop {
+            keeper.next().await;
+            renew(Arc::clone(&source), Arc::clone(&shown)).await;
+        }
+    }
 }
 
 /// Looks after the certificate, now and every day.

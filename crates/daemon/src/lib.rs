@@ -22,9 +22,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod acme;
 mod addresses;
 pub mod config;
 mod housekeeping;
+mod http;
 pub mod log;
 pub mod quick;
 pub mod run;

@@ -161,6 +161,7 @@ impl QuickStart {
                 network: Tables::default(),
             },
             tls: None,
+            acme: None,
             upload: Upload::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),

@@ -4,6 +4,10 @@
 pub(crate) const CONTROL: &[&str] = &["ftp"];
 /// On data connections; `ftp` for clients that know no second name.
 pub(crate) const DATA: &[&str] = &["ftp-data", "ftp"];
+/// Towards web servers.
+pub(crate) const WEB: &[&str] = &["http/1.1"];
+/// Where a certificate authority validates a name (RFC 8737 §4).
+pub(crate) const CHALLENGE: &[&str] = &["acme-tls/1"];
 
 /// Names of other protocols, from IANA's registry and from use. A client that offers these and nothing else has come
 /// to the wrong server, perhaps led there.

@@ -10,6 +10,7 @@ mod tests;
 mod tickets;
 mod trust;
 mod verifier;
+mod web;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -28,6 +29,7 @@ pub use error::ConnectError;
 pub use partner::{Believed, PartnerTls};
 pub use tickets::Supply;
 pub use trust::{Authorities, Distrust, RememberedKey, Trust, TrustNote, Untrusted};
+pub use web::WebTls;
 
 use crate::{
     alpn,

@@ -78,6 +78,7 @@ pub mod binding;
 mod broken;
 mod caller;
 mod certificate;
+pub mod challenge;
 pub mod client;
 mod control;
 pub mod data;
@@ -98,7 +99,7 @@ pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
 pub use caller::{Caller, Named};
 pub use client::{
     Authorities, Believed, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
-    ConnectError, Distrust, PartnerTls, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,
+    ConnectError, Distrust, PartnerTls, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions, WebTls,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{

@@ -12,7 +12,7 @@ use super::table::{Ccc, Config, DataProtection, Listen, Mode, Plaintext, User};
 use super::tls_policy::Policies;
 use super::value::beside;
 use super::warnings::Warning;
-use super::{homes, tls_policy, warnings};
+use super::{acme, homes, tls_policy, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -103,6 +103,7 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
         homes::outside(&config, state, &mut faults);
     }
     let identity = identity(&mut config, base, &mut faults);
+    acme(&mut config, base, &mut faults);
     let tls = tls_policy::policies(&config, identity.as_ref(), &mut faults);
     let partners = fxp(&mut config, base, &mut faults);
     match (state, tls) {
@@ -295,6 +296,25 @@ fn identity(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Ide
             }
             None
         }
+    }
+}
+
+fn acme(config: &mut Config, base: &Path, faults: &mut Faults) {
+    let Some(acme) = config.acme.as_mut() else { return };
+    acme::check(acme, base, faults);
+    if config.tls.is_some() {
+        faults.add(
+            "acme",
+            "[tls] names a certificate and [acme] orders one, and a server shows one of them",
+            "take one of the two out",
+        );
+    }
+    if acme.certificate.len() > 1 {
+        faults.add(
+            "acme.certificate.1",
+            "a server shows one certificate, and the first is it",
+            "put the names of all into one [[acme.certificate]]",
+        );
     }
 }
 

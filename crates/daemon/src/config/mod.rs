@@ -8,6 +8,7 @@
 //!                            └─► manual   docs/configuration.md
 //! ```
 
+mod acme;
 mod check;
 mod choice;
 mod fingerprint;
@@ -28,6 +29,7 @@ mod warnings;
 
 use std::path::Path;
 
+pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, CertificateName, Challenge, Directory, Email};
 pub use check::{Checked, Fault, check};
 pub use manual::manual;
 pub use name::{CharacterSet, Host};

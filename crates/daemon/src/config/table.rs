@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use carrack_net::Network;
 use carrack_tls::{Group, Sha256Fingerprint, Suite};
 
+use super::acme::Acme;
 use super::choice::words;
 use super::name::{CharacterSet, Host};
 use super::public_address::PublicAddress;
@@ -29,6 +30,8 @@ section! {
         Restart passive: Passive = [Passive::default()];
         /// The identity shown to clients.
         Restart tls: Option<Tls> = [optional];
+        /// Certificates that are ordered and renewed by ACME. Not beside `[tls]`.
+        Restart acme: Option<Acme> = [optional];
         /// How uploads come to rest.
         Restart upload: Upload = [Upload::default()];
         /// How long the server waits.

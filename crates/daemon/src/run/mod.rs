@@ -21,6 +21,7 @@ use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
 use carrack_tls::{Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
 
+use crate::acme::{Acme, Questions};
 use crate::addresses::{self, Addresses};
 use crate::config::{Checked, Config, Mode};
 use crate::housekeeping::{self, Certificates};
@@ -59,6 +60,7 @@ pub struct Server {
     cut: Arc<CutTransfers>,
     journal: Arc<PartialJournal>,
     certificates: Certificates,
+    questions: Option<Questions>,
     // From here on a signal is ours, so that none that comes right after the start is lost.
     signals: Signals,
 }
@@ -89,9 +91,15 @@ impl Server {
         let authenticator = Authenticator::new(Arc::new(accounts), slots);
         let core = Core::with_digests(authenticator, events, wiring::while_uploading(&config));
 
-        let certificates = match config.tls.clone() {
-            Some(tls) => Certificates::Configured { tls, _held: state },
-            None => Certificates::SelfSigned { names: names::names(&config), state },
+        let (acme, questions) = match &config.acme {
+            Some(acme) => Some(Acme::start(acme, &state)?),
+            None => None,
+        }
+        .unzip();
+        let certificates = match (config.tls.clone(), acme) {
+            (Some(tls), _) => Certificates::Configured { tls, _held: state },
+            (None, Some(acme)) => Certificates::Acme { acme, names: names::names(&config), state },
+            (None, None) => Certificates::SelfSigned { names: names::names(&config), state },
         };
         let identity = match identity {
             Some(identity) => identity,
@@ -141,6 +149,7 @@ impl Server {
             cut,
             journal,
             certificates,
+            questions: questions.flatten(),
             signals,
         })
     }
@@ -160,7 +169,7 @@ impl Server {
     pub fn certificate_file(&self) -> Option<PathBuf> {
         match &self.certificates {
             Certificates::SelfSigned { state, .. } => Some(state.certificate()),
-            Certificates::Configured { .. } => None,
+            Certificates::Configured { .. } | Certificates::Acme { .. } => None,
         }
     }
 
@@ -181,6 +190,10 @@ impl Server {
         upkeep.spawn(housekeeping::partials(self.journal, self.config.upload.partial_expiry_s.into()));
         upkeep.spawn(housekeeping::certificates(Arc::clone(&certificates), Arc::clone(&self.identities)));
 
+        if let Some(questions) = self.questions {
+            upkeep.spawn(questions.serve());
+        }
+        upkeep.spawn(housekeeping::acme(Arc::clone(&certificates), Arc::clone(&self.identities)));
         upkeep.spawn(addresses::follow(self.names));
         // Sessions that drain still finish their transfers, so this goes on until the end.
         for (port, listener) in self.shared {
@@ -197,6 +210,7 @@ impl Server {
                         "reloading"
                     );
                     housekeeping::renew(Arc::clone(&certificates), Arc::clone(&self.identities)).await;
+                    certificates.mended();
                 }
             }
         };

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, UdpSocket};
 
-use crate::config::Config;
+use crate::config::{Acme, Config};
 
 /// The names that a self-signed certificate needs: those by which clients may come.
 pub(super) fn names(config: &Config) -> Vec<String> {
@@ -14,6 +14,9 @@ pub(super) fn names(config: &Config) -> Vec<String> {
     };
     if let Some(name) = host_name() {
         add(name);
+    }
+    for name in config.acme.iter().flat_map(Acme::names) {
+        add(name.as_str().to_owned());
     }
     for listen in config.listen.iter() {
         let ip = listen.address.ip();

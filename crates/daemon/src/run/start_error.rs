@@ -48,6 +48,20 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The address at which certificate authorities ask cannot be listened on.
+    #[error(
+        "cannot listen on {address}, where certificate authorities ask: {}\n  mend: stop the other program, choose another address with \
+         {key} in [acme], or use challenge = \"dns-01\"",
+        listen_failure(source)
+    )]
+    Challenges {
+        /// Which.
+        address: String,
+        /// The key that says so.
+        key: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The identity cannot be used for TLS.
     #[error("the certificate cannot be used: {0}")]
     Tls(String),

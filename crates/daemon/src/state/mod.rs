@@ -1,5 +1,6 @@
 //! What does the server keep for itself, and where: identity, generated password, and the lock that makes the folder its own?
 
+mod acme;
 mod folder;
 
 use std::fs::File;
@@ -12,6 +13,7 @@ use carrack_tls::Identity;
 use rustix::fs::FlockOperation;
 use zeroize::Zeroizing;
 
+pub(crate) use acme::{AcmeFolder, Attempt};
 use folder::{LOCK, PrivateFolder};
 
 /// A self-signed certificate is renewed when it has less than this left.
@@ -90,6 +92,14 @@ pub enum StateError {
         /// What is wrong with it.
         why: String,
     },
+    /// What was kept of ACME is damaged.
+    #[error("{file} is of no use: {why}\n  mend: move it away; a new one is made or ordered then")]
+    Acme {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        why: String,
+    },
 }
 
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StateError {
@@ -162,6 +172,14 @@ impl StateFolder {
     /// The certificate shown to clients where the configuration names none.
     pub fn certificate(&self) -> PathBuf {
         self.path().join(CERTIFICATE)
+    }
+
+    /// What is kept of certificates that are ordered by ACME.
+    ///
+    /// # Errors
+    /// As [`StateFolder::open`].
+    pub(crate) fn acme(&self) -> Result<AcmeFolder, StateError> {
+        AcmeFolder::open(self.path())
     }
 
     /// The self-signed identity for these names: made at the first start and kept. The key stays the same for good; the

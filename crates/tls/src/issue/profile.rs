@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
-    SerialNumber, date_time_ymd,
+    CertificateParams, CertificateSigningRequest, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyUsagePurpose, SerialNumber, date_time_ymd,
 };
 use rustls_pki_types::CertificateDer;
 use x509_parser::{
@@ -94,11 +94,23 @@ impl Profile {
     /// # Errors
     /// [`IssueError`] for what no certificate can say.
     pub fn request(&self, key: &PrivateKey) -> Result<String, IssueError> {
+        self.signed_request(key)?.pem().map_err(not_made)
+    }
+
+    /// The same in DER, as it travels to an ACME server (RFC 8555 §7.4).
+    ///
+    /// # Errors
+    /// [`IssueError`] for what no certificate can say.
+    pub fn request_der(&self, key: &PrivateKey) -> Result<Vec<u8>, IssueError> {
+        Ok(self.signed_request(key)?.der().to_vec())
+    }
+
+    fn signed_request(&self, key: &PrivateKey) -> Result<CertificateSigningRequest, IssueError> {
         let mut params = self.params(key.kind_of_usage(), Issuer::Itself)?;
         params.serial_number = None;
         params.use_authority_key_identifier_extension = false;
         params.is_ca = IsCa::NoCa;
-        params.serialize_request(key.pair()).and_then(|request| request.pem()).map_err(not_made)
+        params.serialize_request(key.pair()).map_err(not_made)
     }
 
     /// What a request asks for. `purpose` is the authority's word and wins; else the request's, else for servers.

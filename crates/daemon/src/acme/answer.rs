@@ -1,0 +1,199 @@
+//! How is an authority shown that a name is ours: by HTTP, by TLS, or through the DNS?
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use carrack_net::Listener;
+use carrack_tls::challenge::ChallengeTls;
+use hyper::StatusCode;
+use instant_acme::{ChallengeType, KeyAuthorization};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::dns_hook::DnsHook;
+use super::error::AcmeError;
+use crate::config::{Acme, Challenge};
+use crate::http::{self, Answer};
+
+/// Where the authority asks (RFC 8555 §8.3).
+const PATH: &str = "/.well-known/acme-challenge/";
+
+/// The longest token that is taken. They have some 43 characters; the path of a request has to hold one.
+const TOKEN_BYTES: usize = 256;
+
+/// TLS connections of validators at a time; further ones wait in the kernel's queue.
+const CONNECTIONS: usize = 32;
+
+/// For the handshake of a validator. SECURITY: one that says nothing holds a place no longer than this.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// What answers to challenges.
+#[derive(Debug)]
+pub(super) enum Answers {
+    Http(Tokens),
+    TlsAlpn(Arc<ChallengeTls>),
+    Dns(DnsHook),
+}
+
+/// Key authorizations by their tokens.
+type Tokens = Arc<Mutex<HashMap<String, String>>>;
+
+/// Something that is shown to the authority.
+#[derive(Debug)]
+pub(super) struct Shown {
+    name: String,
+    token: String,
+    value: String,
+}
+
+/// A listener for the authority's questions.
+pub(crate) struct Questions {
+    listener: Listener,
+    kind: Kind,
+}
+
+enum Kind {
+    Http(Tokens),
+    TlsAlpn(Arc<ChallengeTls>),
+}
+
+/// Where questions come in, where they come in at this machine: the address in the file, or the port that authorities ask at.
+pub(super) fn address(acme: &Acme) -> Option<SocketAddr> {
+    match acme.challenge {
+        Challenge::Http01 => Some(acme.http_address.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 80)))),
+        Challenge::TlsAlpn01 => Some(acme.tls_alpn_address.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 443)))),
+        Challenge::Dns01 => None,
+    }
+}
+
+impl Answers {
+    /// Listens where that is needed.
+    pub(super) fn new(acme: &Acme) -> std::io::Result<(Self, Option<Questions>)> {
+        let Some(address) = address(acme) else {
+            let hook = acme.dns_hook.iter().map(|word| word.as_str().into()).collect();
+            return Ok((Self::Dns(DnsHook::new(hook)), None));
+        };
+        let listener = Listener::bind(address)?;
+        if acme.challenge == Challenge::Http01 {
+            let tokens = Tokens::default();
+            let kind = Kind::Http(Arc::clone(&tokens));
+            return Ok((Self::Http(tokens), Some(Questions { listener, kind })));
+        }
+        let tls = Arc::new(ChallengeTls::new().map_err(std::io::Error::other)?);
+        let kind = Kind::TlsAlpn(Arc::clone(&tls));
+        Ok((Self::TlsAlpn(tls), Some(Questions { listener, kind })))
+    }
+
+    /// Its name in the protocol.
+    pub(super) fn kind(&self) -> ChallengeType {
+        match self {
+            Self::Http(_) => ChallengeType::Http01,
+            Self::TlsAlpn(_) => ChallengeType::TlsAlpn01,
+            Self::Dns(_) => ChallengeType::Dns01,
+        }
+    }
+
+    /// Shows it. What is shown is taken away with [`hide`](Self::hide).
+    pub(super) async fn show(
+        &self,
+        name: &str,
+        token: &str,
+        key: &KeyAuthorization,
+    ) -> Result<Shown, AcmeError> {
+        // SECURITY: RFC 8555 §8.1: base64url and nothing else, so that no token leads anywhere.
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if token.is_empty() || token.len() > TOKEN_BYTES || !token.bytes().all(is_token) {
+            return Err(AcmeError::Strange("its token is not base64url".to_owned()));
+        }
+        let value = match self {
+            Self::Http(tokens) => {
+                lock(tokens).insert(token.to_owned(), key.as_str().to_owned());
+                key.as_str().to_owned()
+            }
+            Self::TlsAlpn(tls) => {
+                let mut digest = [0; 32];
+                digest.iter_mut().zip(key.digest().as_ref()).for_each(|(to, from)| *to = *from);
+                tls.show(name, digest).map_err(|error| AcmeError::NotMade(error.to_string()))?;
+                String::new()
+            }
+            Self::Dns(hook) => {
+                let value = key.dns_value();
+                if let Err(error) = hook.present(name, &value).await {
+                    // It may have come half way; what it says about that matters less than the failure.
+                    let _ = hook.cleanup(name, &value).await;
+                    return Err(error);
+                }
+                value
+            }
+        };
+        Ok(Shown { name: name.to_owned(), token: token.to_owned(), value })
+    }
+
+    /// Takes away what was shown.
+    pub(super) async fn hide(&self, shown: &Shown) -> Result<(), AcmeError> {
+        match self {
+            Self::Http(tokens) => drop(lock(tokens).remove(&shown.token)),
+            Self::TlsAlpn(tls) => tls.hide(&shown.name),
+            Self::Dns(hook) => hook.cleanup(&shown.name, &shown.value).await?,
+        }
+        Ok(())
+    }
+}
+
+fn lock(tokens: &Tokens) -> MutexGuard<'_, HashMap<String, String>> {
+    tokens.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Questions {
+    /// Answers for as long as it is polled.
+    pub(crate) async fn serve(self) {
+        match self.kind {
+            Kind::Http(tokens) => http::serve(self.listener, move |path| answer(&tokens, path)).await,
+            Kind::TlsAlpn(tls) => serve_tls(self.listener, tls).await,
+        }
+    }
+}
+
+fn answer(tokens: &Tokens, path: &str) -> Answer {
+    let key = path.strip_prefix(PATH).and_then(|token| lock(tokens).get(token).cloned());
+    key.map_or_else(Answer::not_found, |key| Answer {
+        status: StatusCode::OK,
+        content_type: "application/octet-stream",
+        body: key.into_bytes(),
+    })
+}
+
+async fn serve_tls(mut listener: Listener, tls: Arc<ChallengeTls>) {
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        // The semaphore is never closed.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = listener.accept().await.stream;
+        while connections.try_join_next().is_some() {}
+        let tls = Arc::clone(&tls);
+        connections.spawn(async move {
+            // Whatever goes wrong, the authority tells in its answer to the order.
+            let _ = tokio::time::timeout(HANDSHAKE_TIME, tls.answer(stream)).await;
+            drop(place);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_token_that_is_shown_is_answered() {
+        let tokens = Tokens::default();
+        lock(&tokens).insert("abc".to_owned(), "abc.thumb".to_owned());
+        let found = answer(&tokens, "/.well-known/acme-challenge/abc");
+        assert_eq!((found.status, found.body.as_slice()), (StatusCode::OK, &b"abc.thumb"[..]));
+        for path in ["/", "/abc", "/.well-known/acme-challenge/", "/.well-known/acme-challenge/abcd"] {
+            assert_eq!(answer(&tokens, path).status, StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+}

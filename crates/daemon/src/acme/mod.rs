@@ -1,0 +1,223 @@
+//! Certificates that are ordered and renewed by ACME (RFC 8555): what is there, what is due, and who is told?
+//!
+//! ```text
+//!  [acme] ─► Acme::start ──┬─► Questions::serve       answers the authority (HTTP-01, TLS-ALPN-01)
+//!            │             └─► Keeper ────► order ─► account · answer · web (HTTPS to the ACME server)
+//!            └ load ◄── acme/ in the state folder ◄──────┘ a certificate was issued
+//! ```
+//!
+//! A certificate that is there is shown until the next one is whole, whatever goes wrong on the way.
+
+mod account;
+mod answer;
+mod dns_hook;
+mod error;
+mod order;
+mod schedule;
+mod web;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use carrack_tls::{Authorities, Identity, WebTls};
+use tokio::sync::Notify;
+
+use crate::config::{self, AcmeCertificate};
+use crate::run::StartError;
+use crate::state::{AcmeFolder, Attempt, StateFolder};
+use account::blocking;
+use answer::Answers;
+pub(crate) use answer::Questions;
+use error::AcmeError;
+use order::{Issued, Ordering};
+use schedule::{Plan, Spread};
+use web::Web;
+
+/// The longest sleep between two looks at the clock, which may be set meanwhile.
+const LOOK_EVERY: Duration = Duration::from_secs(3600);
+
+/// The shortest, so that a certificate which ends at once does not keep a processor busy.
+const LOOK_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long one order may take, validation and the hook program included.
+const ORDER_TIME: Duration = Duration::from_secs(45 * 60);
+
+/// The certificates of `[acme]`.
+#[derive(Debug)]
+pub(crate) struct Acme {
+    settings: config::Acme,
+    folder: Arc<AcmeFolder>,
+    answers: Answers,
+    web: Web,
+    mended: Notify,
+}
+
+impl Acme {
+    /// Opens what was kept, and listens for the authority's questions where it asks them at this machine. That listener is always
+    /// there: a port that is taken is told at the start, not when the certificate ends.
+    pub(crate) fn start(
+        settings: &config::Acme,
+        state: &StateFolder,
+    ) -> Result<(Arc<Self>, Option<Questions>), StartError> {
+        let tls = |error: &dyn std::fmt::Display| StartError::Tls(error.to_string());
+        let authorities = match &settings.ca {
+            Some(ca) => Authorities::load(ca).map_err(|error| tls(&error))?,
+            None => Authorities::Platform,
+        };
+        let web = Web::new(Arc::new(WebTls::new(authorities).map_err(|error| tls(&error))?));
+        let folder = Arc::new(state.acme()?);
+        let (answers, questions) = Answers::new(settings).map_err(|source| StartError::Challenges {
+            address: answer::address(settings).map(|address| address.to_string()).unwrap_or_default(),
+            key: if settings.challenge == config::Challenge::Http01 {
+                "http_address"
+            } else {
+                "tls_alpn_address"
+            },
+            source,
+        })?;
+        let acme = Self { settings: settings.clone(), folder, answers, web, mended: Notify::new() };
+        Ok((Arc::new(acme), questions))
+    }
+
+    /// The certificates that were issued so far, in the order of the file. One that is damaged is told, and ordered anew by the
+    /// [`Keeper`].
+    pub(crate) fn load(&self) -> Vec<Identity> {
+        let kept = |name| {
+            self.folder.identity(name).unwrap_or_else(|error| {
+                tracing::error!(target: "carrack", why = %error, "acme_state_failed");
+                None
+            })
+        };
+        self.settings.certificate.iter().filter_map(first).filter_map(kept).collect()
+    }
+
+    /// Says that whatever made orders fail is mended: they are tried again now.
+    pub(crate) fn try_now(&self) {
+        self.mended.notify_one();
+    }
+
+    fn plans(&self) -> Vec<Plan> {
+        let plan = |certificate: &AcmeCertificate| {
+            let name = first(certificate).unwrap_or_default();
+            let names: Vec<_> = certificate.names.iter().map(config::CertificateName::as_str).collect();
+            // What cannot be read is ordered anew; `load` has told what it was.
+            let kept = self.folder.identity(name).ok().flatten();
+            let attempt = self.folder.attempt(name).ok().flatten();
+            Plan::of(kept.as_ref(), &names, attempt, SystemTime::now())
+        };
+        self.settings.certificate.iter().map(plan).collect()
+    }
+
+    /// Orders one certificate now; says what is to be done next.
+    async fn attempt(&self, certificate: &AcmeCertificate, plan: Plan) -> Plan {
+        let name = first(certificate).unwrap_or_default().to_owned();
+        tracing::info!(target: "carrack", name, directory = self.settings.directory.as_str(), "acme_ordering");
+        self.web.forget_pause();
+        let outcome = tokio::time::timeout(ORDER_TIME, self.order(certificate, &name)).await;
+        match outcome.unwrap_or(Err(AcmeError::TimeOut(ORDER_TIME.as_secs() / 60))) {
+            Ok(identity) => {
+                let plan = Plan::after_success(&identity);
+                let not_after = identity.description().not_after;
+                let (sha256, renewal_in_s) = (identity.fingerprint(), seconds_until(plan.due));
+                tracing::info!(target: "carrack", name, %sha256, %not_after, renewal_in_s, "acme_issued");
+                plan
+            }
+            Err(error) => {
+                let plan = plan.after_failure(self.web.asked_pause(), chance(), SystemTime::now());
+                let (failures, again_in_s) = (plan.failures, seconds_until(plan.due));
+                tracing::error!(
+                    target: "carrack", name, why = %error, mend = error.mend(), failures, again_in_s,
+                    sooner = "SIGHUP tries at once", "acme_failed"
+                );
+                let (folder, attempt) = (Arc::clone(&self.folder), Attempt { failures, next: plan.due });
+                if let Err(error) = blocking(move || folder.keep_attempt(&name, Some(attempt))).await {
+                    tracing::error!(target: "carrack", why = %error, "acme_state_failed");
+                }
+                plan
+            }
+        }
+    }
+
+    async fn order(&self, certificate: &AcmeCertificate, name: &str) -> Result<Identity, AcmeError> {
+        let account = account::open(&self.settings, &self.folder, self.web.clone()).await?;
+        let ordering =
+            Ordering { acme: &self.settings, account: &account, answers: &self.answers, certificate };
+        let Issued { chain, key, identity } = ordering.run().await?;
+        if Plan::after_success(&identity).due <= SystemTime::now() {
+            // Taken as a success it would be ordered again and again.
+            let (from, until) = (identity.description().not_before, identity.description().not_after);
+            let why = format!(
+                "it is good from {from} to {until} and due to be renewed; is this machine's clock right?"
+            );
+            return Err(AcmeError::BadCertificate(why));
+        }
+        let (folder, name) = (Arc::clone(&self.folder), name.to_owned());
+        blocking(move || {
+            folder.keep_identity(&name, &chain, &key)?;
+            folder.keep_attempt(&name, None)
+        })
+        .await?;
+        Ok(identity)
+    }
+}
+
+/// Orders what is not there and renews what ends.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    acme: Arc<Acme>,
+    /// One for each certificate of the file.
+    plans: Vec<Plan>,
+}
+
+impl Keeper {
+    /// Reads what is there.
+    pub(crate) async fn new(acme: Arc<Acme>) -> Self {
+        let reader = Arc::clone(&acme);
+        let plans = tokio::task::spawn_blocking(move || reader.plans()).await.unwrap_or_default();
+        Self { acme, plans }
+    }
+
+    /// Waits until a certificate was ordered and is there. Whatever fails is told in the log and tried again.
+    pub(crate) async fn next(&mut self) {
+        let acme = Arc::clone(&self.acme);
+        loop {
+            let now = SystemTime::now();
+            let due = self.plans.iter().position(|plan| plan.due <= now);
+            if let Some(index) = due
+                && let (Some(plan), Some(certificate)) =
+                    (self.plans.get_mut(index), acme.settings.certificate.get(index))
+            {
+                *plan = acme.attempt(certificate, *plan).await;
+                if plan.failures == 0 {
+                    return;
+                }
+                continue;
+            }
+            let next = self.plans.iter().map(|plan| plan.due).min().unwrap_or(now + LOOK_EVERY);
+            let pause = next.duration_since(now).unwrap_or_default();
+            tokio::select! {
+                () = tokio::time::sleep(pause.clamp(LOOK_PAUSE, LOOK_EVERY)) => {}
+                () = acme.mended.notified() => {
+                    let now = SystemTime::now();
+                    self.plans.iter_mut().for_each(|plan| *plan = plan.at_once(now));
+                }
+            }
+        }
+    }
+}
+
+/// The name by which a certificate is kept.
+fn first(certificate: &AcmeCertificate) -> Option<&str> {
+    certificate.names.first().map(config::CertificateName::as_str)
+}
+
+fn seconds_until(moment: SystemTime) -> u64 {
+    moment.duration_since(SystemTime::now()).unwrap_or_default().as_secs()
+}
+
+fn chance() -> Spread {
+    let mut bytes = [0; 2];
+    // Without randomness everybody comes at the same time; nothing depends on it here.
+    let _ = aws_lc_rs::rand::fill(&mut bytes);
+    Spread::from_be_bytes(bytes)
+}
