@@ -84,7 +84,9 @@ mod handshake;
 pub mod identity;
 mod info;
 pub mod issue;
+pub mod ocsp;
 mod policy;
+pub mod revocation;
 pub mod server;
 #[cfg(test)]
 mod testkit;
