@@ -4,7 +4,9 @@ mod authorities;
 mod certificate;
 mod error;
 mod handshake;
+mod look;
 mod partner;
+mod revocation;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -25,7 +27,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 pub use error::ConnectError;
+pub use look::Seen;
 pub use partner::PartnerTls;
+pub use revocation::{RevocationLists, Staple};
 pub use tickets::Supply;
 pub use trust::{Authorities, Distrust, RememberedKey, Trust, TrustNote, Untrusted};
 
@@ -160,13 +164,8 @@ impl ClientTls {
 
     /// A session for one control connection, with nothing in it.
     pub fn control(&self) -> ClientControlTls {
-        let Shared { name, rule, identity, provider, any, only_tls12, only_tls13, .. } = &*self.shared;
-        let mut config = match self.versions {
-            Versions::Any => any,
-            Versions::Only(Version::Tls12) => only_tls12,
-            Versions::Only(Version::Tls13) => only_tls13,
-        }
-        .clone();
+        let Shared { name, rule, identity, provider, .. } = &*self.shared;
+        let mut config = self.base().clone();
         let verifier = Arc::new(Verifier::new(Arc::clone(rule), provider.signature_verification_algorithms));
         let certificate = Arc::new(ClientCertificate::new(identity.as_ref()));
         let tickets = Arc::new(Tickets::default());
@@ -192,6 +191,15 @@ impl ClientTls {
             control: Arc::new(config),
             data: Arc::new(data),
             info: Mutex::default(),
+        }
+    }
+
+    fn base(&self) -> &ClientConfig {
+        let Shared { any, only_tls12, only_tls13, .. } = &*self.shared;
+        match self.versions {
+            Versions::Any => any,
+            Versions::Only(Version::Tls12) => only_tls12,
+            Versions::Only(Version::Tls13) => only_tls13,
         }
     }
 
@@ -278,6 +286,11 @@ impl ClientControlTls {
     /// What the user should be told about the server's certificate although it is trusted.
     pub fn note(&self) -> Option<TrustNote> {
         self.verifier.note()
+    }
+
+    /// What the server has stapled to its certificate; `None` before [`connect`](Self::connect) has succeeded.
+    pub fn staple(&self) -> Option<Staple> {
+        self.verifier.staple()
     }
 
     /// What protects the control connection; `None` before [`connect`](Self::connect) has succeeded.

@@ -96,7 +96,8 @@ pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
 pub use caller::{Caller, Named};
 pub use client::{
     Authorities, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
-    ConnectError, Distrust, PartnerTls, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,
+    ConnectError, Distrust, PartnerTls, RememberedKey, RevocationLists, Seen, Staple, Supply, Trust,
+    TrustNote, Untrusted, Versions,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{
