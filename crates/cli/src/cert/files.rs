@@ -5,8 +5,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use carrack_tls::CertificateDer;
+use carrack_tls::identity::Problem;
 use carrack_tls::issue;
+use carrack_tls::{CertificateDer, IdentityError};
 use rustls_pki_types::pem::PemObject;
 use zeroize::Zeroizing;
 
@@ -39,6 +40,11 @@ pub(super) fn bytes(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     }
 }
 
+/// Whether it begins with the tag of a SEQUENCE, as DER of every kind does here, and no line of text.
+pub(super) fn is_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30)
+}
+
 /// All certificates of a PEM file; at least one.
 pub(super) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let shown = file.display();
@@ -67,6 +73,15 @@ pub(super) fn holds_more_than_certificates(file: &Path) -> Result<bool, Failure>
 pub(super) fn in_file(file: &Path) -> impl Fn(&dyn std::fmt::Display) -> Failure {
     let shown = file.display().to_string();
     move |error| Failure::failed(format!("{shown}: {error}"))
+}
+
+/// A file that a flag names and that cannot be used for it: the command was given wrongly.
+pub(crate) fn unusable(error: &IdentityError) -> Failure {
+    let missing = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied];
+    match error.problem() {
+        Problem::Unreadable(why) if missing.contains(&why.kind()) => Failure::new(Status::Missing, error),
+        _ => Failure::usage(error),
+    }
 }
 
 /// What becomes of a new file.

@@ -12,6 +12,7 @@ use super::login;
 use super::output::Output;
 use super::trust::Gatekeeper;
 use crate::arguments::connection::{Connection, Reach, TlsVersion};
+use crate::cert;
 use crate::exit::{Failure, Status};
 
 /// The connections of one command.
@@ -20,6 +21,8 @@ pub(crate) struct Session {
     output: Arc<Output>,
     gatekeeper: Gatekeeper,
     servers: Vec<Met>,
+    /// The certificate that is shown, once it was read.
+    identity: Option<Identity>,
 }
 
 /// A server that was connected to, or was tried to.
@@ -36,6 +39,7 @@ impl Session {
             output: Arc::clone(output),
             gatekeeper: Gatekeeper::new(&flags.trust),
             servers: Vec::new(),
+            identity: None,
         }
     }
 
@@ -82,7 +86,8 @@ impl Session {
     pub(crate) async fn connect(&mut self, url: &Url) -> Result<Client, Failure> {
         check_protection(url, &self.flags)?;
         let mut who = login::settle(url, &self.flags.login, &self.output)?;
-        let mut trust = self.gatekeeper.rule(url)?;
+        let mut trust = self.gatekeeper.rule(url, &self.output)?;
+        self.read_identity()?;
         self.say_what_is_not_protected(url);
         if who.is_nobody && self.flags.telling.verbose > 0 {
             self.output.note(&format!("no user is named for {}: logging in as anonymous", url.host_port()));
@@ -125,15 +130,18 @@ impl Session {
         }
     }
 
+    /// Once for all servers: the password of a key is asked for once.
+    fn read_identity(&mut self) -> Result<(), Failure> {
+        if self.identity.is_none() {
+            self.identity = cert::identity(&self.flags.login)?;
+            let warnings = self.identity.as_ref().map(cert::warnings).unwrap_or_default();
+            warnings.iter().for_each(|warning| self.output.note(warning));
+        }
+        Ok(())
+    }
+
     fn settings(&self, url: &Url, trust: &Trust, login: &Login) -> Result<Arc<Settings>, Failure> {
-        let Connection { login: files, protection, reach, mode, telling, .. } = &self.flags;
-        let identity = match &files.cert {
-            Some(cert) => {
-                let key = files.key.as_ref().unwrap_or(cert);
-                Some(Identity::load(cert, key).map_err(Failure::failed)?)
-            }
-            None => None,
-        };
+        let Connection { protection, reach, mode, telling, .. } = &self.flags;
         let data_protection =
             if protection.clear_data { DataProtection::Clear } else { DataProtection::Private };
         let data_mode = if mode.active { DataMode::Active } else { DataMode::Passive };
@@ -142,7 +150,7 @@ impl Session {
             data_mode,
             login: login.clone(),
             dialogue: Shown::listener(telling.verbose, self.output.screen()),
-            ..settings(url, trust.clone(), identity, reach)?
+            ..settings(url, trust.clone(), self.identity.clone(), reach)?
         }))
     }
 
