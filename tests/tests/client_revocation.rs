@@ -204,8 +204,8 @@ impl OpenSsl {
         OpenSsl(child, port.unwrap())
     }
 
-    fn shown(&self, desk: &Desk, more: &str) -> String {
-        desk.run(program(), &format!("cert show {more} ftps://127.0.0.1:{}", self.1)).ok().stdout
+    fn shown(&self, desk: &Desk, command: &str) -> String {
+        desk.run(program(), &format!("cert {command} ftps://127.0.0.1:{}", self.1)).ok().stdout
     }
 }
 
@@ -227,7 +227,7 @@ fn what_a_server_of_openssl_shows_is_shown_trusted_or_not() {
     let base = "-cert cert.pem -key key.pem -cert_chain ca.pem";
     for (flag, version) in [("-tls1_2", "TLSv1.2"), ("-tls1_3", "TLSv1.3")] {
         let plain = OpenSsl::start(&desk, &format!("{base} {flag} -Verify 1 -groups P-256 -alpn ftp"));
-        let text = plain.shown(&desk, "");
+        let text = plain.shown(&desk, "show");
         // It demands a certificate, which the handshake of TLS 1.2 does not end without.
         if flag == "-tls1_3" {
             assert!(text.contains(&format!("agreed       {version}, ")), "{text}");
@@ -251,9 +251,9 @@ fn what_a_server_of_openssl_shows_is_shown_trusted_or_not() {
         ] {
             desk.write("staple.der", answer(said, &shown, &authority.identity(), &authority.identity()));
             let stapling = OpenSsl::start(&desk, &format!("{base} {flag} -status_file staple.der"));
-            let text = stapling.shown(&desk, "");
+            let text = stapling.shown(&desk, "show");
             assert!(text.contains(words) && text.contains(version), "{text}");
-            let said: Vec<Value> = objects(&stapling.shown(&desk, "--json"));
+            let said: Vec<Value> = objects(&stapling.shown(&desk, "show --json"));
             assert_eq!(said[0]["event"], "handshake");
             assert_eq!((&said[0]["staple"], &said[0]["version"]), (&word.into(), &version.into()));
             assert_eq!((&said[0]["trusted"], &said[1]["event"]), (&false.into(), &"certificate".into()));
