@@ -6,6 +6,7 @@ use carrack_tests::client::Client;
 use carrack_tests::desk::Desk;
 use carrack_tests::peers::{Peer, Wanted};
 use carrack_tests::programs::{Run, Tls};
+use carrack_tests::server::Mode;
 
 const VERSIONS: [Tls; 2] = [Tls::V12, Tls::V13];
 const PASSWORD: &str = "a pass phrase";
@@ -48,17 +49,18 @@ fn servers_that_demand_a_certificate_get_it_from_every_kind_of_file() {
         }
         for mode in peer.modes() {
             let server = peer.start(&Wanted::new(mode).clients_of(&authority));
+            let url = server.url(if mode == Mode::Explicit { "ftpes" } else { "ftps" }, "");
             for version in VERSIONS {
                 let client = Client::of(&server).speaking(version);
                 for flags in &forms {
-                    shown(&client, &desk, flags, &server.url("/")).ok();
+                    shown(&client, &desk, flags, &url).ok();
                 }
                 // By the variable, and not at all.
-                let locked = ["ls", "--cert", "openssl.p12", &server.url("/")];
+                let locked = ["ls", "--cert", "openssl.p12", &url];
                 let run =
                     client.program(locked).env("CARRACK_KEY_PASSWORD", PASSWORD).folder(desk.path()).run();
                 run.ok();
-                client.run(["ls", &server.url("/")]).fails();
+                client.run(["ls", &url]).fails();
             }
         }
     }
