@@ -305,13 +305,7 @@ impl ClientControlTls {
                 Some(untrusted) => ConnectError::Untrusted(untrusted),
                 None => error,
             },
-            // TLS 1.2 has no alert of its own for this (RFC 5246 §7.4.6).
-            ConnectError::Refused(rustls::AlertDescription::HandshakeFailure)
-                if self.certificate.was_missed() =>
-            {
-                ConnectError::CertificateRequired
-            }
-            other => other,
+            other => self.certificate.explain(other),
         }
     }
 }

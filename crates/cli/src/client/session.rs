@@ -21,8 +21,8 @@ pub(crate) struct Session {
     output: Arc<Output>,
     gatekeeper: Gatekeeper,
     servers: Vec<Met>,
-    /// The certificate that is shown, once it was read.
-    identity: Option<Identity>,
+    /// The certificate that is shown, if any, once it was tried to read it.
+    identity: Option<Result<Option<Identity>, Status>>,
 }
 
 /// A server that was connected to, or was tried to.
@@ -87,14 +87,14 @@ impl Session {
         check_protection(url, &self.flags)?;
         let mut who = login::settle(url, &self.flags.login, &self.output)?;
         let mut trust = self.gatekeeper.rule(url, &self.output)?;
-        self.read_identity()?;
+        let identity = self.identity()?;
         self.say_what_is_not_protected(url);
         if who.is_nobody && self.flags.telling.verbose > 0 {
             self.output.note(&format!("no user is named for {}: logging in as anonymous", url.host_port()));
         }
         let (mut asked_for_trust, mut asked_for_password) = (false, false);
         loop {
-            let settings = self.settings(url, &trust, &who.login)?;
+            let settings = self.settings(url, &trust, identity.clone(), &who.login)?;
             let error = match Client::connect(settings).await {
                 Ok(client) => {
                     let security = client.security();
@@ -130,17 +130,28 @@ impl Session {
         }
     }
 
-    /// Once for all servers: the password of a key is asked for once.
-    fn read_identity(&mut self) -> Result<(), Failure> {
-        if self.identity.is_none() {
-            self.identity = cert::identity(&self.flags.login)?;
-            let warnings = self.identity.as_ref().map(cert::warnings).unwrap_or_default();
-            warnings.iter().for_each(|warning| self.output.note(warning));
+    /// The certificate that is shown. It is read once for all servers, so that its password is asked for once.
+    fn identity(&mut self) -> Result<Option<Identity>, Failure> {
+        if let Some(read) = &self.identity {
+            return read.clone().map_err(|status| {
+                Failure::new(status, "the client certificate cannot be used, as was said before")
+            });
         }
-        Ok(())
+        let read = cert::identity(&self.flags.login);
+        self.identity = Some(read.as_ref().map(Option::clone).map_err(Failure::status));
+        let identity = read?;
+        let warnings = identity.as_ref().map(cert::warnings).unwrap_or_default();
+        warnings.iter().for_each(|warning| self.output.note(warning));
+        Ok(identity)
     }
 
-    fn settings(&self, url: &Url, trust: &Trust, login: &Login) -> Result<Arc<Settings>, Failure> {
+    fn settings(
+        &self,
+        url: &Url,
+        trust: &Trust,
+        identity: Option<Identity>,
+        login: &Login,
+    ) -> Result<Arc<Settings>, Failure> {
         let Connection { protection, reach, mode, telling, .. } = &self.flags;
         let data_protection =
             if protection.clear_data { DataProtection::Clear } else { DataProtection::Private };
@@ -150,7 +161,7 @@ impl Session {
             data_mode,
             login: login.clone(),
             dialogue: Shown::listener(telling.verbose, self.output.screen()),
-            ..settings(url, trust.clone(), self.identity.clone(), reach)?
+            ..settings(url, trust.clone(), identity, reach)?
         }))
     }
 

@@ -14,7 +14,10 @@ use rustls::{
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::TlsConnector;
 
-use super::{ClientTls, ConnectError, Distrust, Staple, TICKETS_ON_CONTROL, TrustNote, trust::Rule};
+use super::{
+    ClientTls, ConnectError, Distrust, Staple, TICKETS_ON_CONTROL, TrustNote, certificate::ClientCertificate,
+    trust::Rule,
+};
 use crate::{
     alpn,
     identity::{CertificateDescription, describe},
@@ -52,6 +55,8 @@ impl ClientTls {
         });
         let mut config: ClientConfig = self.base().clone();
         config.dangerous().set_certificate_verifier(Arc::clone(&onlooker) as _);
+        let certificate = Arc::new(ClientCertificate::new(None));
+        config.client_auth_cert_resolver = Arc::clone(&certificate) as _;
         config.resumption = Resumption::disabled();
         config.alpn_protocols = alpn::offer(alpn::CONTROL);
         config.send_ticket_request =
@@ -64,7 +69,7 @@ impl ClientTls {
                 let _gone = stream.shutdown().await;
                 Ok(info)
             }
-            Err(error) => Err(ConnectError::from(error)),
+            Err(error) => Err(certificate.explain(error.into())),
         };
         let shown = onlooker.shown.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (shown, agreed) {
