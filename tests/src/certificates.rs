@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use carrack_tls::CertificateDescription;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -32,6 +32,10 @@ pub enum Kind {
     UnknownAuthority,
     /// Good, but for clients.
     ForClients,
+    /// Good, and says that it comes with an OCSP answer (RFC 7633).
+    MustStaple,
+    /// Good, and certified to sign OCSP answers for the authority.
+    Responder,
 }
 
 /// A small certificate authority.
@@ -58,6 +62,11 @@ impl Authority {
     /// Its certificate.
     pub fn pem(&self) -> String {
         self.0.pem()
+    }
+
+    /// Its own key and certificate.
+    pub fn identity(&self) -> Identity {
+        Identity { certificate_pem: self.pem(), key_pem: self.0.key().serialize_pem(), staple: Vec::new() }
     }
 
     /// Its certificate in a file of that folder.
@@ -90,6 +99,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![match kind {
             Kind::ForClients => ExtendedKeyUsagePurpose::ClientAuth,
+            Kind::Responder => ExtendedKeyUsagePurpose::OcspSigning,
             _ => ExtendedKeyUsagePurpose::ServerAuth,
         }];
         match kind {
@@ -97,12 +107,20 @@ impl Authority {
             Kind::NotYetValid => valid(&mut params, 1, 10),
             _ => valid(&mut params, -1, 10),
         }
+        if kind == Kind::MustStaple {
+            let (oid, status_request) = ([1, 3, 6, 1, 5, 5, 7, 1, 24], vec![0x30, 3, 2, 1, 5]);
+            params.custom_extensions.push(CustomExtension::from_oid_content(&oid, status_request));
+        }
         let certificate = match kind {
             Kind::SelfSigned => params.self_signed(&key),
             Kind::UnknownAuthority => params.signed_by(&key, &Authority::new().0),
             _ => params.signed_by(&key, &self.0),
         };
-        Identity { certificate_pem: certificate.unwrap().pem(), key_pem: key.serialize_pem() }
+        Identity {
+            certificate_pem: certificate.unwrap().pem(),
+            key_pem: key.serialize_pem(),
+            staple: Vec::new(),
+        }
     }
 }
 
@@ -130,6 +148,8 @@ pub struct Identity {
     pub certificate_pem: String,
     /// The private key, PKCS#8.
     pub key_pem: String,
+    /// The OCSP answer that is stapled to it; empty for none.
+    pub staple: Vec<u8>,
 }
 
 impl Identity {

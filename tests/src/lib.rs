@@ -24,6 +24,7 @@ pub mod partners;
 pub mod peers;
 pub mod programs;
 pub mod proxy;
+pub mod responder;
 pub mod server;
 pub mod setup;
 pub mod tls_client;

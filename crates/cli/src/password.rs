@@ -10,6 +10,8 @@ use crate::terminal;
 
 /// The variable that holds a password.
 pub(crate) const VARIABLE: &str = "CARRACK_PASSWORD";
+/// The variable that holds the password of the key that a client shows its certificate with.
+pub(crate) const KEY_VARIABLE: &str = "CARRACK_KEY_PASSWORD";
 
 /// Where a password was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,13 +38,18 @@ pub(crate) fn given(file: Option<&Path>) -> Result<Option<(Given, Zeroizing<Stri
 
 /// The password in [`VARIABLE`], if it is set.
 pub(crate) fn from_environment() -> Result<Option<Zeroizing<String>>, Failure> {
-    match std::env::var(VARIABLE) {
+    from_variable(VARIABLE)
+}
+
+/// The password in this variable, if it is set.
+pub(crate) fn from_variable(variable: &str) -> Result<Option<Zeroizing<String>>, Failure> {
+    match std::env::var(variable) {
         Ok(password) if password.is_empty() => {
-            Err(Failure::usage(format!("{VARIABLE} is empty; unset it, or give it a password")))
+            Err(Failure::usage(format!("{variable} is empty; unset it, or give it a password")))
         }
         Ok(password) => Ok(Some(Zeroizing::new(password))),
         Err(std::env::VarError::NotPresent) => Ok(None),
-        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{VARIABLE} is not UTF-8"))),
+        Err(std::env::VarError::NotUnicode(_)) => Err(Failure::usage(format!("{variable} is not UTF-8"))),
     }
 }
 

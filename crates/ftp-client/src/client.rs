@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use carrack_ftp_proto::client::machine::{Hidden, Session, Transfer};
 use carrack_ftp_proto::client::{Features, RemotePath};
-use carrack_tls::{CertificateDescription, ConnectError, Supply, TlsInfo, TrustNote, Version, Versions};
+use carrack_tls::{
+    CertificateDescription, ConnectError, Seen, Supply, TlsInfo, TrustNote, Version, Versions,
+};
 
-use crate::connection::{Channel, Connection, Learnt};
+use crate::connection::{self, Channel, Connection, Learnt};
 use crate::error::{Error, ErrorKind, Operation};
 use crate::settings::{DataProtection, Security, Settings};
 use crate::url::UrlPath;
@@ -106,6 +108,17 @@ impl Client {
         client.meet(&connection);
         client.idle = Some(connection);
         Ok(client)
+    }
+
+    /// What the server shows in a handshake, whether it is trusted or not. Nobody logs in, and the connection is closed.
+    ///
+    /// # Errors
+    /// Whatever of [`ErrorKind`] can happen on the way to a certificate; [`ErrorKind::ConnectionLost`] under
+    /// [`Security::Plaintext`], which has none.
+    pub async fn look(settings: &Arc<Settings>) -> Result<Seen, Error> {
+        connection::look(settings)
+            .await
+            .map_err(|kind| Error::new(Operation::Connect, settings.server(), kind))
     }
 
     /// What the server says it can do; nothing, where it does not know FEAT.

@@ -20,7 +20,7 @@ use crate::client::Wanted;
 use crate::error::ErrorKind;
 pub(crate) use channel::Channel;
 pub(crate) use link::Link;
-pub(crate) use open::Learnt;
+pub(crate) use open::{Learnt, look};
 
 /// One control connection behind its login.
 pub(crate) struct Connection {

@@ -88,6 +88,11 @@ impl std::str::FromStr for Sha256Fingerprint {
 pub struct Timestamp(ASN1Time);
 
 impl Timestamp {
+    /// A moment of a certificate, a list or an answer. Which of its two forms it was written in makes no difference.
+    pub(crate) fn of(moment: ASN1Time) -> Timestamp {
+        Timestamp(ASN1Time::new(moment.to_datetime()))
+    }
+
     /// The moment so many seconds after the start of 1970 in UTC; `None` for what no certificate can hold.
     pub fn from_unix_s(seconds: i64) -> Option<Timestamp> {
         ASN1Time::from_timestamp(seconds).ok().map(Timestamp)
@@ -176,8 +181,8 @@ pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
         emails: names(&certificate, email)?,
         is_authority: certificate.is_ca(),
         purposes: purposes(&certificate)?,
-        not_before: Timestamp(certificate.validity().not_before),
-        not_after: Timestamp(certificate.validity().not_after),
+        not_before: Timestamp::of(certificate.validity().not_before),
+        not_after: Timestamp::of(certificate.validity().not_after),
         key: key(&certificate),
         fingerprint: Sha256Fingerprint::of(der),
         spki_fingerprint: Sha256Fingerprint::of(certificate.public_key().raw),

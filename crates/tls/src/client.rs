@@ -4,7 +4,9 @@ mod authorities;
 mod certificate;
 mod error;
 mod handshake;
+mod look;
 mod partner;
+mod revocation;
 #[cfg(test)]
 mod tests;
 mod tickets;
@@ -26,7 +28,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 pub use error::ConnectError;
+pub use look::Seen;
 pub use partner::{Believed, PartnerTls};
+pub use revocation::{RevocationLists, Staple};
 pub use tickets::Supply;
 pub use trust::{Authorities, Distrust, RememberedKey, Trust, TrustNote, Untrusted};
 pub use web::WebTls;
@@ -162,13 +166,8 @@ impl ClientTls {
 
     /// A session for one control connection, with nothing in it.
     pub fn control(&self) -> ClientControlTls {
-        let Shared { name, rule, identity, provider, any, only_tls12, only_tls13, .. } = &*self.shared;
-        let mut config = match self.versions {
-            Versions::Any => any,
-            Versions::Only(Version::Tls12) => only_tls12,
-            Versions::Only(Version::Tls13) => only_tls13,
-        }
-        .clone();
+        let Shared { name, rule, identity, provider, .. } = &*self.shared;
+        let mut config = self.base().clone();
         let verifier = Arc::new(Verifier::new(Arc::clone(rule), provider.signature_verification_algorithms));
         let certificate = Arc::new(ClientCertificate::new(identity.as_ref()));
         let tickets = Arc::new(Tickets::default());
@@ -194,6 +193,15 @@ impl ClientTls {
             control: Arc::new(config),
             data: Arc::new(data),
             info: Mutex::default(),
+        }
+    }
+
+    fn base(&self) -> &ClientConfig {
+        let Shared { any, only_tls12, only_tls13, .. } = &*self.shared;
+        match self.versions {
+            Versions::Any => any,
+            Versions::Only(Version::Tls12) => only_tls12,
+            Versions::Only(Version::Tls13) => only_tls13,
         }
     }
 
@@ -282,6 +290,11 @@ impl ClientControlTls {
         self.verifier.note()
     }
 
+    /// What the server has stapled to its certificate; `None` before [`connect`](Self::connect) has succeeded.
+    pub fn staple(&self) -> Option<Staple> {
+        self.verifier.staple()
+    }
+
     /// What protects the control connection; `None` before [`connect`](Self::connect) has succeeded.
     pub fn info(&self) -> Option<TlsInfo> {
         *self.info.lock().unwrap_or_else(PoisonError::into_inner)
@@ -294,13 +307,7 @@ impl ClientControlTls {
                 Some(untrusted) => ConnectError::Untrusted(untrusted),
                 None => error,
             },
-            // TLS 1.2 has no alert of its own for this (RFC 5246 §7.4.6).
-            ConnectError::Refused(rustls::AlertDescription::HandshakeFailure)
-                if self.certificate.was_missed() =>
-            {
-                ConnectError::CertificateRequired
-            }
-            other => other,
+            other => self.certificate.explain(other),
         }
     }
 }

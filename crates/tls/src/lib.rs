@@ -88,7 +88,9 @@ mod handshake;
 pub mod identity;
 mod info;
 pub mod issue;
+pub mod ocsp;
 mod policy;
+pub mod revocation;
 pub mod server;
 #[cfg(test)]
 mod testkit;
@@ -99,7 +101,8 @@ pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
 pub use caller::{Caller, Named};
 pub use client::{
     Authorities, Believed, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
-    ConnectError, Distrust, PartnerTls, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions, WebTls,
+    ConnectError, Distrust, PartnerTls, RememberedKey, RevocationLists, Seen, Staple, Supply, Trust,
+    TrustNote, Untrusted, Versions, WebTls,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{

@@ -18,7 +18,7 @@ pub(super) fn tls(identity: &Identity) -> Arc<ServerConfig> {
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![identity.certificate()], identity.key())
+        .with_single_cert_with_ocsp(vec![identity.certificate()], identity.key(), identity.staple.clone())
         .unwrap();
     config.send_tls13_tickets = 4;
     config.max_tls13_tickets = 64;

@@ -49,13 +49,15 @@ Examples:
     Import(Import),
     /// Put a key and its certificates into a PKCS#12 file, as browsers and Windows want them
     Export(Export),
-    /// Show what a certificate or a request says
+    /// Show what a certificate, a request or a revocation list says
     ///
-    /// Of a server the whole chain is shown, as it sends it, whether it is to be trusted or not. Nothing but the handshake takes place.
+    /// Of a server it is shown what was agreed, what it has stapled, whether this machine's authorities vouch for it, and the whole chain as it sends
+    /// it, whether it is to be trusted or not. Nothing but the handshake takes place.
     #[command(after_help = "\
 Examples:
   carrack cert show cert.pem
   carrack cert show request.pem
+  carrack cert show crl.pem
   carrack cert show ftpes://ftp.example")]
     Show(Shown),
     /// Print the SHA-256 fingerprints of a certificate and of its public key
@@ -288,7 +290,7 @@ pub(crate) struct Verify {
 /// Which certificate is shown.
 #[derive(Debug, Args)]
 pub(crate) struct Shown {
-    /// A PEM file, or the URL of a server
+    /// A file, PEM or DER, or the URL of a server
     #[arg(value_name = "FILE|URL")]
     pub(crate) place: PathBuf,
     #[command(flatten)]

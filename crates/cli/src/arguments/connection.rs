@@ -59,13 +59,17 @@ pub(crate) struct Login {
     #[arg(long, value_name = "FILE")]
     pub(crate) password_file: Option<PathBuf>,
 
-    /// A client certificate in PEM, its chain behind it
+    /// A client certificate in PEM, its chain behind it; or a PKCS#12 file (.p12, .pfx) with its key
     #[arg(long, value_name = "FILE")]
     pub(crate) cert: Option<PathBuf>,
 
     /// Its private key [default: in the file of --cert]
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
+
+    /// The password of the key or of the PKCS#12 file, on the one line of this file; CARRACK_KEY_PASSWORD serves too, else it is asked for
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(crate) key_password_file: Option<PathBuf>,
 }
 
 // Whom to believe.
@@ -79,6 +83,13 @@ pub(crate) struct Whom {
     /// Believe exactly the certificate with this SHA-256 fingerprint, in this run
     #[arg(long, value_name = "SHA256", value_parser = values::fingerprint, conflicts_with = "trust_new")]
     pub(crate) pin: Option<Sha256Fingerprint>,
+
+    /// Refuse certificates that this list (PEM or DER) has revoked; give it again for more
+    ///
+    /// It counts where authorities vouch for a server, those of --ca or the machine's: then a list of the authority that has issued the certificate
+    /// must be among them, and in date. A key that is remembered is your own word, which no authority takes back.
+    #[arg(long = "crl", value_name = "FILE", conflicts_with = "pin")]
+    pub(crate) lists: Vec<PathBuf>,
 
     /// At the first meeting with a server, remember its key without asking
     ///

@@ -5,7 +5,7 @@ use std::path::Path;
 use carrack_ftp_client::escaped;
 use carrack_tls::CertificateDescription;
 use carrack_tls::issue::{
-    self, Authority, AuthorityError, AuthorityProfile, KeyError, Profile, Purpose, Request,
+    self, Authority, AuthorityError, AuthorityProfile, KeyError, Profile, Purpose, Request, Subject,
 };
 use zeroize::Zeroizing;
 
@@ -63,7 +63,7 @@ pub(super) fn issue(arguments: Issue) -> Result<(), Failure> {
         if !arguments.who.names.is_empty() {
             profile.names = arguments.who.names;
         }
-        profile.subject = arguments.who.subject.or(profile.subject);
+        profile.subject = arguments.who.subject.map(Subject::from).or(profile.subject);
         refuse_existing(&arguments.out.folder, &["cert.pem"])?;
         let mut authority = open(&ca.folder, ca.password_file.as_deref())?;
         let issued = authority.issue(request.key(), &profile).map_err(failure)?;
@@ -73,7 +73,7 @@ pub(super) fn issue(arguments: Issue) -> Result<(), Failure> {
         return Ok(());
     }
     let profile = Profile {
-        subject: arguments.who.subject,
+        subject: arguments.who.subject.map(Subject::from),
         names: arguments.who.names,
         purpose: purpose.unwrap_or(Purpose::Server),
         days,

@@ -5,8 +5,9 @@ use std::io::{self, Read};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use carrack_tls::identity::Problem;
 use carrack_tls::issue;
-use carrack_tls::{CertificateDer, CertificateDescription, describe, pem_fault};
+use carrack_tls::{CertificateDer, CertificateDescription, IdentityError, describe, pem_fault};
 use rustls_pki_types::pem::{self, PemObject};
 use zeroize::Zeroizing;
 
@@ -37,6 +38,11 @@ pub(super) fn bytes(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
             _ => Failure::failed(format!("{shown} cannot be read: {error}")),
         }),
     }
+}
+
+/// Whether it begins with the tag of a SEQUENCE, as DER of every kind does here, and no line of text.
+pub(super) fn is_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30)
 }
 
 /// All certificates of a PEM file; at least one.
@@ -77,6 +83,15 @@ pub(super) fn described(file: &Path, der: &[u8]) -> Result<CertificateDescriptio
 pub(super) fn in_file(file: &Path) -> impl Fn(&dyn std::fmt::Display) -> Failure {
     let shown = file.display().to_string();
     move |error| Failure::failed(format!("{shown}: {error}"))
+}
+
+/// A file that a flag names and that cannot be used for it: the command was given wrongly.
+pub(crate) fn unusable(error: &IdentityError) -> Failure {
+    let missing = [io::ErrorKind::NotFound, io::ErrorKind::PermissionDenied];
+    match error.problem() {
+        Problem::Unreadable(why) if missing.contains(&why.kind()) => Failure::new(Status::Missing, error),
+        _ => Failure::usage(error),
+    }
 }
 
 /// What becomes of a new file.

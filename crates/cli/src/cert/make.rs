@@ -1,6 +1,6 @@
 //! `carrack cert self-signed` and `carrack cert request`: what needs no authority here.
 
-use carrack_tls::issue::{Profile, Purpose};
+use carrack_tls::issue::{Profile, Purpose, Subject};
 
 use super::files::{New, REQUEST, Reader, write_new};
 use super::{key, show};
@@ -10,7 +10,7 @@ use crate::exit::Failure;
 /// Runs `carrack cert self-signed`.
 pub(super) fn self_signed(arguments: SelfSigned) -> Result<(), Failure> {
     let profile = Profile {
-        subject: arguments.who.subject,
+        subject: arguments.who.subject.map(Subject::from),
         names: arguments.who.names,
         purpose: arguments.purpose.said().unwrap_or(Purpose::Server),
         days: arguments.days.days,
@@ -24,7 +24,7 @@ pub(super) fn self_signed(arguments: SelfSigned) -> Result<(), Failure> {
 /// Runs `carrack cert request`.
 pub(super) fn request(arguments: Request) -> Result<(), Failure> {
     let profile = Profile {
-        subject: arguments.who.subject,
+        subject: arguments.who.subject.map(Subject::from),
         names: arguments.who.names,
         purpose: arguments.purpose.said().unwrap_or(Purpose::Server),
         days: None,

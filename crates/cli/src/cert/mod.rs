@@ -3,6 +3,7 @@
 mod authority;
 mod bundle;
 mod files;
+mod identity;
 mod key;
 mod make;
 mod renew;
@@ -12,6 +13,8 @@ mod verify;
 use crate::arguments::cert::{Ca, Cert};
 use crate::exit::Failure;
 
+pub(crate) use files::unusable;
+pub(crate) use identity::{identity, warnings};
 pub(crate) use show::{described, read};
 
 /// Runs `carrack cert …`.

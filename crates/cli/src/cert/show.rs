@@ -1,4 +1,7 @@
-//! `carrack cert show` and `fingerprint`: what a certificate, or a request for one, says.
+//! `carrack cert show` and `fingerprint`: what a certificate, a request for one, a revocation list or a server says.
+
+mod list;
+mod server;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,7 +9,7 @@ use std::sync::Arc;
 use carrack_ftp_client::escaped;
 use carrack_ftp_client::url::Url;
 use carrack_tls::issue::{Purpose, Request, SubjectName};
-use carrack_tls::{CertificateDer, CertificateDescription, describe, pem_fault};
+use carrack_tls::{CertificateDer, CertificateDescription, Seen, describe, pem_fault};
 use rustls_pki_types::pem::PemObject;
 use serde::Serialize;
 
@@ -71,7 +74,19 @@ fn said(shown: &Shown, output: &Output) -> Result<(), Failure> {
         }
         return Ok(());
     }
-    let certificates = chain(shown)?;
+    let certificates = match seen(shown)? {
+        Some(seen) => {
+            server::show(&seen, output)?;
+            if output.form() == Form::Text {
+                output.bytes(b"\n")?;
+            }
+            seen.chain
+        }
+        None => match list::lists(&shown.place)? {
+            Some(lists) => return list::show(&lists, output),
+            None => read(&shown.place)?,
+        },
+    };
     match output.form() {
         Form::Json => {
             for certificate in &certificates {
@@ -107,7 +122,10 @@ pub(super) fn fingerprint(shown: &Shown) -> Result<(), Failure> {
 }
 
 fn fingerprinted(shown: &Shown, output: &Output) -> Result<(), Failure> {
-    let certificates = chain(shown)?;
+    let certificates = match seen(shown)? {
+        Some(seen) => seen.chain,
+        None => read(&shown.place)?,
+    };
     let Some(certificate) = certificates.first() else { return Ok(()) };
     match output.form() {
         Form::Json => output.json(&Fingerprints {
@@ -128,16 +146,12 @@ fn is_url(place: &Path) -> Option<&str> {
     place.to_str().filter(|text| Url::looks_like_url(text))
 }
 
-/// The certificates of a file or of a server; at least one.
-fn chain(shown: &Shown) -> Result<Vec<CertificateDescription>, Failure> {
-    match is_url(&shown.place) {
-        Some(text) => {
-            let url = chain::server(text)?;
-            let screen = Arc::new(Screen::new());
-            client::run(chain::of(&url, &shown.reach, &shown.telling, &screen))
-        }
-        None => read(&shown.place),
-    }
+/// What a server shows; `None` for a file.
+fn seen(shown: &Shown) -> Result<Option<Seen>, Failure> {
+    let Some(text) = is_url(&shown.place) else { return Ok(None) };
+    let url = chain::server(text)?;
+    let screen = Arc::new(Screen::new());
+    client::run(chain::of(&url, &shown.reach, &shown.telling, &screen)).map(Some)
 }
 
 /// The request of a file, where it has one and no certificate.
@@ -153,9 +167,13 @@ fn request(place: &Path) -> Result<Option<Request>, Failure> {
     Request::from_pem(&text).map(Some).map_err(|error| in_file(place)(&error))
 }
 
-/// All certificates of a PEM file; at least one.
+/// All certificates of a file, PEM or one in DER; at least one.
 pub(crate) fn read(file: &Path) -> Result<Vec<CertificateDescription>, Failure> {
-    let chain = files::certificates(file)?;
+    let bytes = files::bytes(file)?;
+    let chain = match files::is_der(&bytes) {
+        true => vec![CertificateDer::from(bytes.to_vec())],
+        false => files::certificates(file)?,
+    };
     chain.iter().map(|der| files::described(file, der)).collect()
 }
 

@@ -1,10 +1,10 @@
-//! Which certificates does a server show, trusted or not?
+//! What does a server show in a handshake, trusted or not?
 
 use std::sync::Arc;
 
 use carrack_ftp_client::url::{HostPort, Scheme, Url, UrlPath};
-use carrack_ftp_client::{Client, ErrorKind, Settings};
-use carrack_tls::{CertificateDescription, Sha256Fingerprint, Trust};
+use carrack_ftp_client::{Client, Settings};
+use carrack_tls::{Authorities, Seen, Trust};
 
 use super::dialogue::Shown;
 use super::screen::Screen;
@@ -23,35 +23,30 @@ pub(crate) fn server(text: &str) -> Result<Url, Failure> {
     Ok(Url { scheme, user: None, password: None, host, port, path: UrlPath::default() })
 }
 
-/// The chain, the server's own certificate first; at least one. Nothing but the handshake takes place.
+/// What it shows; at least one certificate. Nothing but the handshake takes place.
 pub(crate) async fn of(
     url: &Url,
     reach: &Reach,
     telling: &Telling,
     screen: &Arc<Screen>,
-) -> Result<Vec<CertificateDescription>, Failure> {
+) -> Result<Seen, Failure> {
     if url.scheme == Scheme::Ftp {
         return Err(Failure::usage(format!(
             "ftp:// has no certificate; write ftpes://{0} or ftps://{0}",
             url.host_port()
         )));
     }
-    // No certificate has this fingerprint, so every one is refused in the middle of the handshake, and shown in the refusal.
-    let nothing = Trust::Pinned(Sha256Fingerprint::of(b""));
     let settings = Settings {
         dialogue: Shown::listener(telling.verbose, screen),
-        ..session::settings(url, nothing, None, reach)?
+        ..session::settings(url, Trust::Authorities(Authorities::Platform), None, reach)?
     };
-    match Client::connect(Arc::new(settings)).await {
-        Ok(_) => Err(Failure::failed(format!("{} has shown no certificate", url.host_port()))),
-        Err(error) if matches!(error.kind(), ErrorKind::Untrusted(_)) => match error.into_kind() {
-            ErrorKind::Untrusted(untrusted) if !untrusted.chain.is_empty() => Ok(untrusted.chain),
-            _ => Err(Failure::new(
-                Status::Untrusted,
-                format!("the certificate of {} cannot be read", url.host_port()),
-            )),
-        },
-        Err(error) => Err(error.into()),
+    let seen = Client::look(&Arc::new(settings)).await?;
+    match seen.chain.is_empty() {
+        false => Ok(seen),
+        true => Err(Failure::new(
+            Status::Untrusted,
+            format!("the certificate of {} cannot be read", url.host_port()),
+        )),
     }
 }
 

@@ -12,6 +12,7 @@ use super::login;
 use super::output::Output;
 use super::trust::Gatekeeper;
 use crate::arguments::connection::{Connection, Reach, TlsVersion};
+use crate::cert;
 use crate::exit::{Failure, Status};
 
 /// The connections of one command.
@@ -20,6 +21,8 @@ pub(crate) struct Session {
     output: Arc<Output>,
     gatekeeper: Gatekeeper,
     servers: Vec<Met>,
+    /// The certificate that is shown, if any, once it was tried to read it.
+    identity: Option<Result<Option<Identity>, Status>>,
 }
 
 /// A server that was connected to, or was tried to.
@@ -36,6 +39,7 @@ impl Session {
             output: Arc::clone(output),
             gatekeeper: Gatekeeper::new(&flags.trust),
             servers: Vec::new(),
+            identity: None,
         }
     }
 
@@ -82,14 +86,15 @@ impl Session {
     pub(crate) async fn connect(&mut self, url: &Url) -> Result<Client, Failure> {
         check_protection(url, &self.flags)?;
         let mut who = login::settle(url, &self.flags.login, &self.output)?;
-        let mut trust = self.gatekeeper.rule(url)?;
+        let mut trust = self.gatekeeper.rule(url, &self.output)?;
+        let identity = self.identity()?;
         self.say_what_is_not_protected(url);
         if who.is_nobody && self.flags.telling.verbose > 0 {
             self.output.note(&format!("no user is named for {}: logging in as anonymous", url.host_port()));
         }
         let (mut asked_for_trust, mut asked_for_password) = (false, false);
         loop {
-            let settings = self.settings(url, &trust, &who.login)?;
+            let settings = self.settings(url, &trust, identity.clone(), &who.login)?;
             let error = match Client::connect(settings).await {
                 Ok(client) => {
                     let security = client.security();
@@ -125,15 +130,29 @@ impl Session {
         }
     }
 
-    fn settings(&self, url: &Url, trust: &Trust, login: &Login) -> Result<Arc<Settings>, Failure> {
-        let Connection { login: files, protection, reach, mode, telling, .. } = &self.flags;
-        let identity = match &files.cert {
-            Some(cert) => {
-                let key = files.key.as_ref().unwrap_or(cert);
-                Some(Identity::load(cert, key).map_err(Failure::failed)?)
-            }
-            None => None,
-        };
+    /// The certificate that is shown. It is read once for all servers, so that its password is asked for once.
+    fn identity(&mut self) -> Result<Option<Identity>, Failure> {
+        if let Some(read) = &self.identity {
+            return read.clone().map_err(|status| {
+                Failure::new(status, "the client certificate cannot be used, as was said before")
+            });
+        }
+        let read = cert::identity(&self.flags.login);
+        self.identity = Some(read.as_ref().map(Option::clone).map_err(Failure::status));
+        let identity = read?;
+        let warnings = identity.as_ref().map(cert::warnings).unwrap_or_default();
+        warnings.iter().for_each(|warning| self.output.note(warning));
+        Ok(identity)
+    }
+
+    fn settings(
+        &self,
+        url: &Url,
+        trust: &Trust,
+        identity: Option<Identity>,
+        login: &Login,
+    ) -> Result<Arc<Settings>, Failure> {
+        let Connection { protection, reach, mode, telling, .. } = &self.flags;
         let data_protection =
             if protection.clear_data { DataProtection::Clear } else { DataProtection::Private };
         let data_mode = if mode.active { DataMode::Active } else { DataMode::Passive };

@@ -14,11 +14,13 @@ use std::time::SystemTime;
 use carrack_ftp_client::known::{Known, KnownServers, Seen};
 use carrack_ftp_client::url::Url;
 use carrack_tls::{
-    Authorities, CertificateDescription, Distrust, RememberedKey, Trust, TrustNote, Untrusted,
+    Authorities, CertificateDescription, Distrust, RememberedKey, RevocationLists, Trust, TrustNote,
+    Untrusted,
 };
 
 use super::output::{Output, moment};
 use crate::arguments::connection::Whom;
+use crate::cert;
 use crate::exit::{Failure, Status};
 use crate::program::{self, quoted};
 use crate::state::State;
@@ -39,16 +41,36 @@ impl Gatekeeper {
     }
 
     /// What the first connection to a server goes by.
-    pub(crate) fn rule(&mut self, url: &Url) -> Result<Trust, Failure> {
+    pub(crate) fn rule(&mut self, url: &Url, output: &Output) -> Result<Trust, Failure> {
         if let Some(pinned) = self.flags.pin {
             return Ok(Trust::Pinned(pinned));
         }
         if let Some(file) = &self.flags.ca {
-            return Ok(Trust::Authorities(Authorities::load(file).map_err(Failure::failed)?));
+            let authorities = Authorities::load(file).map_err(|error| cert::unusable(&error))?;
+            return self.by_authorities(authorities);
         }
-        let known = self.known()?.find(&url.host, url.port);
-        Ok(known
-            .map_or(Trust::Authorities(Authorities::Platform), |known| Trust::Remembered(remembered(known))))
+        let known = self.known()?.find(&url.host, url.port).map(remembered);
+        match known {
+            Some(key) => {
+                if !self.flags.lists.is_empty() {
+                    output.note(&format!(
+                        "the key of {} is remembered, which no revocation list takes back: --crl is not asked; give --ca, or forget the key with {}",
+                        url.host_port(),
+                        self.command(&format!("trust remove {}", quoted(&url.host_port())))
+                    ));
+                }
+                Ok(Trust::Remembered(key))
+            }
+            None => self.by_authorities(Authorities::Platform),
+        }
+    }
+
+    fn by_authorities(&self, authorities: Authorities) -> Result<Trust, Failure> {
+        if self.flags.lists.is_empty() {
+            return Ok(Trust::Authorities(authorities));
+        }
+        let lists = RevocationLists::load(&self.flags.lists).map_err(|error| cert::unusable(&error))?;
+        Ok(Trust::AuthoritiesAndLists(authorities, lists))
     }
 
     /// What to go on with after a certificate was not trusted: what the user says, or a refusal.

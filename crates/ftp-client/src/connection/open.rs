@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use carrack_ftp_proto::client::machine::{self, Event, Extended, Machine, Plan, Session};
-use carrack_tls::{ClientTls, TlsInfo, Version};
+use carrack_tls::{ClientTls, Seen, Staple, TlsInfo, Version};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Duration, Instant, timeout, timeout_at};
@@ -34,6 +34,27 @@ pub(crate) struct Learnt {
 impl Connection {
     /// Opens a control connection and logs in.
     pub(crate) async fn open(settings: &Arc<Settings>, learnt: Learnt) -> Result<Connection, ErrorKind> {
+        let mut link = Link::dialled(settings, learnt).await?;
+        let session = link.log_in().await?;
+        Ok(Connection::new(link, session))
+    }
+}
+
+/// What a server shows in the handshake of a control connection. No login takes place.
+pub(crate) async fn look(settings: &Arc<Settings>) -> Result<Seen, ErrorKind> {
+    let mut link = Link::dialled(settings, Learnt::default()).await?;
+    loop {
+        link.expect_reply();
+        match link.event().await? {
+            Event::BeginTls(_) => return link.look().await,
+            Event::LoggedIn(_) => return Err(ErrorKind::ConnectionLost),
+            _ => {}
+        }
+    }
+}
+
+impl Link {
+    async fn dialled(settings: &Arc<Settings>, learnt: Learnt) -> Result<Link, ErrorKind> {
         let machine = Machine::new(plan(settings)?, learnt.extended);
         let socket = dial(settings).await?;
         let ends = (
@@ -41,13 +62,20 @@ impl Connection {
             socket.local_addr().map_err(ErrorKind::Connect)?,
         );
         let control = Control::clear(socket, settings.dialogue.clone());
-        let mut link = Link::new(settings, control, machine, ends, learnt);
-        let session = link.log_in().await?;
-        Ok(Connection::new(link, session))
+        Ok(Link::new(settings, control, machine, ends, learnt))
     }
-}
 
-impl Link {
+    async fn look(&mut self) -> Result<Seen, ErrorKind> {
+        let (Security::Explicit(tls) | Security::Implicit(tls)) = &self.settings.security else {
+            return Err(ErrorKind::ConnectionLost);
+        };
+        let socket = self.control.take_clear().ok_or(ErrorKind::ConnectionLost)?;
+        timeout(self.settings.timeouts.handshake, tls.look(socket))
+            .await
+            .map_err(|_| ErrorKind::TimedOut(Stage::Handshake))?
+            .map_err(tls_failed)
+    }
+
     async fn log_in(&mut self) -> Result<Session, ErrorKind> {
         loop {
             self.expect_reply();
@@ -78,6 +106,17 @@ impl Link {
             Some(info) => format!("control connection: {}", described(&info)),
             None => "control connection: TLS".to_owned(),
         });
+        match tls.staple() {
+            None | Some(Staple::Absent) => {}
+            Some(Staple::Unchecked) => {
+                self.tell(|| "OCSP staple: not asked, as no authority vouches for this server".to_owned());
+            }
+            Some(Staple::Checked(answer)) => self.tell(|| {
+                let until = answer.next_update.map(|until| format!(" until {until}")).unwrap_or_default();
+                format!("OCSP staple: not revoked, good{until}")
+            }),
+            Some(Staple::Unusable(why)) => self.tell(|| format!("OCSP staple: passed over, as it {why}")),
+        }
         self.tls = Some(Arc::new(tls));
         Ok(())
     }

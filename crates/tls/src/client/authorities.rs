@@ -17,7 +17,10 @@ use rustls::{
     server::ParsedCertificate,
 };
 
-use super::{Authorities, ClientTlsError, Distrust};
+use super::{
+    Authorities, ClientTlsError, Distrust,
+    revocation::{RevocationLists, Staple, Way},
+};
 use crate::identity::{CertificateDescription, Sha256Fingerprint, Timestamp, describe};
 
 /// A set of authorities.
@@ -31,6 +34,9 @@ pub(super) struct Judge {
     /// The certificates of the set itself. A server may show one of them: OpenSSL's `req -x509`, with which most self-signed
     /// certificates are made, marks them as an authority's, and webpki takes no authority for a server.
     own: HashSet<Sha256Fingerprint>,
+    /// The set itself: an answer about revocation is checked with the certificate of who gave it.
+    certificates: Vec<CertificateDer<'static>>,
+    lists: RevocationLists,
 }
 
 impl Judge {
@@ -68,7 +74,36 @@ impl Judge {
                     .map_err(|error| ClientTlsError::Provider(rustls::Error::General(error.to_string())))?,
             ),
         };
-        Ok(Judge { webpki, roots, algorithms: provider.signature_verification_algorithms, own })
+        let (algorithms, lists) = (provider.signature_verification_algorithms, RevocationLists::default());
+        Ok(Judge { webpki, roots, algorithms, own, certificates, lists })
+    }
+
+    /// The same set, and what has been revoked.
+    pub(super) fn with_lists(self, lists: RevocationLists) -> Judge {
+        Judge { lists, ..self }
+    }
+
+    /// Judges chain, dates, purpose, name, and whether it was revoked.
+    pub(super) fn judge_all(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        staple: &[u8],
+        now: UnixTime,
+    ) -> (Result<(), Distrust>, Staple) {
+        let verdict = self.judge(leaf, intermediates, name, now);
+        // One of the set itself has no issuer here who could have revoked it.
+        if verdict.is_err() || self.own.contains(&Sha256Fingerprint::of(leaf)) {
+            return (verdict, Staple::unchecked(staple));
+        }
+        let way = Way { leaf, intermediates, roots: &self.roots, algorithms: self.algorithms, now };
+        let staple = match way.issuer(&self.certificates) {
+            Some(issuer) => Staple::read(staple, leaf, Some(&issuer), now),
+            None => Staple::unchecked(staple),
+        };
+        let issuer = describe(leaf).map(|about| about.issuer).unwrap_or_default();
+        (way.judge(&self.lists).and_then(|()| staple.judge(leaf, &issuer)), staple)
     }
 
     /// Judges chain, dates, purpose and name.
@@ -180,7 +215,6 @@ fn reason(
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             Distrust::NotForServers
         }
-        CertificateError::Revoked => Distrust::Revoked,
         CertificateError::BadSignature
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => Distrust::BadSignature,
         other => Distrust::Other(rustls::Error::InvalidCertificate(other).to_string()),
@@ -208,6 +242,8 @@ mod tests {
             roots: Arc::new(RootCertStore::empty()),
             algorithms: crate::policy::provider().signature_verification_algorithms,
             own: HashSet::new(),
+            certificates: Vec::new(),
+            lists: RevocationLists::default(),
         };
         let own = identity();
         let judged = judge.judge(

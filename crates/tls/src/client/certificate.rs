@@ -5,8 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use rustls::{SignatureScheme, client::ResolvesClientCert, sign::CertifiedKey};
+use rustls::{AlertDescription, SignatureScheme, client::ResolvesClientCert, sign::CertifiedKey};
 
+use super::ConnectError;
 use crate::identity::Identity;
 
 /// Shows the one certificate there is, and remembers when a server asked for one and there was none.
@@ -22,9 +23,17 @@ impl ClientCertificate {
         ClientCertificate { certified, missed: AtomicBool::new(false) }
     }
 
-    /// Whether a server has asked in vain.
-    pub(super) fn was_missed(&self) -> bool {
-        self.missed.load(Ordering::Relaxed)
+    /// Says that the certificate was missed where a server has asked in vain and refused: TLS 1.2 has no alert of its own for
+    /// this (RFC 5246 §7.4.6).
+    pub(super) fn explain(&self, error: ConnectError) -> ConnectError {
+        match error {
+            ConnectError::Refused(AlertDescription::HandshakeFailure)
+                if self.missed.load(Ordering::Relaxed) =>
+            {
+                ConnectError::CertificateRequired
+            }
+            other => other,
+        }
     }
 }
 

@@ -9,16 +9,24 @@ use rustls::{
 };
 use thiserror::Error;
 
-use super::{ClientTlsError, authorities::Judge};
+use super::{
+    ClientTlsError,
+    authorities::Judge,
+    revocation::{RevocationLists, Staple},
+};
 use crate::identity::{
     CertificateDescription, IdentityError, Problem, Sha256Fingerprint, Source, Timestamp, parse_chain,
 };
+use crate::{ocsp::OcspError, revocation::RevocationReason};
 
 /// Why a server is to be trusted. Exactly one rule holds for a server.
 #[derive(Debug, Clone)]
 pub enum Trust {
     /// An authority vouches for its name: the certificate's dates, its name and its purpose must be right too.
     Authorities(Authorities),
+    /// As `Authorities`, and these lists have not revoked it: its own authority must have given one of them, which is in
+    /// date; those above may.
+    AuthoritiesAndLists(Authorities, RevocationLists),
     /// It has the key that is remembered. A renewed certificate for this key is accepted and noted
     /// ([`TrustNote::Renewed`]), another key is refused. Names and dates are not asked: the key is what was agreed on.
     Remembered(RememberedKey),
@@ -139,8 +147,54 @@ pub enum Distrust {
     #[error("it was not issued for servers")]
     NotForServers,
     /// Its authority has revoked it.
-    #[error("its authority has revoked it")]
-    Revoked,
+    #[error("its authority, \"{}\", has revoked it{}", by.escape_default(), Since(*since, *reason))]
+    Revoked {
+        /// The authority.
+        by: String,
+        /// Since when, where that is said.
+        since: Option<Timestamp>,
+        /// Why, where that is said.
+        reason: Option<RevocationReason>,
+    },
+    /// An authority that vouches for it was revoked by one above.
+    #[error("an authority that vouches for it was itself revoked")]
+    AuthorityRevoked,
+    /// Its authority answers that it has issued no such certificate.
+    #[error("its authority, \"{}\", answers (OCSP) that it knows no such certificate", by.escape_default())]
+    UnknownToIssuer {
+        /// The authority.
+        by: String,
+    },
+    /// It says itself that it comes with an OCSP answer (RFC 7633), and came without.
+    #[error(
+        "it is to come with an answer of its authority that it is not revoked (must-staple), and the server has sent none"
+    )]
+    StapleMissing,
+    /// It says itself that it comes with an OCSP answer, and this one cannot be believed.
+    #[error(
+        "it is to come with an answer of its authority that it is not revoked (must-staple), and the one that the server has sent {0}"
+    )]
+    StapleUnusable(OcspError),
+    /// None of the lists given is by its authority.
+    #[error("no revocation list given is by its authority, \"{}\"; give that one, too", by.escape_default())]
+    RevocationsMissing {
+        /// The authority.
+        by: String,
+    },
+    /// The list is old.
+    #[error("the revocation list of its authority, \"{}\", was to be replaced{}; fetch a new one", by.escape_default(), Due(*next_update))]
+    RevocationsStale {
+        /// The authority.
+        by: String,
+        /// When.
+        next_update: Option<Timestamp>,
+    },
+    /// The list is not by its authority.
+    #[error("the revocation list given is not signed by the authority whose name it has, \"{}\"; fetch it again", by.escape_default())]
+    RevocationsForged {
+        /// The authority.
+        by: String,
+    },
     /// A signature is wrong: the authority's on the certificate, or the server's in the handshake.
     #[error("a signature on it, or with its key, is wrong")]
     BadSignature,
@@ -157,6 +211,30 @@ impl Distrust {
     /// is a refusal.
     pub fn may_be_remembered(&self) -> bool {
         matches!(self, Distrust::SelfSigned | Distrust::UnknownIssuer | Distrust::NoAuthorities)
+    }
+}
+
+/// When and why, in a sentence.
+struct Since(Option<Timestamp>, Option<RevocationReason>);
+
+impl fmt::Display for Since {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(since) = self.0 {
+            write!(f, " at {since}")?;
+        }
+        match self.1 {
+            Some(reason) if reason != RevocationReason::Unspecified => write!(f, " ({reason})"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A moment in a sentence.
+struct Due(Option<Timestamp>);
+
+impl fmt::Display for Due {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |moment| write!(f, " at {moment}"))
     }
 }
 
@@ -181,6 +259,13 @@ impl fmt::Display for Listed<'_> {
     }
 }
 
+/// What was found about a certificate.
+#[derive(Debug)]
+pub(super) struct Judged {
+    pub(super) verdict: Result<Option<TrustNote>, Distrust>,
+    pub(super) staple: Staple,
+}
+
 /// [`Trust`], made ready to judge.
 #[derive(Debug)]
 pub(super) enum Rule {
@@ -197,6 +282,9 @@ impl Rule {
     pub(super) fn new(trust: Trust, provider: &Arc<CryptoProvider>) -> Result<Rule, ClientTlsError> {
         Ok(match trust {
             Trust::Authorities(authorities) => Rule::Authorities(Judge::new(authorities, provider)?),
+            Trust::AuthoritiesAndLists(authorities, lists) => {
+                Rule::Authorities(Judge::new(authorities, provider)?.with_lists(lists))
+            }
             Trust::Remembered(key) => Rule::Remembered(key),
             Trust::Pinned(fingerprint) => Rule::Pinned(fingerprint),
         })
@@ -204,6 +292,26 @@ impl Rule {
 
     /// Judges the certificate of a server. That the server has its key is shown by the handshake's signature.
     pub(super) fn judge(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        staple: &[u8],
+        now: UnixTime,
+    ) -> Judged {
+        let (verdict, staple) = match self {
+            Rule::Authorities(judge) => {
+                let (verdict, staple) = judge.judge_all(leaf, intermediates, name, staple, now);
+                (verdict.map(|()| None), staple)
+            }
+            // SECURITY: a fingerprint or a key is the user's own word. No authority was asked to vouch for it, so none can take
+            // it back.
+            _ => (self.judge_alone(leaf, intermediates, name, now), Staple::unchecked(staple)),
+        };
+        Judged { verdict, staple }
+    }
+
+    fn judge_alone(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],

@@ -9,7 +9,10 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-use super::{Distrust, TrustNote, Untrusted, trust::Rule};
+use super::{
+    Distrust, Staple, TrustNote, Untrusted,
+    trust::{Judged, Rule},
+};
 use crate::identity::{CertificateDescription, describe};
 
 /// Certificates of an untrusted server that are described: more than any real chain has.
@@ -28,6 +31,7 @@ struct Seen {
     /// The control connection's certificate.
     leaf: Option<CertificateDer<'static>>,
     note: Option<TrustNote>,
+    staple: Option<Staple>,
     /// Why the last handshake that failed here did.
     refusal: Option<Box<Untrusted>>,
 }
@@ -43,6 +47,10 @@ impl Verifier {
 
     pub(super) fn note(&self) -> Option<TrustNote> {
         self.seen().note
+    }
+
+    pub(super) fn staple(&self) -> Option<Staple> {
+        self.seen().staple.clone()
     }
 
     pub(super) fn take_refusal(&self) -> Option<Box<Untrusted>> {
@@ -67,12 +75,18 @@ impl Verifier {
             Distrust::NotYetValid { .. } => CertificateError::NotValidYet,
             Distrust::WrongName { .. } => CertificateError::NotValidForName,
             Distrust::NotForServers => CertificateError::InvalidPurpose,
-            Distrust::Revoked => CertificateError::Revoked,
+            Distrust::Revoked { .. } | Distrust::AuthorityRevoked => CertificateError::Revoked,
+            Distrust::RevocationsMissing { .. } => CertificateError::UnknownRevocationStatus,
+            Distrust::UnknownToIssuer { .. } | Distrust::StapleMissing | Distrust::StapleUnusable(_) => {
+                CertificateError::InvalidOcspResponse
+            }
             Distrust::BadSignature => CertificateError::BadSignature,
             Distrust::NotPinned { .. }
             | Distrust::KeyNotPinned { .. }
             | Distrust::KeyChanged { .. }
             | Distrust::NotOfControl
+            | Distrust::RevocationsStale { .. }
+            | Distrust::RevocationsForged { .. }
             | Distrust::Other(_) => CertificateError::ApplicationVerificationFailure,
         };
         let chain = chain.take(DESCRIBED).filter_map(|certificate| describe(certificate).ok()).collect();
@@ -103,22 +117,25 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
+        ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let known = self.seen().leaf.clone();
-        let verdict = match known {
+        let judged = match known {
             // SECURITY: a data connection that does not resume the session must show the very certificate that the user
             // has come to trust on the control connection; any other, however valid, is another server's.
             Some(leaf) if leaf == *end_entity => return Ok(ServerCertVerified::assertion()),
-            Some(_) => Err(Distrust::NotOfControl),
-            None => self.rule.judge(end_entity, intermediates, server_name, now),
+            Some(_) => {
+                Judged { verdict: Err(Distrust::NotOfControl), staple: Staple::unchecked(ocsp_response) }
+            }
+            None => self.rule.judge(end_entity, intermediates, server_name, ocsp_response, now),
         };
-        match verdict {
+        match judged.verdict {
             Ok(note) => {
                 let mut seen = self.seen();
                 seen.leaf = Some(end_entity.clone().into_owned());
                 seen.note = note;
+                seen.staple = Some(judged.staple);
                 Ok(ServerCertVerified::assertion())
             }
             Err(why) => Err(self.refuse(why, std::iter::once(end_entity).chain(intermediates))),

@@ -57,6 +57,12 @@ pub enum Problem {
         "holds an encrypted private key; decrypt it with `openssl pkey -in FILE -out key.pem` and keep that file readable by this program's user alone"
     )]
     EncryptedKey,
+    /// No `X509 CRL` section where revocation lists are expected.
+    #[error("holds no revocation list; it must be PEM text with a \"BEGIN X509 CRL\" section, or DER")]
+    NoRevocationList,
+    /// A revocation list is broken, or of a kind that is not supported.
+    #[error("holds a revocation list that cannot be used: {0}; fetch it again from its authority")]
+    BadRevocationList(String),
     /// The PEM armour is broken.
     #[error("is not valid PEM: {0}; copy the file again as it was issued")]
     BadPem(&'static str),

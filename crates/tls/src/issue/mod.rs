@@ -18,6 +18,7 @@ mod name;
 mod pkcs12;
 mod profile;
 mod request;
+mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -29,5 +30,6 @@ pub use name::SubjectName;
 pub use pkcs12::{Bundle, BundleError};
 pub use profile::{LONGEST_DAYS, Profile, Purpose, REASONABLE_DAYS};
 pub use request::Request;
+pub use subject::Subject;
 
 pub(crate) use profile::serial;

@@ -12,7 +12,7 @@ use x509_parser::{
     prelude::{FromDer, X509Certificate},
 };
 
-use super::{IssueError, PrivateKey, PublicKey, Request, SubjectName};
+use super::{IssueError, PrivateKey, PublicKey, Request, Subject, SubjectName};
 use crate::identity::Timestamp;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -23,8 +23,6 @@ pub const REASONABLE_DAYS: u32 = 397;
 /// The most days that can be asked for: a century, which ends long before the year 9999 that X.509 ends with
 /// (RFC 5280 §4.1.2.5).
 pub const LONGEST_DAYS: u32 = 36_525;
-/// RFC 5280 A.1, ub-common-name.
-const COMMON_NAME: usize = 64;
 
 /// What a certificate is good for (RFC 5280 §4.2.1.12).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +58,8 @@ impl Purpose {
 /// What a certificate is to say.
 #[derive(Debug, Clone)]
 pub struct Profile {
-    /// The common name; the first name where there is none.
-    pub subject: Option<String>,
+    /// Whom it is about; a common name, the first of the names, where that is not said.
+    pub subject: Option<Subject>,
     /// Whom it stands for; may be empty where there is a subject, as for a client.
     pub names: Vec<SubjectName>,
     /// What it is good for.
@@ -116,7 +114,7 @@ impl Profile {
     /// What a request asks for. `purpose` is the authority's word and wins; else the request's, else for servers.
     pub fn of_request(request: &Request, purpose: Option<Purpose>, days: Option<u32>) -> Profile {
         Profile {
-            subject: request.subject().map(str::to_owned),
+            subject: request.subject().map(Subject::from),
             names: request.names().to_vec(),
             purpose: purpose.or(request.purpose()).unwrap_or(Purpose::Server),
             days,
@@ -141,9 +139,8 @@ impl Profile {
             None => Some(Purpose::Both),
             Some(usage) => Purpose::of(usage),
         };
-        let common_name = parsed.subject().iter_common_name().next();
         Ok(Profile {
-            subject: common_name.and_then(|name| name.as_str().ok()).map(str::to_owned),
+            subject: Subject::of_name(parsed.subject())?,
             names: names.into_iter().flatten().collect::<Result<_, _>>()?,
             purpose: purpose.ok_or_else(|| bad(&"it is neither for servers nor for clients"))?,
             days,
@@ -151,11 +148,11 @@ impl Profile {
     }
 
     pub(super) fn params(&self, usage: KeyUse, issuer: Issuer) -> Result<CertificateParams, IssueError> {
-        let first = || self.names.first().map(SubjectName::to_string);
+        let first = || self.names.first().map(|name| Subject::from(name.to_string()));
         let subject = self.subject.clone().or_else(first).ok_or(IssueError::NoName)?;
         let names = self.names.iter().map(SubjectName::to_san).collect::<Result<_, _>>().map_err(not_made)?;
         let mut params = CertificateParams::default();
-        params.distinguished_name = common_name(&subject)?;
+        params.distinguished_name = subject.distinguished()?;
         params.subject_alt_names = names;
         // RFC 5280 §4.2.1.9 and §4.2.1.2: it is no authority's, and its key has an identifier.
         params.is_ca = IsCa::ExplicitNoCa;
@@ -208,24 +205,6 @@ impl PublicKey {
 
 fn usage_of(algorithm: &'static rcgen::SignatureAlgorithm) -> KeyUse {
     if *algorithm == rcgen::PKCS_RSA_SHA256 { KeyUse::SignsAndEncrypts } else { KeyUse::Signs }
-}
-
-/// A distinguished name with nothing but a common name.
-pub(super) fn common_name(name: &str) -> Result<DistinguishedName, IssueError> {
-    if name.trim().is_empty() {
-        return Err(IssueError::NoName);
-    }
-    if name.chars().count() > COMMON_NAME {
-        return Err(IssueError::SubjectTooLong(name.to_owned()));
-    }
-    // SECURITY: a NUL ends a name early for programs that read it as a C string.
-    if let Some(name) = Some(name).filter(|name| name.chars().any(char::is_control)) {
-        let why = "it has control characters";
-        return Err(super::BadName { name: name.escape_debug().to_string(), why }.into());
-    }
-    let mut distinguished = DistinguishedName::new();
-    distinguished.push(DnType::CommonName, name);
-    Ok(distinguished)
 }
 
 /// Sets the validity: from yesterday, for so many days from now, and not beyond `end`.

@@ -116,6 +116,7 @@ fn an_authority_issues_revokes_and_lists() {
     assert_eq!(renewed.description.spki_fingerprint, issued.description.spki_fingerprint);
     assert_ne!(renewed.description.serial, issued.description.serial);
     assert_eq!(renewed.description.emails, issued.description.emails);
+    assert_eq!(renewed.description.subject, issued.description.subject);
     assert_eq!(own.counts(), (2, 0));
     own.revoke(&certificate, Reason::Superseded).unwrap();
     assert!(matches!(own.revoke(&certificate, Reason::Superseded), Err(AuthorityError::AlreadyRevoked(_))));
@@ -139,7 +140,7 @@ fn what_cannot_be_issued_is_refused_before_anything_is_written() {
     let public = PrivateKey::generate(KeyType::EcdsaP256).unwrap().public_key().unwrap();
     let good = profile(&["ftp.example"], Purpose::Server);
     let with =
-        |days, subject: Option<&str>| Profile { days, subject: subject.map(str::to_owned), ..good.clone() };
+        |days, subject: Option<&str>| Profile { days, subject: subject.map(Subject::from), ..good.clone() };
     for (wanted, words) in [
         (profile(&[], Purpose::Server), "no name"),
         (with(None, Some("")), "no name"),

@@ -42,8 +42,8 @@ pub(crate) async fn add(arguments: TrustAdd, output: &Output) -> Result<(), Fail
 
 /// Asks the server, and then the user.
 async fn shown_by_server(arguments: &TrustAdd, url: &Url, output: &Output) -> Result<Known, Failure> {
-    let chain = chain::of(url, &arguments.reach, &arguments.telling, output.screen()).await?;
-    let certificate = chain.first().ok_or_else(|| Failure::failed("there is no certificate"))?;
+    let seen = chain::of(url, &arguments.reach, &arguments.telling, output.screen()).await?;
+    let certificate = seen.chain.first().ok_or_else(|| Failure::failed("there is no certificate"))?;
     let server = url.host_port();
     if arguments.yes {
         output.note(&format!("{server} shows this certificate\n\n{}", question::shown(certificate)));

@@ -28,8 +28,9 @@ use zeroize::Zeroizing;
 use super::key::encoded;
 use super::{
     AuthorityError, IssueError, KeyType, PrivateKey, Profile, PublicKey, create,
-    profile::{self, common_name, not_made, now, validity},
+    profile::{self, not_made, now, validity},
     replace, serial,
+    subject::common_name,
 };
 use crate::armour;
 use crate::identity::{CertificateDescription, describe};

@@ -1,0 +1,227 @@
+//! Has an authority taken a server's certificate back? By lists that the user gives, and by the answer that the server staples.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use rustls::{
+    RootCertStore,
+    crypto::WebPkiSupportedAlgorithms,
+    pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime, pem::PemObject},
+};
+use webpki::{
+    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
+    RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy, anchor_from_trusted_cert,
+};
+
+use super::Distrust;
+use crate::{
+    identity::{CertificateDescription, IdentityError, Problem, Source, describe},
+    ocsp::{self, Answer, OcspError, Status},
+    revocation::RevocationList,
+};
+
+/// Lists of what authorities have revoked (RFC 5280 §5). Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct RevocationLists(Arc<Vec<List>>);
+
+#[derive(Debug)]
+struct List {
+    judged: CertRevocationList<'static>,
+    described: RevocationList,
+}
+
+impl RevocationLists {
+    /// Reads lists from files: PEM with any number of them, or DER with one, as authorities publish them.
+    ///
+    /// # Errors
+    /// An [`IdentityError`] that names the file, what is wrong with it and the mend.
+    pub fn load(paths: &[PathBuf]) -> Result<RevocationLists, IdentityError> {
+        let mut lists = Vec::new();
+        for path in paths {
+            let list = |der: &[u8]| List::from_der(der);
+            let read = read(path).and_then(|found| found.iter().map(|der| list(der)).collect());
+            let read: Vec<List> = read.map_err(|problem| problem.in_source(&Source::File(path.clone())))?;
+            lists.extend(read);
+        }
+        Ok(RevocationLists(Arc::new(lists)))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn by<'l>(&'l self, issuer: &'l str) -> impl Iterator<Item = &'l RevocationList> {
+        self.0.iter().map(|list| &list.described).filter(move |list| list.issuer == issuer)
+    }
+}
+
+impl List {
+    fn from_der(der: &[u8]) -> Result<List, Problem> {
+        let bad = |why: String| Problem::BadRevocationList(why);
+        let described = RevocationList::describe(der).map_err(|error| bad(error.to_string()))?;
+        let judged = OwnedCertRevocationList::from_der(der).map_err(|error| bad(error.to_string()))?;
+        Ok(List { judged: judged.into(), described })
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Problem> {
+    let bytes = fs::read(path).map_err(Problem::Unreadable)?;
+    // The tag of a SEQUENCE, which no line of text begins with that has PEM in it.
+    if bytes.first() == Some(&0x30) {
+        return Ok(vec![bytes.into()]);
+    }
+    let lists = CertificateRevocationListDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    match lists {
+        Ok(lists) if lists.is_empty() => Err(Problem::NoRevocationList),
+        Ok(lists) => Ok(lists),
+        Err(error) => Err(Problem::BadPem(error.to_string())),
+    }
+}
+
+/// What the server has stapled to its certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Staple {
+    /// Nothing.
+    Absent,
+    /// Something that nobody looked at: the certificate is trusted for its fingerprint or its key, or nobody is known who has
+    /// issued it.
+    Unchecked,
+    /// An answer that can be believed.
+    Checked(Answer),
+    /// Something that says nothing, and why.
+    Unusable(OcspError),
+}
+
+impl Staple {
+    /// What nobody looks at.
+    pub(super) fn unchecked(response: &[u8]) -> Staple {
+        if response.is_empty() { Staple::Absent } else { Staple::Unchecked }
+    }
+
+    pub(super) fn read(
+        response: &[u8],
+        leaf: &CertificateDer<'_>,
+        issuer: Option<&CertificateDer<'_>>,
+        now: UnixTime,
+    ) -> Staple {
+        let (false, Some(issuer)) = (response.is_empty(), issuer) else { return Staple::unchecked(response) };
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs());
+        match ocsp::check(response, leaf, issuer, now) {
+            Ok(answer) => Staple::Checked(answer),
+            Err(error) => Staple::Unusable(error),
+        }
+    }
+
+    /// What it means for a certificate that an authority vouches for.
+    ///
+    /// One that cannot be used is passed over: whoever has the key of a revoked certificate sends none at all, so a refusal
+    /// would stop nobody but a server whose staple has grown old. A certificate that says itself that it comes with one is
+    /// refused without (RFC 7633).
+    pub(super) fn judge(&self, leaf: &CertificateDer<'_>, issuer: &str) -> Result<(), Distrust> {
+        let by = || issuer.to_owned();
+        match self {
+            Staple::Checked(Answer { status: Status::Good, .. }) => Ok(()),
+            Staple::Checked(Answer { status: Status::Revoked { at, reason }, .. }) => {
+                Err(Distrust::Revoked { by: by(), since: Some(*at), reason: *reason })
+            }
+            Staple::Checked(Answer { status: Status::Unknown, .. }) => {
+                Err(Distrust::UnknownToIssuer { by: by() })
+            }
+            _ if !ocsp::is_demanded_by(leaf) => Ok(()),
+            Staple::Unusable(error) => Err(Distrust::StapleUnusable(error.clone())),
+            Staple::Absent | Staple::Unchecked => Err(Distrust::StapleMissing),
+        }
+    }
+}
+
+/// The way from a server's certificate to an authority that is believed.
+pub(super) struct Way<'w> {
+    pub(super) leaf: &'w CertificateDer<'w>,
+    pub(super) intermediates: &'w [CertificateDer<'w>],
+    pub(super) roots: &'w RootCertStore,
+    pub(super) algorithms: WebPkiSupportedAlgorithms,
+    pub(super) now: UnixTime,
+}
+
+impl Way<'_> {
+    /// Who has issued the certificate. SECURITY: on the very way that leads to an authority; somebody of the same name among
+    /// what the server sends does not speak for it.
+    pub(super) fn issuer(&self, authorities: &[CertificateDer<'static>]) -> Option<CertificateDer<'static>> {
+        let leaf = EndEntityCert::try_from(self.leaf).ok()?;
+        let (all, roots, now) = (self.algorithms.all, &self.roots.roots, self.now);
+        let usage = KeyUsage::server_auth();
+        let way = leaf.verify_for_usage(all, roots, self.intermediates, now, usage, None, None).ok()?;
+        if let Some(above) = way.intermediate_certificates().next() {
+            return Some(above.der().into_owned());
+        }
+        let is_it = |authority: &&CertificateDer<'static>| {
+            anchor_from_trusted_cert(authority).is_ok_and(|anchor| anchor == *way.anchor())
+        };
+        authorities.iter().find(is_it).cloned()
+    }
+
+    /// Judges by the lists. The certificate's own authority must have one that is in date among those given; authorities
+    /// above it may.
+    pub(super) fn judge(&self, lists: &RevocationLists) -> Result<(), Distrust> {
+        if lists.is_empty() {
+            return Ok(());
+        }
+        let about = describe(self.leaf).map_err(|error| Distrust::Other(error.to_string()))?;
+        self.verdict(lists, RevocationCheckDepth::EndEntity, UnknownStatusPolicy::Deny)
+            .map_err(|error| reason(error, &about, lists))?;
+        self.verdict(lists, RevocationCheckDepth::Chain, UnknownStatusPolicy::Allow).map_err(|error| {
+            match error {
+                webpki::Error::CertRevoked => Distrust::AuthorityRevoked,
+                other => reason(other, &about, lists),
+            }
+        })
+    }
+
+    fn verdict(
+        &self,
+        lists: &RevocationLists,
+        depth: RevocationCheckDepth,
+        unknown: UnknownStatusPolicy,
+    ) -> Result<(), webpki::Error> {
+        let lists: Vec<&CertRevocationList<'_>> = lists.0.iter().map(|list| &list.judged).collect();
+        let options =
+            RevocationOptionsBuilder::new(&lists).map_err(|_| webpki::Error::UnknownRevocationStatus)?;
+        let options = options
+            .with_depth(depth)
+            .with_status_policy(unknown)
+            .with_expiration_policy(ExpirationPolicy::Enforce)
+            .build();
+        let leaf = EndEntityCert::try_from(self.leaf)?;
+        let (all, roots, now) = (self.algorithms.all, &self.roots.roots, self.now);
+        let usage = KeyUsage::server_auth();
+        leaf.verify_for_usage(all, roots, self.intermediates, now, usage, Some(options), None).map(drop)
+    }
+}
+
+/// webpki's verdict in our words.
+fn reason(error: webpki::Error, about: &CertificateDescription, lists: &RevocationLists) -> Distrust {
+    use webpki::Error;
+    let by = about.issuer.clone();
+    match error {
+        Error::CertRevoked => {
+            let revoked =
+                lists.by(&by).flat_map(|list| &list.revoked).find(|entry| entry.serial == about.serial);
+            let (since, reason) = revoked.map_or((None, None), |entry| (Some(entry.at), entry.reason));
+            Distrust::Revoked { by, since, reason }
+        }
+        Error::CrlExpired { .. } => {
+            let next_update = lists.by(&by).filter_map(|list| list.next_update).max();
+            Distrust::RevocationsStale { by, next_update }
+        }
+        Error::UnknownRevocationStatus => Distrust::RevocationsMissing { by },
+        Error::InvalidCrlSignatureForPublicKey
+        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_)
+        | Error::IssuerNotCrlSigner => Distrust::RevocationsForged { by },
+        other => Distrust::Other(other.to_string()),
+    }
+}
