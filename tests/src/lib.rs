@@ -24,6 +24,7 @@ pub mod programs;
 pub mod proxy;
 pub mod server;
 pub mod setup;
+pub mod stacks;
 pub mod tls_client;
 pub mod transcript;
 pub mod tree;
