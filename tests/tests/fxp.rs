@@ -199,10 +199,14 @@ fn a_pinned_partner_needs_no_authority_and_another_key_of_the_same_authority_is_
         let site = Site { address, signed_by: &authority, partner: Some((here, Some(&authority))) };
         site.start(|setup| setup)
     };
+    let addresses = format!("[\"{right}\", \"{wrong}\"]");
     let (right, wrong) = (partner(right), partner(wrong));
     for believed in [None, Some(&authority)] {
-        let site = Site { address: here, signed_by: &authority, partner: Some(("127.0.0.0/8", believed)) };
-        let one = site.start(|setup| setup.option("fxp", "spki_sha256", &pin(&right)));
+        let partner = Some((right.explicit.ip(), believed));
+        let site = Site { address: here, signed_by: &authority, partner };
+        let one = site.start(|setup| {
+            setup.option("fxp", "partners", &addresses).option("fxp", "spki_sha256", &pin(&right))
+        });
         tree::file(&one.home(), "file", 3, BYTES);
         for (mode, tls) in EVERY_WAY {
             let (mut from, mut to) = (session(&one, mode, tls), session(&right, mode, tls));
@@ -220,7 +224,10 @@ fn a_pinned_partner_needs_no_authority_and_another_key_of_the_same_authority_is_
         to.expect("STOR a", 150);
         from.expect("RETR file", 150);
         let reply = from.wait_for(522).to_string();
-        assert!(reply.contains("none of those that are pinned") && reply.contains("spki_sha256 here"), "{reply}");
+        assert!(
+            reply.contains("none of those that are pinned") && reply.contains("spki_sha256 here"),
+            "{reply}"
+        );
         let reply = to.wait_for(522).to_string();
         assert!(reply.contains("The other server refused TLS"), "{reply}");
         assert!(tree::names(&wrong.home()).is_empty());

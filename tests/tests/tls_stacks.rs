@@ -2,11 +2,15 @@
 
 use std::thread;
 
+use carrack_tests::control::Control;
+use carrack_tests::logs::Line;
 use carrack_tests::pages::{quoted, read, top};
-use carrack_tests::server::Server;
-use carrack_tests::setup::Setup;
+use carrack_tests::programs::{Tls, curl, needs, url};
+use carrack_tests::server::{Mode, Server};
+use carrack_tests::setup::{Setup, USER};
 use carrack_tests::stacks::page::{self, Measured, NARROW, PAGE, Take};
 use carrack_tests::stacks::{Answer, Held, STACKS, Stack};
+use carrack_tests::tls_client::TlsClient;
 use carrack_tests::tree;
 use carrack_tls::{Group, Suite};
 
@@ -76,6 +80,35 @@ fn every_stack_agrees_on_what_the_page_says() {
     for stack in &STACKS {
         assert!(tables.contains(&format!("| {} ", stack.name)), "{PAGE} says nothing of {}", stack.name);
     }
+}
+
+/// Two listeners of one server, one of them narrowed: over the wire, in STAT and in the log.
+#[test]
+fn a_listener_speaks_its_own_policy_beside_another() {
+    if !needs(&["curl"]) {
+        return;
+    }
+    let narrow =
+        ["minimum_version = \"1.3\"", "suites = [\"TLS_AES_128_GCM_SHA256\"]", "groups = [\"P-384\"]"];
+    let server = narrow.iter().fold(Setup::new(), |setup, line| setup.implicit(line)).start();
+    tree::file(&server.home(), "down", 1, 10_000);
+    let fetch =
+        |mode, tls| curl(&server, mode, tls).args(["-o", "/dev/null", &url(&server, mode, "/down")]).run();
+    for tls in [Tls::V12, Tls::V13] {
+        fetch(Mode::Explicit, tls).ok();
+    }
+    fetch(Mode::Implicit, Tls::V13).ok();
+    let refused = fetch(Mode::Implicit, Tls::V12).fails();
+    assert!(refused.stderr.contains("alert protocol version"), "{}", refused.report());
+    let suite = |line: &Line| line.text("suite") == "TLS_AES_128_GCM_SHA256";
+    for event in ["secured", "transfer"] {
+        let line = server.logged(event, suite);
+        let agreed = ["tls", "group"].map(|field| line.text(field));
+        assert_eq!(agreed, ["TLSv1.3", "secp384r1"], "{}", line.raw);
+    }
+    let mut control = Control::session(&server, Mode::Implicit, &TlsClient::new(Tls::V13), USER);
+    let stat = control.expect("STAT", 211).to_string();
+    assert!(stat.contains("TLSv1.3 (TLS_AES_128_GCM_SHA256, secp384r1)"), "{stat}");
 }
 
 #[test]
