@@ -1,6 +1,6 @@
 // Java's commons-net: every verb of the matrix on one control connection.
 //
-//     java -cp commons-net.jar CommonsNet.java explicit|implicit 1.2|1.3 PORT USER PASSWORD
+//     java -cp commons-net.jar CommonsNet.java explicit|implicit 1.2|1.3|any PORT USER PASSWORD
 //
 // It works in the current folder, prints the listing on stdout and what failed on stderr.
 import java.io.FileInputStream;
@@ -22,7 +22,9 @@ class CommonsNet {
     private static FTPSClient connected(String[] with) throws IOException {
         FTPSClient ftp = new FTPSClient("TLS", with[0].equals("implicit"));
         ftp.setTrustManager(TrustManagerUtils.getAcceptAllTrustManager());
-        ftp.setEnabledProtocols(new String[] {"TLSv" + with[1]});
+        if (!with[1].equals("any")) {
+            ftp.setEnabledProtocols(new String[] {"TLSv" + with[1]});
+        }
         ftp.setControlEncoding("UTF-8");
         ftp.setDefaultTimeout(60_000);
         ftp.connect("127.0.0.1", Integer.parseInt(with[2]));

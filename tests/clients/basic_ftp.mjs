@@ -1,6 +1,6 @@
 // Node's basic-ftp: every verb of the matrix on one control connection.
 //
-//     node basic_ftp.mjs explicit|implicit 1.2|1.3 PORT USER PASSWORD FOLDER-OF-MODULES
+//     node basic_ftp.mjs explicit|implicit 1.2|1.3|any PORT USER PASSWORD FOLDER-OF-MODULES
 //
 // It works in the current folder, prints the listing on stdout and what failed on stderr.
 import { createRequire } from "node:module"
@@ -11,14 +11,14 @@ const { Client } = createRequire(modules + "/")("basic-ftp")
 
 async function connected() {
     const client = new Client(60_000)
-    const version = tls === "1.2" ? "TLSv1.2" : "TLSv1.3"
+    const versions = tls === "any" ? {} : { minVersion: `TLSv${tls}`, maxVersion: `TLSv${tls}` }
     await client.access({
         host: "127.0.0.1",
         port: Number(port),
         user,
         password,
         secure: mode === "implicit" ? "implicit" : true,
-        secureOptions: { rejectUnauthorized: false, minVersion: version, maxVersion: version },
+        secureOptions: { rejectUnauthorized: false, ...versions },
     })
     return client
 }

@@ -1,6 +1,6 @@
 """Python's ftplib as it comes: every verb of the matrix on one control connection.
 
-    ftplib_stock.py explicit|implicit 1.2|1.3 PORT USER PASSWORD
+    ftplib_stock.py explicit|implicit 1.2|1.3|any PORT USER PASSWORD
 
 It works in the current folder, prints the listing on stdout and what failed on stderr.
 """
@@ -18,8 +18,9 @@ def connect():
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[tls]
-    context.minimum_version = context.maximum_version = version
+    if tls != "any":
+        version = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}[tls]
+        context.minimum_version = context.maximum_version = version
     ftp = ftplib.FTP_TLS(context=context, encoding="utf-8", timeout=60)
     ftp.connect("127.0.0.1", int(port))
     ftp.login(user, password)

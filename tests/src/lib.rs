@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod responder;
 pub mod server;
 pub mod setup;
+pub mod stacks;
 pub mod tls_client;
 pub mod transcript;
 pub mod tree;

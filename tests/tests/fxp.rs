@@ -12,6 +12,7 @@ use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{Setup, USER};
 use carrack_tests::tls_client::TlsClient;
 use carrack_tests::tree;
+use carrack_tls::Identity;
 
 const BYTES: usize = 700_001;
 
@@ -180,6 +181,57 @@ fn a_certificate_of_another_authority_is_refused_on_either_side() {
     control.expect("SSCN ON", 534);
     control.expect("CPSV", 534);
     control.expect("SSCN OFF", 200);
+}
+
+/// The public key of a server that [`Site::start`] started, as a line of the configuration.
+fn pin(server: &Server) -> String {
+    let at = |name: &str| server.scratch().join(name);
+    let identity = Identity::load(&at("certificate.pem"), &at("key.pem")).unwrap();
+    format!("[\"{}\"]", identity.spki_fingerprint())
+}
+
+#[test]
+fn a_pinned_partner_needs_no_authority_and_another_key_of_the_same_authority_is_refused() {
+    let authority = Authority::new();
+    let address = || IpAddr::from(loopback::unused());
+    let (here, right, wrong) = (address(), address(), address());
+    let partner = |address| {
+        let site = Site { address, signed_by: &authority, partner: Some((here, Some(&authority))) };
+        site.start(|setup| setup)
+    };
+    let addresses = format!("[\"{right}\", \"{wrong}\"]");
+    let (right, wrong) = (partner(right), partner(wrong));
+    for believed in [None, Some(&authority)] {
+        let partner = Some((right.explicit.ip(), believed));
+        let site = Site { address: here, signed_by: &authority, partner };
+        let one = site.start(|setup| {
+            setup.option("fxp", "partners", &addresses).option("fxp", "spki_sha256", &pin(&right))
+        });
+        tree::file(&one.home(), "file", 3, BYTES);
+        for (mode, tls) in EVERY_WAY {
+            let (mut from, mut to) = (session(&one, mode, tls), session(&right, mode, tls));
+            arm(&mut from, &mut to, Way::SscnOnPassive);
+            to.expect("STOR a", 150);
+            from.expect("RETR file", 150);
+            from.wait_for(226);
+            to.wait_for(226);
+            assert_eq!(tree::sha256_of(&right.home().join("a")), tree::sha256_of(&one.home().join("file")));
+            fs::remove_file(right.home().join("a")).unwrap();
+        }
+        let (mut from, mut to) =
+            (session(&one, Mode::Explicit, Tls::V13), session(&wrong, Mode::Explicit, Tls::V13));
+        arm(&mut from, &mut to, Way::SscnOnPassive);
+        to.expect("STOR a", 150);
+        from.expect("RETR file", 150);
+        let reply = from.wait_for(522).to_string();
+        assert!(
+            reply.contains("none of those that are pinned") && reply.contains("spki_sha256 here"),
+            "{reply}"
+        );
+        let reply = to.wait_for(522).to_string();
+        assert!(reply.contains("The other server refused TLS"), "{reply}");
+        assert!(tree::names(&wrong.home()).is_empty());
+    }
 }
 
 #[test]
