@@ -98,8 +98,8 @@ pub use client::{
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{
-    CertificateDescription, Identities, Identity, IdentityError, NotAFingerprint, SelfSigned,
-    Sha256Fingerprint, Timestamp, describe,
+    CertificateDescription, Identities, Identity, IdentityError, NotAFingerprint, SelfSigned, Set,
+    Sha256Fingerprint, Staple, Timestamp, describe,
 };
 pub use info::{TlsInfo, Version};
 pub use policy::TlsPolicy;
