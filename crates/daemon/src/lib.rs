@@ -25,6 +25,7 @@
 mod addresses;
 pub mod config;
 mod housekeeping;
+mod http;
 pub mod log;
 pub mod quick;
 pub mod run;
