@@ -41,6 +41,26 @@ pub enum Event {
         /// Why, in words.
         why: String,
     },
+    /// TLS was agreed on a connection.
+    Secured {
+        /// Who.
+        origin: Origin,
+        /// Which of the session's connections.
+        channel: Channel,
+        /// Which version.
+        version: &'static str,
+        /// Whether an earlier session was resumed.
+        resumed: bool,
+    },
+    /// TLS was to be agreed on a connection, and was not.
+    NotSecured {
+        /// Who.
+        origin: Origin,
+        /// Which of the session's connections.
+        channel: Channel,
+        /// Why not, in words.
+        why: String,
+    },
     /// Somebody tried to log in.
     Login {
         /// Who.
@@ -92,6 +112,15 @@ pub enum Event {
         /// How long it lasted.
         lasted: Duration,
     },
+}
+
+/// Which of a session's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The one that it lives on.
+    Session,
+    /// One that was opened for a transfer or a listing.
+    Transfer,
 }
 
 /// How a transfer went.

@@ -171,6 +171,12 @@ impl ControlTls {
         self.showing.identity()
     }
 
+    /// Whether what the client was shown stands for `name` as well as anything here does: where the certificates are for
+    /// different names, it has to be for this one.
+    pub fn stands_for(&self, name: &str) -> bool {
+        self.showing.stands_for(name)
+    }
+
     /// Says who is logged in. Other control connections of the same user from the same address become siblings, unless
     /// the account is `shared` by people who have nothing to do with each other, such as anonymous.
     pub fn logged_in(&self, user: &str, shared: bool) {

@@ -8,9 +8,13 @@ use super::{Identity, shown::Set};
 
 /// Whether a client may ask for `name`: see [`super::Identities::answer_to`].
 pub(super) fn answer_to(set: &Set, name: &str) -> bool {
+    !tells_names_apart(set) || set.iter().any(|identity| identity.stands_for(name).is_some())
+}
+
+/// Whether there are certificates for other names than the default's.
+pub(super) fn tells_names_apart(set: &Set) -> bool {
     let default = set.default.names();
-    let has_others = set.further.iter().flat_map(Identity::names).any(|name| !default.contains(name));
-    !has_others || set.iter().any(|identity| identity.stands_for(name).is_some())
+    set.further.iter().flat_map(Identity::names).any(|name| !default.contains(name))
 }
 
 /// How a certificate stands for a name.

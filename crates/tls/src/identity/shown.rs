@@ -1,5 +1,8 @@
 //! Which identities a server has, and which of them one connection is shown.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use rustls::{
@@ -109,6 +112,12 @@ impl Showing {
     pub(crate) fn answers_to(&self, asked: &str) -> bool {
         let was_asked = self.shown.get().and_then(|shown| shown.asked.as_deref());
         was_asked.is_some_and(|before| before.eq_ignore_ascii_case(asked)) || self.identities.answer_to(asked)
+    }
+
+    /// Whether what was shown is for `name`, as far as certificates here tell names apart.
+    pub(crate) fn stands_for(&self, name: &str) -> bool {
+        let shown = self.identity();
+        !choice::tells_names_apart(&self.identities.set()) || shown.is_some_and(|shown| shown.is_for(name))
     }
 
     /// The identity that the control connection was shown; `None` before its handshake.

@@ -1,5 +1,8 @@
 //! An OCSP answer that is shown along with a certificate: is it about this certificate, by its issuer, and in date? (RFC 6960)
 
+#[cfg(test)]
+mod tests;
+
 use std::time::SystemTime;
 
 use aws_lc_rs::digest;
