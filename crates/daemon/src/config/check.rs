@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use carrack_tls::{Authorities, Identity};
+use carrack_tls::{Authorities, Set};
 
 use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
 use super::table::{Ccc, Config, DataProtection, Listen, Mode, Plaintext, User};
 use super::value::beside;
 use super::warnings::Warning;
-use super::{homes, warnings};
+use super::{homes, identities, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -20,8 +20,8 @@ pub struct Checked {
     pub config: Config,
     /// The state folder in force.
     pub state: PathBuf,
-    /// The identity of `[tls]`; without it the state folder's own is used.
-    pub identity: Option<Identity>,
+    /// The identities of `[tls]`; without it the state folder's own is used.
+    pub identities: Option<Set>,
     /// Whom to believe as the TLS client of a partner server; `None` without `fxp.ca`.
     pub partner_authorities: Option<Authorities>,
     /// What is allowed but should be known.
@@ -63,6 +63,11 @@ impl Fault {
 pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// Whether there is one about this place.
+    pub(super) fn is_told(&self, place: &str) -> bool {
+        self.0.iter().any(|fault| fault.place == place)
+    }
+
     /// Adds one.
     pub(super) fn add(
         &mut self,
@@ -99,12 +104,15 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     if let Some(state) = &state {
         homes::outside(&config, state, &mut faults);
     }
-    let identity = identity(&mut config, base, &mut faults);
+    let identities = identities::load(&mut config, base, &mut faults);
     let partner_authorities = fxp(&mut config, base, &mut faults);
     match state {
         Some(state) if faults.0.is_empty() => {
-            let warnings = warnings::warnings(&config, &state);
-            Ok(Checked { config, state, identity, partner_authorities, warnings })
+            let mut warnings = warnings::warnings(&config, &state);
+            if let Some(set) = &identities {
+                identities::warnings(&config, set, &mut warnings);
+            }
+            Ok(Checked { config, state, identities, partner_authorities, warnings })
         }
         _ => Err(faults.0),
     }
@@ -258,38 +266,6 @@ fn folders(user: &User, index: usize, faults: &mut Faults) {
                 format!("{} has rules twice", folder.path.text()),
                 "put them into one [[user.folder]]",
             );
-        }
-    }
-}
-
-fn identity(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Identity> {
-    let tls = config.tls.as_mut()?;
-    tls.certificate = beside(base, &tls.certificate);
-    tls.key = beside(base, &tls.key);
-    for (place, path) in [("tls.certificate", &tls.certificate), ("tls.key", &tls.key)] {
-        if let Err(error) = std::fs::File::open(path) {
-            let why = match error.kind() {
-                std::io::ErrorKind::NotFound => "is not there".to_owned(),
-                std::io::ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
-                _ => format!("cannot be read: {error}"),
-            };
-            faults.add(
-                place,
-                format!("{} {why}", path.display()),
-                "mend the path, or take [tls] out for a self-signed identity",
-            );
-        }
-    }
-    match Identity::load(&tls.certificate, &tls.key) {
-        Ok(identity) => Some(identity),
-        Err(error) => {
-            if !faults.0.iter().any(|fault| fault.place.starts_with("tls.")) {
-                let text = error.to_string();
-                let (what, mend) =
-                    text.split_once("; ").unwrap_or((&text, "name a certificate and its key, both PEM"));
-                faults.add("tls.key", what, mend);
-            }
-            None
         }
     }
 }

@@ -20,11 +20,15 @@ use carrack_ftp_server::{FtpServer, NamedAddress, SharedPort};
 use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
 use carrack_tls::{Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
+use tokio::sync::Notify;
 
 use crate::addresses::{self, Addresses};
 use crate::config::{Checked, Config, Mode};
-use crate::housekeeping::{self, Certificates};
+use crate::housekeeping;
+use crate::http;
+use crate::identities::{self, Files, Keeper, Source};
 use crate::log::EventLog;
+use crate::metrics::Metrics;
 use crate::state::StateFolder;
 use crate::wiring;
 
@@ -58,7 +62,8 @@ pub struct Server {
     log: Arc<EventLog>,
     cut: Arc<CutTransfers>,
     journal: Arc<PartialJournal>,
-    certificates: Certificates,
+    source: Source,
+    metrics: Option<(Arc<Metrics>, Listener)>,
     // From here on a signal is ours, so that none that comes right after the start is lost.
     signals: Signals,
 }
@@ -69,7 +74,7 @@ impl Server {
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing listens then.
     pub fn start(checked: Checked, state: StateFolder) -> Result<Self, StartError> {
-        let Checked { config, identity, partner_authorities, .. } = checked;
+        let Checked { config, identities, partner_authorities, .. } = checked;
         let signals = Signals::new().map_err(StartError::System)?;
         descriptors::raise_limit(&config);
 
@@ -79,25 +84,33 @@ impl Server {
         let index: Arc<dyn PartialIndex> = Arc::<PartialJournal>::clone(&journal);
         let accounts = wiring::accounts(&config, &[state.path().to_owned()], &index)?;
 
+        let source = match &config.tls {
+            Some(tls) => Source::Configured { files: Files::of(tls), _held: state },
+            None => Source::SelfSigned { names: names::names(&config), state },
+        };
+        let identities = match (identities, &source) {
+            (Some(set), _) => Identities::several(set),
+            (None, Source::SelfSigned { names, state }) => Identities::new(state.identity(names)?),
+            // The check has loaded what the file names.
+            (None, Source::Configured { .. }) => {
+                return Err(StartError::Tls("it was not checked".to_owned()));
+            }
+        };
+        let identities = Arc::new(identities);
+
         let log = Arc::new(EventLog::default());
         let cut = Arc::new(CutTransfers::default());
-        let events = Events::new([
+        let metrics = metrics(&config, &identities, &source)?;
+        let mut subscribers = vec![
             Arc::<EventLog>::clone(&log) as Arc<dyn Subscriber>,
             Arc::<CutTransfers>::clone(&cut) as Arc<dyn Subscriber>,
-        ]);
+        ];
+        subscribers.extend(metrics.iter().map(|(metrics, _)| Arc::<Metrics>::clone(metrics) as _));
+        let events = Events::new(subscribers);
         let slots = std::thread::available_parallelism().map_or(1, usize::from);
         let authenticator = Authenticator::new(Arc::new(accounts), slots);
         let core = Core::with_digests(authenticator, events, wiring::while_uploading(&config));
 
-        let certificates = match config.tls.clone() {
-            Some(tls) => Certificates::Configured { tls, _held: state },
-            None => Certificates::SelfSigned { names: names::names(&config), state },
-        };
-        let identity = match identity {
-            Some(identity) => identity,
-            None => certificates.load().map_err(|error| StartError::Tls(error.to_string()))?,
-        };
-        let identities = Arc::new(Identities::new(identity));
         let sessions = Sessions::default();
 
         let partners = partner_authorities
@@ -142,7 +155,8 @@ impl Server {
             log,
             cut,
             journal,
-            certificates,
+            source,
+            metrics,
             signals,
         })
     }
@@ -160,9 +174,9 @@ impl Server {
     /// The certificate that clients have to trust, as a file; `None` where the configuration names one of a public authority's
     /// making.
     pub fn certificate_file(&self) -> Option<PathBuf> {
-        match &self.certificates {
-            Certificates::SelfSigned { state, .. } => Some(state.certificate()),
-            Certificates::Configured { .. } => None,
+        match &self.source {
+            Source::SelfSigned { state, .. } => Some(state.certificate()),
+            Source::Configured { .. } => None,
         }
     }
 
@@ -176,12 +190,17 @@ impl Server {
         for (server, listener) in self.listeners.drain(..) {
             tasks.spawn(server.serve(listener));
         }
-        let certificates = Arc::new(self.certificates);
         let log = Arc::clone(&self.log);
         let mut upkeep = tokio::task::JoinSet::new();
         upkeep.spawn(async move { log.tell_suppressed().await });
         upkeep.spawn(housekeeping::partials(self.journal, self.config.upload.partial_expiry_s.into()));
-        upkeep.spawn(housekeeping::certificates(Arc::clone(&certificates), Arc::clone(&self.identities)));
+        let reload = Arc::new(Notify::new());
+        let keeper = Keeper::new(self.source, Arc::clone(&self.identities));
+        upkeep.spawn(identities::keep(keeper, Arc::clone(&reload)));
+        if let Some((metrics, listener)) = self.metrics {
+            let drain = self.drain.clone();
+            upkeep.spawn(http::serve(listener, move |path| metrics.answer(path, &drain)));
+        }
 
         upkeep.spawn(addresses::follow(self.names));
         // Sessions that drain still finish their transfers, so this goes on until the end.
@@ -195,10 +214,10 @@ impl Server {
                 Told::Reload => {
                     tracing::info!(
                         target: "carrack",
-                        what = "certificate and key; every other option counts at the next start",
+                        what = "certificates, keys and staples; every other option counts at the next start",
                         "reloading"
                     );
-                    housekeeping::renew(Arc::clone(&certificates), Arc::clone(&self.identities)).await;
+                    reload.notify_one();
                 }
             }
         };
@@ -229,6 +248,20 @@ impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server").field("listening", &self.listening).finish_non_exhaustive()
     }
+}
+
+/// The measurements, and where they are read; `None` where the configuration has none.
+fn metrics(
+    config: &Config,
+    identities: &Arc<Identities>,
+    source: &Source,
+) -> Result<Option<(Arc<Metrics>, Listener)>, StartError> {
+    let Some(address) = config.metrics.as_ref().map(|metrics| metrics.address) else { return Ok(None) };
+    let failed = |source| StartError::Metrics { address, source };
+    let listener = Listener::bind(address).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    tracing::info!(target: "carrack", %address, "metrics_listening");
+    Ok(Some((Arc::new(Metrics::new(Arc::clone(identities), source.names())), listener)))
 }
 
 fn bind(config: &Config) -> Result<(Vec<Listener>, Vec<Listening>), StartError> {

@@ -232,7 +232,7 @@ async fn shake_hands(terms: Terms, arrived: Arrived, party: Party) -> Result<Sha
     match &shaken {
         Ok(shaken) => {
             if let Some(info) = shaken.connection.stream.info() {
-                witness.secured(Channel::Transfer, info);
+                witness.secured(Channel::Transfer, &info);
             }
         }
         Err(Failure::Handshake(_, error)) => witness.not_secured(Channel::Transfer, error),

@@ -1,0 +1,244 @@
+//! Which identities does a running server show, and what becomes of their files when they change?
+//!
+//! ```text
+//!  a minute has passed, SIGHUP ─► Keeper ─ stamp, load ─► Identities (what new connections are shown)
+//!                                   └───── age ─────────► certificate_ends, certificate_expired, staple_expired
+//! ```
+
+mod age;
+mod files;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use carrack_tls::{Identities, Identity, IdentityError, Set};
+use tokio::sync::Notify;
+
+use crate::state::{StateError, StateFolder};
+use age::{Age, News};
+pub(crate) use files::Files;
+use files::{Loaded, Stamp};
+
+/// How often files are looked at: a renewed certificate is in use a minute later, and a look is three system calls.
+const LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// How often the server's own certificate is renewed where it has to be, should that fail.
+const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
+
+/// Where identities come from.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// Files that the configuration names, the default's first.
+    Configured {
+        /// Which.
+        files: Vec<Files>,
+        /// Kept for its lock: what else lies in the folder is this server's alone.
+        _held: StateFolder,
+    },
+    /// The state folder's own.
+    SelfSigned {
+        /// The names it stands for.
+        names: Vec<String>,
+        /// Where it is kept. Holding the folder here keeps its lock.
+        state: StateFolder,
+    },
+}
+
+/// Keeps what is shown up to date with what lies on the disk.
+#[derive(Debug)]
+pub(crate) struct Keeper {
+    source: Source,
+    shown: Arc<Identities>,
+    /// One for each identity, in the same order.
+    watched: Vec<Watched>,
+    renewed: Instant,
+}
+
+/// What was seen and told of one identity.
+#[derive(Debug, Default)]
+struct Watched {
+    age: Age,
+    /// What its files were like when all was done and said about them; `None` before the first look.
+    settled: Option<Stamp>,
+    /// What they were like at the last look, when they could not be used.
+    doubtful: Option<Stamp>,
+}
+
+/// Why files are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    /// It is time: what is half written is given until the next look.
+    Routine,
+    /// The administrator said so, and wants to hear what came of it.
+    Asked,
+}
+
+/// Looks after the identities for as long as it is polled: now, every minute, and whenever `asked`.
+pub(crate) async fn keep(mut keeper: Keeper, asked: Arc<Notify>) {
+    let mut every = tokio::time::interval(LOOK_EVERY);
+    loop {
+        let occasion = tokio::select! {
+            _ = every.tick() => Occasion::Routine,
+            () = asked.notified() => Occasion::Asked,
+        };
+        let looked = tokio::task::spawn_blocking(move || {
+            keeper.look(occasion, SystemTime::now());
+            keeper
+        });
+        match looked.await {
+            Ok(back) => keeper = back,
+            Err(_) => return,
+        }
+    }
+}
+
+impl Keeper {
+    /// One that shows `shown`, which `source` gave a moment ago.
+    pub(crate) fn new(source: Source, shown: Arc<Identities>) -> Keeper {
+        let count = shown.set().iter().count();
+        let watched = std::iter::repeat_with(Watched::default).take(count).collect();
+        Keeper { source, shown, watched, renewed: Instant::now() }
+    }
+
+    /// Loads what has changed, and tells what is to be told.
+    fn look(&mut self, occasion: Occasion, now: SystemTime) {
+        let before: Vec<Identity> = self.shown.set().iter().cloned().collect();
+        let mut after = Vec::new();
+        for (index, (identity, watched)) in before.iter().zip(&mut self.watched).enumerate() {
+            let fresh = match &self.source {
+                Source::Configured { files, .. } => {
+                    files.get(index).and_then(|files| watched.look(files, identity, occasion))
+                }
+                Source::SelfSigned { names, state } => {
+                    let due = self.renewed.elapsed() >= RENEW_EVERY;
+                    if due {
+                        self.renewed = Instant::now();
+                    }
+                    (due || occasion == Occasion::Asked)
+                        .then(|| own(state.identity(names), identity, occasion))
+                        .flatten()
+                }
+            };
+            after.push(fresh.unwrap_or_else(|| identity.clone()));
+        }
+        for (index, (identity, watched)) in after.iter().zip(&mut self.watched).enumerate() {
+            watched
+                .age
+                .news(identity, now)
+                .into_iter()
+                .for_each(|news| tell(news, identity, self.source.name(index)));
+        }
+        let mut after = after.into_iter();
+        if let Some(default) = after.next() {
+            self.shown.replace(Set { default, further: after.collect() });
+        }
+    }
+}
+
+impl Source {
+    /// What an identity is called in logs and measurements.
+    pub(crate) fn name(&self, index: usize) -> String {
+        match self {
+            Source::Configured { files, .. } => {
+                files.get(index).map(|files| files.certificate.display().to_string()).unwrap_or_default()
+            }
+            Source::SelfSigned { state, .. } => state.certificate().display().to_string(),
+        }
+    }
+
+    /// All of them, the default's first.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let count = match self {
+            Source::Configured { files, .. } => files.len(),
+            Source::SelfSigned { .. } => 1,
+        };
+        (0..count).map(|index| self.name(index)).collect()
+    }
+}
+
+impl Watched {
+    /// Loads the files where they have changed. `None`: what is shown stays.
+    ///
+    /// Certificate, key and staple change one after the other, and a program may write them in place. So what cannot be used is
+    /// given until the next look; if it is the same then, it is told, once.
+    fn look(&mut self, files: &Files, shown: &Identity, occasion: Occasion) -> Option<Identity> {
+        let stamp = files.stamp();
+        if occasion == Occasion::Routine && self.settled.as_ref() == Some(&stamp) {
+            return None;
+        }
+        let stands_still = occasion == Occasion::Asked || self.doubtful.as_ref() == Some(&stamp);
+        let loaded = files.load(shown);
+        let doubt = match &loaded {
+            Ok(Loaded { staple: Ok(()), .. }) => None,
+            Ok(Loaded { staple: Err(error), .. }) => Some((error, "staple_refused")),
+            Err(error) => Some((error, "certificate_refused")),
+        };
+        match doubt {
+            None => (self.settled, self.doubtful) = (Some(stamp), None),
+            Some((error, what)) if stands_still => {
+                refused(error, what, files);
+                (self.settled, self.doubtful) = (Some(stamp), None);
+            }
+            Some(_) => self.doubtful = Some(stamp),
+        }
+        let Loaded { identity, .. } = loaded.ok()?;
+        let certificate = files.certificate.display();
+        let (new_certificate, new_staple) =
+            (identity.fingerprint() != shown.fingerprint(), identity.staple() != shown.staple());
+        if new_certificate {
+            tracing::info!(target: "carrack", %certificate, sha256 = %identity.fingerprint(), "certificate_replaced");
+        } else if new_staple {
+            let until = identity.staple().map(|staple| staple.until().to_string());
+            tracing::info!(target: "carrack", %certificate, until, "staple_replaced");
+        } else if occasion == Occasion::Asked {
+            tracing::info!(target: "carrack", %certificate, "certificate_unchanged");
+        }
+        Some(identity)
+    }
+}
+
+fn refused(error: &IdentityError, what: &str, files: &Files) {
+    let certificate = files.certificate.display();
+    if what == "staple_refused" {
+        tracing::warn!(target: "carrack", %certificate, why = %error, "staple_refused");
+    } else {
+        let kept = "the certificate in use";
+        tracing::error!(target: "carrack", %certificate, why = %error, kept, "certificate_refused");
+    }
+}
+
+/// The server's own identity, made anew where it had to be.
+fn own(loaded: Result<Identity, StateError>, shown: &Identity, occasion: Occasion) -> Option<Identity> {
+    match loaded {
+        Ok(identity) => {
+            if identity.fingerprint() != shown.fingerprint() {
+                tracing::info!(target: "carrack", sha256 = %identity.fingerprint(), "certificate_replaced");
+            } else if occasion == Occasion::Asked {
+                tracing::info!(target: "carrack", "certificate_unchanged");
+            }
+            Some(identity)
+        }
+        Err(error) => {
+            tracing::error!(target: "carrack", why = %error, kept = "the certificate in use", "certificate_refused");
+            None
+        }
+    }
+}
+
+fn tell(news: News, identity: &Identity, certificate: String) {
+    let first = identity.first_to_end();
+    let subject = &first.subject;
+    let end = first.not_after;
+    match news {
+        News::Ends(days) => {
+            tracing::warn!(target: "carrack", certificate, subject, days, %end, "certificate_ends");
+        }
+        News::Ended => tracing::error!(target: "carrack", certificate, subject, %end, "certificate_expired"),
+        News::StapleStale => {
+            let until = identity.staple().map(|staple| staple.until().to_string());
+            tracing::warn!(target: "carrack", certificate, until, "staple_expired");
+        }
+    }
+}
