@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use carrack_ftp_server::HostName;
+use carrack_tls::identity::Source;
 use carrack_tls::{Identity, IdentityError, Set};
 
 use super::check::Faults;
@@ -78,7 +79,12 @@ fn one(
             faults.add(place, what, mend);
         }
     };
-    let identity = Identity::load(certificate, key).map_err(|error| told("key", error, faults)).ok()?;
+    let identity = Identity::load(certificate, key).map_err(|error| {
+        // One file may hold both: what is wrong with it is told of the key then, as it stands last.
+        let of_certificate = certificate != key && *error.location() == Source::File(certificate.clone());
+        told(if of_certificate { "certificate" } else { "key" }, error, faults);
+    });
+    let identity = identity.ok()?;
     match staple {
         None => Some(identity),
         Some(staple) => identity.with_staple(staple).map_err(|error| told("staple", error, faults)).ok(),

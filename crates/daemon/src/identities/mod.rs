@@ -13,7 +13,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use carrack_tls::{Identities, Identity, IdentityError, Set};
+use carrack_tls::{Identities, Identity, Set};
 use tokio::sync::Notify;
 
 use crate::state::{StateError, StateFolder};
@@ -117,7 +117,7 @@ impl Keeper {
                         self.renewed = Instant::now();
                     }
                     (due || occasion == Occasion::Asked)
-                        .then(|| own(state.identity(names), identity, occasion))
+                        .then(|| own(state.identity(names), &self.source.name(index), identity, occasion))
                         .flatten()
                 }
             };
@@ -170,61 +170,63 @@ impl Watched {
         }
         let stands_still = occasion == Occasion::Asked || self.doubtful.as_ref() == Some(&stamp);
         let loaded = files.load(shown);
-        let doubt = match &loaded {
-            Ok(Loaded { staple: Ok(()), .. }) => None,
-            Ok(Loaded { staple: Err(error), .. }) => Some((error, "staple_refused")),
-            Err(error) => Some((error, "certificate_refused")),
-        };
-        match doubt {
-            None => (self.settled, self.doubtful) = (Some(stamp), None),
-            Some((error, what)) if stands_still => {
-                refused(error, what, files);
-                (self.settled, self.doubtful) = (Some(stamp), None);
+        let certificate = files.certificate.display().to_string();
+        let is_right = matches!(&loaded, Ok(Loaded { staple: Ok(()), .. }));
+        if stands_still {
+            match &loaded {
+                Ok(Loaded { staple: Ok(()), .. }) => {}
+                Ok(Loaded { staple: Err(error), .. }) => {
+                    tracing::warn!(target: "carrack", certificate, why = %error, "staple_refused");
+                }
+                Err(error) => refused(&certificate, error),
             }
-            Some(_) => self.doubtful = Some(stamp),
+        }
+        if is_right || stands_still {
+            (self.settled, self.doubtful) = (Some(stamp), None);
+        } else {
+            self.doubtful = Some(stamp);
         }
         let Loaded { identity, .. } = loaded.ok()?;
-        let certificate = files.certificate.display();
-        let (new_certificate, new_staple) =
-            (identity.fingerprint() != shown.fingerprint(), identity.staple() != shown.staple());
-        if new_certificate {
-            tracing::info!(target: "carrack", %certificate, sha256 = %identity.fingerprint(), "certificate_replaced");
-        } else if new_staple {
-            let until = identity.staple().map(|staple| staple.until().to_string());
-            tracing::info!(target: "carrack", %certificate, until, "staple_replaced");
-        } else if occasion == Occasion::Asked {
-            tracing::info!(target: "carrack", %certificate, "certificate_unchanged");
-        }
+        told(&identity, shown, &certificate, occasion);
         Some(identity)
     }
 }
 
-fn refused(error: &IdentityError, what: &str, files: &Files) {
-    let certificate = files.certificate.display();
-    if what == "staple_refused" {
-        tracing::warn!(target: "carrack", %certificate, why = %error, "staple_refused");
-    } else {
-        let kept = "the certificate in use";
-        tracing::error!(target: "carrack", %certificate, why = %error, kept, "certificate_refused");
-    }
-}
-
 /// The server's own identity, made anew where it had to be.
-fn own(loaded: Result<Identity, StateError>, shown: &Identity, occasion: Occasion) -> Option<Identity> {
+fn own(
+    loaded: Result<Identity, StateError>,
+    certificate: &str,
+    shown: &Identity,
+    occasion: Occasion,
+) -> Option<Identity> {
     match loaded {
         Ok(identity) => {
-            if identity.fingerprint() != shown.fingerprint() {
-                tracing::info!(target: "carrack", sha256 = %identity.fingerprint(), "certificate_replaced");
-            } else if occasion == Occasion::Asked {
-                tracing::info!(target: "carrack", "certificate_unchanged");
-            }
+            told(&identity, shown, certificate, occasion);
             Some(identity)
         }
         Err(error) => {
-            tracing::error!(target: "carrack", why = %error, kept = "the certificate in use", "certificate_refused");
+            refused(certificate, &error);
             None
         }
     }
+}
+
+/// Tells what an identity that was loaded brings.
+fn told(identity: &Identity, shown: &Identity, certificate: &str, occasion: Occasion) {
+    if identity.fingerprint() != shown.fingerprint() {
+        let sha256 = identity.fingerprint();
+        tracing::info!(target: "carrack", certificate, %sha256, "certificate_replaced");
+    } else if identity.staple() != shown.staple() {
+        let until = identity.staple().map(|staple| staple.until().to_string());
+        tracing::info!(target: "carrack", certificate, until, "staple_replaced");
+    } else if occasion == Occasion::Asked {
+        tracing::info!(target: "carrack", certificate, "certificate_unchanged");
+    }
+}
+
+fn refused(certificate: &str, error: &dyn std::error::Error) {
+    let kept = "the certificate in use";
+    tracing::error!(target: "carrack", certificate, why = %error, kept, "certificate_refused");
 }
 
 fn tell(news: News, identity: &Identity, certificate: String) {
