@@ -20,6 +20,7 @@ use crate::programs::Tls;
 #[derive(Clone, Debug)]
 pub struct TlsClient {
     config: Arc<ClientConfig>,
+    server_name: ServerName<'static>,
     /// The sessions that this client could resume.
     pub sessions: Arc<Sessions>,
 }
@@ -45,7 +46,7 @@ impl TlsClient {
             .with_client_cert_resolver(no_certificate());
         config.resumption = Resumption::store(sessions.clone());
         change(&mut config);
-        TlsClient { config: Arc::new(config), sessions }
+        TlsClient { config: Arc::new(config), server_name: localhost(), sessions }
     }
 
     /// TLS 1.2 with session ids alone, as Debian's curl has it.
@@ -54,7 +55,7 @@ impl TlsClient {
         let mut config = (*client.config).clone();
         config.resumption =
             Resumption::store(client.sessions.clone()).tls12_resumption(Tls12Resumption::SessionIdOnly);
-        TlsClient { config: Arc::new(config), sessions: client.sessions }
+        TlsClient { config: Arc::new(config), ..client }
     }
 
     /// TLS 1.3 that asks for that many tickets in every handshake (RFC 9149).
@@ -70,13 +71,23 @@ impl TlsClient {
         let sessions = Arc::new(Sessions::default());
         let mut config = (*self.config).clone();
         config.resumption = Resumption::store(sessions.clone());
-        TlsClient { config: Arc::new(config), sessions }
+        TlsClient { config: Arc::new(config), server_name: self.server_name.clone(), sessions }
     }
 
-    /// Begins one connection. All connections name the server `localhost`, so that sessions are found again.
-    pub fn begin(&self) -> ClientConnection {
-        ClientConnection::new(self.config.clone(), ServerName::try_from("localhost").unwrap()).unwrap()
+    /// The same client with another name for the server than `localhost`; with an address its handshakes name nobody.
+    pub fn naming(mut self, server: &'static str) -> TlsClient {
+        self.server_name = ServerName::try_from(server).unwrap();
+        self
     }
+
+    /// Begins one connection. All connections name the server alike, so that sessions are found again.
+    pub fn begin(&self) -> ClientConnection {
+        ClientConnection::new(self.config.clone(), self.server_name.clone()).unwrap()
+    }
+}
+
+fn localhost() -> ServerName<'static> {
+    ServerName::try_from("localhost").unwrap()
 }
 
 fn provider() -> Arc<CryptoProvider> {

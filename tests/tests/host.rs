@@ -34,12 +34,24 @@ fn behind_the_handshake_only_the_name_that_was_given_in_it_is_taken() {
             let mut control = Control::greeted(&server, mode, &TlsClient::new(Tls::V13));
             control.expect("HOST LocalHost", 220);
             control.expect("HOST ftp.example.com", 504);
-            control.expect("HOST 127.0.0.1", 220);
+            // No handshake can name an address (RFC 6066 §3), so it is another name (RFC 7151 §3.2.2).
+            control.expect("HOST 127.0.0.1", 504);
             control.login("carrack");
             control.expect("PBSZ 0", 200);
             control.expect("PROT P", 200);
             control.upload("file", b"bytes");
         }
+    }
+}
+
+#[test]
+fn behind_a_handshake_that_names_nobody_names_and_the_servers_address_are_taken() {
+    let server = Setup::new().start();
+    for mode in [Mode::Explicit, Mode::Implicit] {
+        let mut control = Control::greeted(&server, mode, &TlsClient::new(Tls::V13).naming("127.0.0.1"));
+        control.expect("HOST 127.0.0.1", 220);
+        control.expect("HOST 192.0.2.2", 504);
+        control.expect("HOST ftp.example.com", 220);
     }
 }
 

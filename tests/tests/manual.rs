@@ -405,6 +405,21 @@ fn the_log_has_the_events_of_the_manual_and_no_others() {
     assert_eq!(events_of_the_manual(), events_of_the_source());
 }
 
+/// The series that the source registers, without prefix and suffix.
+fn series() -> BTreeSet<String> {
+    let source = read("crates/daemon/src/metrics.rs");
+    let registered = source.split("registry.register(").skip(1);
+    registered.map(|rest| rest.split('"').nth(1).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_metrics_are_those_of_the_manual_and_no_others() {
+    let page = split("docs/metrics.md").1;
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `carrack_"));
+    let shown = rows.map(|row| row.split('`').next().unwrap().trim_end_matches("_total").to_owned());
+    assert_eq!(shown.collect::<BTreeSet<_>>(), series());
+}
+
 /// The keys of the configuration file, such as `user.folder.path`.
 fn keys() -> BTreeSet<String> {
     let prose = split("docs/configuration.md").1;
@@ -429,8 +444,11 @@ fn options_that_are_mentioned_are_there() {
         words.insert(event);
         words.extend(fields);
     }
+    words.extend(
+        series().iter().flat_map(|name| [format!("carrack_{name}"), format!("carrack_{name}_total")]),
+    );
     // TLS's and the kernel's.
-    words.extend(["close_notify", "nf_conntrack_ftp", "s_client"].map(str::to_owned));
+    words.extend(["close_notify", "nf_conntrack_ftp", "s_client", "unrecognized_name"].map(str::to_owned));
     for page in written_pages() {
         for said in quoted(&page) {
             // `key = value` and `openssl s_client …` are about their first words.

@@ -34,18 +34,29 @@ pub enum Event {
         /// Who.
         origin: Origin,
     },
-    /// A control connection came under TLS. Some do more than once (`REIN`).
-    Secured {
-        /// Who.
-        origin: Origin,
-        /// What was agreed.
-        tls: Agreed,
-    },
     /// A client was turned away before it could say anything.
     ConnectionRefused {
         /// Whence.
         peer: SocketAddr,
         /// Why, in words.
+        why: String,
+    },
+    /// TLS was agreed on a connection; on some control connections more than once (`REIN`).
+    Secured {
+        /// Who.
+        origin: Origin,
+        /// Which of the session's connections.
+        channel: Channel,
+        /// What was agreed.
+        tls: Agreed,
+    },
+    /// TLS was to be agreed on a connection, and was not.
+    NotSecured {
+        /// Who.
+        origin: Origin,
+        /// Which of the session's connections.
+        channel: Channel,
+        /// Why not, in words.
         why: String,
     },
     /// Somebody tried to log in.
@@ -99,6 +110,15 @@ pub enum Event {
         /// How long it lasted.
         lasted: Duration,
     },
+}
+
+/// Which of a session's connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// The one that it lives on.
+    Session,
+    /// One that was opened for a transfer or a listing.
+    Transfer,
 }
 
 /// How a transfer went.

@@ -169,6 +169,7 @@ impl QuickStart {
             plaintext,
             user: Tables(users),
             log: self.log.clone(),
+            metrics: None,
         }
     }
 }

@@ -28,7 +28,24 @@ fn world() -> tempfile::TempDir {
     fs::write(dir.path().join("key.pem"), one.key_pem.as_bytes()).unwrap();
     fs::write(dir.path().join("other-key.pem"), two.key_pem.as_bytes()).unwrap();
     fs::copy(dir.path().join("key.pem"), dir.path().join("open-key.pem")).unwrap();
-    for (key, mode) in [("key.pem", 0o600), ("other-key.pem", 0o600), ("open-key.pem", 0o640)] {
+    let stapled = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tls/src/identity/fixtures/staple");
+    for (name, fixture) in [
+        ("a-cert.pem", "chain.pem"),
+        ("a-key.pem", "leaf.key.pem"),
+        ("open-key-of-a.pem", "leaf.key.pem"),
+        ("a-staple.der", "good.der"),
+        ("b-staple.der", "other.der"),
+    ] {
+        fs::copy(stapled.join(fixture), dir.path().join(name)).unwrap();
+    }
+    // The issuer before its own.
+    let chain = fs::read_to_string(dir.path().join("a-cert.pem")).unwrap();
+    let second = chain.rfind("-----BEGIN").unwrap();
+    fs::write(dir.path().join("disordered.pem"), format!("{}{}", &chain[second..], &chain[..second]))
+        .unwrap();
+    for (key, mode) in
+        [("a-key.pem", 0o600), ("key.pem", 0o600), ("other-key.pem", 0o600), ("open-key.pem", 0o640)]
+    {
         fs::set_permissions(dir.path().join(key), fs::Permissions::from_mode(mode)).unwrap();
     }
     dir

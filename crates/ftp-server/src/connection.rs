@@ -26,6 +26,7 @@ use crate::FtpServer;
 use crate::control::{Control, Traffic};
 use crate::data::Callers;
 use crate::visitor::Visitor;
+use crate::witness::Witness;
 use data::Agreed;
 use work::{Done, Work};
 
@@ -39,6 +40,8 @@ struct Connection {
     callers: Callers,
     machine: Server,
     control: Control,
+    /// The name given with `HOST` in clear: the certificate goes by it, and nothing else does.
+    host: Option<String>,
     /// The TLS of the control connection, once it runs.
     tls: Option<Tls>,
     /// Who is logged in, and where they stand.
@@ -150,6 +153,11 @@ impl Connection {
     /// Where this client comes from, for events.
     fn origin(&self) -> Origin {
         Origin { id: self.id, peer: self.peer, protocol: self.server.protocol() }
+    }
+
+    /// Who hears of this client's handshakes.
+    fn witness(&self) -> Witness {
+        Witness::new(self.server.core.events.clone(), self.origin())
     }
 
     fn queue_replies(&mut self) {

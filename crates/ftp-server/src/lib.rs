@@ -32,6 +32,7 @@ mod reply_for;
 mod settings;
 mod transfer;
 mod visitor;
+mod witness;
 
 pub use data::{DataPorts, SharedPort};
 pub use public_address::{NamedAddress, PublicAddress, PublicAddresses};

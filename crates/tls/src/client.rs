@@ -30,7 +30,7 @@ use tokio_rustls::TlsConnector;
 pub use error::ConnectError;
 pub use look::Seen;
 pub use partner::{Believed, PartnerTls};
-pub use revocation::{RevocationLists, Staple};
+pub use revocation::{RevocationLists, Stapled};
 pub use tickets::Supply;
 pub use trust::{Authorities, Distrust, RememberedKey, Trust, TrustNote, Untrusted};
 pub use web::WebTls;
@@ -291,7 +291,7 @@ impl ClientControlTls {
     }
 
     /// What the server has stapled to its certificate; `None` before [`connect`](Self::connect) has succeeded.
-    pub fn staple(&self) -> Option<Staple> {
+    pub fn staple(&self) -> Option<Stapled> {
         self.verifier.staple()
     }
 

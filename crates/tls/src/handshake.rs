@@ -28,6 +28,9 @@ pub enum HandshakeError {
     /// Only names of other protocols were offered by ALPN.
     #[error("the client offered other application protocols than ftp (ALPN)")]
     ForeignProtocol,
+    /// The client asked for a server (SNI) for which no certificate stands.
+    #[error("the client asked for \"{0}\" (SNI), for which this server has no certificate")]
+    UnknownName(String),
     /// The client refused with an alert, most often because it does not trust the certificate.
     #[error("the client refused the TLS handshake: {0:?}")]
     Refused(AlertDescription),
@@ -38,6 +41,9 @@ pub enum HandshakeError {
     #[error("the connection failed during the TLS handshake: {0}")]
     Io(io::Error),
 }
+
+/// A fatal alert, `unrecognized_name` (RFC 6066 §3), in a record of its own (RFC 8446 §5.1, §6): rustls has no word for it.
+pub(crate) const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
 impl From<rustls::Error> for HandshakeError {
     fn from(error: rustls::Error) -> Self {
@@ -80,11 +86,15 @@ impl HandshakeError {
 pub(crate) async fn accept(
     caller: Caller,
     direction: Direction,
-    configure: impl FnOnce(&ClientHello<'_>) -> Arc<ServerConfig>,
+    configure: impl FnOnce(&ClientHello<'_>) -> Result<Arc<ServerConfig>, HandshakeError>,
     settle: impl Fn(Option<HandshakeKind>),
 ) -> Result<DataStream, HandshakeError> {
     let Caller { socket, mut inbox, .. } = caller;
     let config = read_client_hello(&socket, &mut inbox, configure).await?;
+    let config = config.inspect_err(|_| {
+        // The client learns why if the socket has room, which an untouched one has.
+        let _ = send(&socket, &UNRECOGNIZED_NAME);
+    })?;
     // The ClientHello is still in the inbox: rustls reads it once more under its configuration.
     let connection = Connection::Server(UnbufferedServerConnection::new(config)?);
     let mut session = Handshake::new(connection, inbox).run::<HandshakeError>(&socket, settle).await?;

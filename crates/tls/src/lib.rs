@@ -101,13 +101,13 @@ pub use binding::{Circumstances, DataReuse, Proof, Refusal, judge};
 pub use caller::{Caller, Named};
 pub use client::{
     Authorities, Believed, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
-    ConnectError, Distrust, PartnerTls, RememberedKey, RevocationLists, Seen, Staple, Supply, Trust,
+    ConnectError, Distrust, PartnerTls, RememberedKey, RevocationLists, Seen, Stapled, Supply, Trust,
     TrustNote, Untrusted, Versions, WebTls,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{
-    CertificateDescription, Identities, Identity, IdentityError, NotAFingerprint, SelfSigned,
-    Sha256Fingerprint, Timestamp, describe,
+    CertificateDescription, Identities, Identity, IdentityError, NotAFingerprint, SelfSigned, Set,
+    Sha256Fingerprint, Staple, Timestamp, describe,
 };
 pub use info::{TlsInfo, Version};
 pub use policy::{Approval, Group, PolicyError, Standing, Suite, TlsPolicy};

@@ -117,6 +117,20 @@ pub fn check(
     issuer: &CertificateDer<'_>,
     now: SystemTime,
 ) -> Result<Answer, OcspError> {
+    let answer = said(response, certificate, issuer, now)?;
+    match answer.status {
+        Status::Revoked { .. } => Ok(answer),
+        Status::Good | Status::Unknown => in_date(answer, now),
+    }
+}
+
+/// The same, however old or new the answer is.
+pub(crate) fn said(
+    response: &[u8],
+    certificate: &CertificateDer<'_>,
+    issuer: &CertificateDer<'_>,
+    now: SystemTime,
+) -> Result<Answer, OcspError> {
     if response.len() > LONGEST {
         return Err(OcspError::TooLong);
     }
@@ -130,11 +144,13 @@ pub fn check(
     let about = statements.iter().filter(|statement| subject.is_meant_by(statement));
     // The newest, were there several.
     let said = about.max_by_key(|said| said.this_update).ok_or(OcspError::OtherCertificate)?;
-    let answer = Answer { status: said.status, this_update: said.this_update, next_update: said.next_update };
-    match answer.status {
-        Status::Revoked { .. } => Ok(answer),
-        Status::Good | Status::Unknown => in_date(answer, now),
-    }
+    Ok(Answer { status: said.status, this_update: said.this_update, next_update: said.next_update })
+}
+
+/// The certificates that an answer brings along, of whomever.
+pub(crate) fn certificates(response: &[u8]) -> Vec<CertificateDer<'static>> {
+    let basic = (response.len() <= LONGEST).then(|| der::basic(response).ok()).flatten();
+    basic.into_iter().flat_map(|basic| basic.certificates).map(CertificateDer::from).collect()
 }
 
 /// Whether the certificate says that no server shows it without a staple (RFC 7633, "must staple"). What cannot be read

@@ -6,7 +6,7 @@ use rustls::{
     ServerConfig,
     server::{Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert},
 };
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::LazyConfigAcceptor;
 
 pub use crate::control::ControlStream;
@@ -18,7 +18,7 @@ use crate::{
     control::RecordByRecord,
     data::DataStream,
     handshake,
-    identity::{Identities, Identity},
+    identity::{Identities, Identity, Showing},
     info::TlsInfo,
     policy::TlsPolicy,
 };
@@ -99,6 +99,7 @@ pub struct ServerTls {
 pub struct ControlTls {
     server: Arc<ServerTls>,
     session: Arc<ControlSession>,
+    showing: Arc<Showing>,
 }
 
 impl ServerTls {
@@ -133,9 +134,16 @@ impl ServerTls {
 
     /// A control connection from `peer`, with a session key of its own.
     pub fn control(self: &Arc<Self>, peer: IpAddr) -> ControlTls {
+        self.control_of_host(peer, None)
+    }
+
+    /// The same, where the client has said in clear which of this server's names it means (HOST, RFC 7151 §4): the
+    /// certificate goes by that, unless the handshake names a server.
+    pub fn control_of_host(self: &Arc<Self>, peer: IpAddr, host: Option<String>) -> ControlTls {
         let session = Arc::new(ControlSession::new(peer, self.policy));
         self.registry.enter(&session);
-        ControlTls { server: Arc::clone(self), session }
+        let showing = Arc::new(Showing::new(Arc::clone(&self.identities), host));
+        ControlTls { server: Arc::clone(self), session, showing }
     }
 }
 
@@ -146,11 +154,27 @@ impl ControlTls {
     /// The [`HandshakeError`], after its alert was sent.
     pub async fn accept(&self, socket: TcpStream) -> Result<(ControlStream, TlsInfo), HandshakeError> {
         let socket = RecordByRecord::new(socket);
-        let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
+        let mut start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
+        if let Err(error) = self.check_name(&start.client_hello()) {
+            // The client learns why as far as the socket has room.
+            let _ = start.io.write_all(&handshake::UNRECOGNIZED_NAME).await;
+            return Err(error);
+        }
         let config = self.control_config(&start.client_hello());
         let stream = start.into_stream(config).await?;
         let info = TlsInfo::of(stream.get_ref().1);
         Ok((ControlStream::new(stream), info))
+    }
+
+    /// The identity that the client was shown; `None` before the handshake.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.showing.identity()
+    }
+
+    /// Whether what the client was shown stands for `name` as well as anything here does: where the certificates are for
+    /// different names, it has to be for this one.
+    pub fn stands_for(&self, name: &str) -> bool {
+        self.showing.stands_for(name)
     }
 
     /// Says who is logged in. Other control connections of the same user from the same address become siblings, unless
@@ -214,6 +238,16 @@ impl ControlTls {
         &self.session
     }
 
+    /// Whether the handshake may go on, by the server's name in it (SNI, RFC 6066 §3).
+    fn check_name(&self, hello: &ClientHello<'_>) -> Result<(), HandshakeError> {
+        match hello.server_name() {
+            Some(name) if !self.showing.answers_to(name) => {
+                Err(HandshakeError::UnknownName(name.to_ascii_lowercase()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn control_config(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
         let tickets = Arc::new(ControlTickets {
             registry: Arc::clone(&self.server.registry),
@@ -223,6 +257,7 @@ impl ControlTls {
         config.ticketer = Arc::clone(&tickets) as _;
         config.session_storage = tickets;
         config.send_tls13_tickets = CONTROL_TICKETS;
+        config.cert_resolver = Arc::clone(&self.showing) as _;
         config.alpn_protocols = alpn::answer(alpn::CONTROL, hello.alpn());
         Arc::new(config)
     }
@@ -234,7 +269,8 @@ impl ControlTls {
         hello: &ClientHello<'_>,
         direction: Direction,
         claim: &Arc<Claim>,
-    ) -> Arc<ServerConfig> {
+    ) -> Result<Arc<ServerConfig>, HandshakeError> {
+        self.check_name(hello)?;
         let mut config = self.server.base.clone();
         config.ticketer = Arc::clone(claim) as _;
         config.session_storage = Arc::clone(claim) as _;
@@ -245,7 +281,8 @@ impl ControlTls {
         config.alpn_protocols = alpn::answer(alpn::DATA, hello.alpn());
         // For `DataStream::read_to`, which opens records with keys of its own.
         config.enable_secret_extraction = true;
-        Arc::new(config)
+        config.cert_resolver = Arc::clone(&self.showing) as _;
+        Ok(Arc::new(config))
     }
 }
 

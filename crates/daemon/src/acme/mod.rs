@@ -3,7 +3,7 @@
 //! ```text
 //!  [acme] ─► Acme::start ──┬─► Questions::serve       answers the authority (HTTP-01, TLS-ALPN-01)
 //!            │             └─► Keeper ────► order ─► account · answer · web (HTTPS to the ACME server)
-//!            └ load ◄── acme/ in the state folder ◄──────┘ a certificate was issued
+//!            └ files ─► acme/ in the state folder ◄──────┘ a certificate was issued
 //! ```
 //!
 //! A certificate that is there is shown until the next one is whole, whatever goes wrong on the way.
@@ -16,6 +16,7 @@ mod order;
 mod schedule;
 mod web;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -79,16 +80,14 @@ impl Acme {
         Ok((Arc::new(acme), questions))
     }
 
-    /// The certificates that were issued so far, in the order of the file. One that is damaged is told, and ordered anew by the
-    /// [`Keeper`].
-    pub(crate) fn load(&self) -> Vec<Identity> {
-        let kept = |name| {
-            self.folder.identity(name).unwrap_or_else(|error| {
-                tracing::error!(target: "carrack", why = %error, "acme_state_failed");
-                None
-            })
-        };
-        self.settings.certificate.iter().filter_map(first).filter_map(kept).collect()
+    /// Where the certificates lie once they are issued, each with its key, in the order of the configuration.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.settings
+            .certificate
+            .iter()
+            .filter_map(first)
+            .map(|name| self.folder.identity_file(name))
+            .collect()
     }
 
     /// Says that whatever made orders fail is mended: they are tried again now.
@@ -100,7 +99,7 @@ impl Acme {
         let plan = |certificate: &AcmeCertificate| {
             let name = first(certificate).unwrap_or_default();
             let names: Vec<_> = certificate.names.iter().map(config::CertificateName::as_str).collect();
-            // What cannot be read is ordered anew; `load` has told what it was.
+            // What cannot be read is ordered anew; whoever loads it tells what it was.
             let kept = self.folder.identity(name).ok().flatten();
             let attempt = self.folder.attempt(name).ok().flatten();
             Plan::of(kept.as_ref(), &names, attempt, SystemTime::now())
@@ -163,7 +162,7 @@ impl Acme {
 
 /// Orders what is not there and renews what ends.
 #[derive(Debug)]
-pub(crate) struct Keeper {
+struct Keeper {
     acme: Arc<Acme>,
     /// One for each certificate of the file.
     plans: Vec<Plan>,
@@ -171,14 +170,14 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Reads what is there.
-    pub(crate) async fn new(acme: Arc<Acme>) -> Self {
+    async fn new(acme: Arc<Acme>) -> Self {
         let reader = Arc::clone(&acme);
         let plans = tokio::task::spawn_blocking(move || reader.plans()).await.unwrap_or_default();
         Self { acme, plans }
     }
 
     /// Waits until a certificate was ordered and is there. Whatever fails is told in the log and tried again.
-    pub(crate) async fn next(&mut self) {
+    async fn next(&mut self) {
         let acme = Arc::clone(&self.acme);
         loop {
             let now = SystemTime::now();
@@ -203,6 +202,15 @@ impl Keeper {
                 }
             }
         }
+    }
+}
+
+/// Orders and renews certificates, and calls `issued` for each that is there.
+pub(crate) async fn keep(acme: Arc<Acme>, issued: Arc<Notify>) {
+    let mut keeper = Keeper::new(acme).await;
+    loop {
+        keeper.next().await;
+        issued.notify_one();
     }
 }
 

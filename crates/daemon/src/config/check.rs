@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use carrack_tls::{Authorities, Believed, Identity};
+use carrack_tls::{Authorities, Believed, Set};
 
 use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
@@ -12,7 +12,7 @@ use super::table::{Ccc, Config, DataProtection, Listen, Mode, Plaintext, User};
 use super::tls_policy::Policies;
 use super::value::beside;
 use super::warnings::Warning;
-use super::{acme, homes, tls_policy, warnings};
+use super::{acme, homes, identities, tls_policy, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub struct Checked {
     pub config: Config,
     /// The state folder in force.
     pub state: PathBuf,
-    /// The identity of `[tls]`; without it the state folder's own is used.
-    pub identity: Option<Identity>,
+    /// The identities that `[tls]` names, the default first.
+    pub identities: Option<Set>,
     /// Which TLS is spoken where.
     pub tls: Policies,
     /// Whom to believe as the TLS client of a partner server; `None` without `fxp.ca` and `fxp.spki_sha256`.
@@ -66,6 +66,11 @@ impl Fault {
 pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// Whether there is one about this place.
+    pub(super) fn is_told(&self, place: &str) -> bool {
+        self.0.iter().any(|fault| fault.place == place)
+    }
+
     /// Adds one.
     pub(super) fn add(
         &mut self,
@@ -102,14 +107,19 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     if let Some(state) = &state {
         homes::outside(&config, state, &mut faults);
     }
-    let identity = identity(&mut config, base, &mut faults);
-    acme(&mut config, base, &mut faults);
-    let tls = tls_policy::policies(&config, identity.as_ref(), &mut faults);
+    let identities = identities::load(&mut config, base, &mut faults);
+    if let Some(acme) = config.acme.as_mut() {
+        acme::check(acme, base, &mut faults);
+    }
+    let tls = tls_policy::policies(&config, identities.as_ref(), &mut faults);
     let partners = fxp(&mut config, base, &mut faults);
     match (state, tls) {
         (Some(state), Some(tls)) if faults.0.is_empty() => {
-            let warnings = warnings::warnings(&config, &state);
-            Ok(Checked { config, state, identity, tls, partners, warnings })
+            let mut warnings = warnings::warnings(&config, &state);
+            if let Some(set) = &identities {
+                identities::warnings(&config, set, &mut warnings);
+            }
+            Ok(Checked { config, state, identities, tls, partners, warnings })
         }
         _ => Err(faults.0),
     }
@@ -264,57 +274,6 @@ fn folders(user: &User, index: usize, faults: &mut Faults) {
                 "put them into one [[user.folder]]",
             );
         }
-    }
-}
-
-fn identity(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Identity> {
-    let tls = config.tls.as_mut()?;
-    tls.certificate = beside(base, &tls.certificate);
-    tls.key = beside(base, &tls.key);
-    for (place, path) in [("tls.certificate", &tls.certificate), ("tls.key", &tls.key)] {
-        if let Err(error) = std::fs::File::open(path) {
-            let why = match error.kind() {
-                std::io::ErrorKind::NotFound => "is not there".to_owned(),
-                std::io::ErrorKind::PermissionDenied => "may not be read by this user".to_owned(),
-                _ => format!("cannot be read: {error}"),
-            };
-            faults.add(
-                place,
-                format!("{} {why}", path.display()),
-                "mend the path, or take [tls] out for a self-signed identity",
-            );
-        }
-    }
-    match Identity::load(&tls.certificate, &tls.key) {
-        Ok(identity) => Some(identity),
-        Err(error) => {
-            if !faults.0.iter().any(|fault| fault.place.starts_with("tls.")) {
-                let text = error.to_string();
-                let (what, mend) =
-                    text.split_once("; ").unwrap_or((&text, "name a certificate and its key, both PEM"));
-                faults.add("tls.key", what, mend);
-            }
-            None
-        }
-    }
-}
-
-fn acme(config: &mut Config, base: &Path, faults: &mut Faults) {
-    let Some(acme) = config.acme.as_mut() else { return };
-    acme::check(acme, base, faults);
-    if config.tls.is_some() {
-        faults.add(
-            "acme",
-            "[tls] names a certificate and [acme] orders one, and a server shows one of them",
-            "take one of the two out",
-        );
-    }
-    if acme.certificate.len() > 1 {
-        faults.add(
-            "acme.certificate.1",
-            "a server shows one certificate, and the first is it",
-            "put the names of all into one [[acme.certificate]]",
-        );
     }
 }
 

@@ -13,6 +13,7 @@ mod check;
 mod choice;
 mod fingerprint;
 mod homes;
+mod identities;
 mod later;
 mod manual;
 mod name;
@@ -41,8 +42,8 @@ pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
     Ccc, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen, Log, LogFormat,
-    LogLevel, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext, PlaintextGrant, Publish,
-    Timeouts, Tls, TlsVersion, Upload, UploadDigest, User,
+    LogLevel, Metrics, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext, PlaintextGrant,
+    Publish, Timeouts, Tls, TlsIdentity, TlsVersion, Upload, UploadDigest, User,
 };
 pub use tls_policy::Policies;
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};

@@ -13,7 +13,7 @@ use toml::de::DeValue;
 /// What it takes for a changed value to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reload {
-    /// SIGHUP reads it again; connections made from then on have it.
+    /// The file that it names is read again when it changes, and on SIGHUP; connections made from then on have it.
     NewConnections,
     /// The server has to be started again.
     Restart,
@@ -23,7 +23,7 @@ impl Reload {
     /// The sentence of the manual.
     pub fn describe(self) -> &'static str {
         match self {
-            Self::NewConnections => "on SIGHUP, for new connections",
+            Self::NewConnections => "when the file changes, or on SIGHUP, for new connections",
             Self::Restart => "at the next start",
         }
     }

@@ -46,6 +46,8 @@ section! {
         Restart user: Tables<User> = [Tables::default()];
         /// What the server tells about its work.
         Restart log: Log = [Log::default()];
+        /// Where the server's state is measured.
+        Restart metrics: Option<Metrics> = [optional];
     }
 }
 
@@ -112,10 +114,16 @@ section! {
 section! {
     /// The identity shown to clients. Left out: a self-signed one, made once and kept in the state folder.
     pub struct Tls {
-        /// The certificate and its chain, PEM.
-        NewConnections certificate: PathBuf = [required];
+        /// The certificate and its chain, PEM. Left out: what `[acme]` orders; without that a self-signed one, made once and kept in the
+        /// state folder.
+        NewConnections certificate: Option<PathBuf> = [optional];
         /// Its private key, PEM.
-        NewConnections key: PathBuf = [required];
+        NewConnections key: Option<PathBuf> = [optional];
+        /// An OCSP answer about the certificate, DER or PEM, for clients that ask for one. Another program fetches it and renews it in
+        /// time; one that is out of date is not shown.
+        NewConnections staple: Option<PathBuf> = [optional];
+        /// Further certificates, for other names or with another kind of key.
+        Restart identity: Tables<TlsIdentity> = [Tables::default()];
         /// The oldest version of TLS spoken.
         Restart minimum_version: TlsVersion = [TlsVersion::Tls12];
         /// The cipher suites spoken, the preferred one first, by their names at IANA or in OpenSSL; page `tls.md` lists them. TLS 1.3 is
@@ -124,6 +132,20 @@ section! {
         /// The groups of the key exchange, by their names at IANA or in OpenSSL; page `tls.md` lists them. Which of them is taken goes by
         /// the client's order. Left out: X25519MLKEM768, which is safe from quantum computers, X25519, secp256r1 and secp384r1.
         Restart groups: Option<Vec<&'static Group>> = [optional];
+    }
+}
+
+section! {
+    /// A further certificate. It is shown to clients that ask for one of its names, in the TLS handshake (SNI) or before it with `HOST`;
+    /// of several for a name the one whose kind of key the client can check. Clients that name nobody are shown the one of `[tls]`. As soon
+    /// as there are other names than those of the first, a handshake that asks for a name of no certificate is refused.
+    pub struct TlsIdentity {
+        /// The certificate and its chain, PEM.
+        NewConnections certificate: PathBuf = [required];
+        /// Its private key, PEM.
+        NewConnections key: PathBuf = [required];
+        /// An OCSP answer about it, as in `[tls]`.
+        NewConnections staple: Option<PathBuf> = [optional];
     }
 }
 
@@ -250,6 +272,15 @@ section! {
         Restart format: LogFormat = [LogFormat::Text];
         /// The least important lines written.
         Restart level: LogLevel = [LogLevel::Info];
+    }
+}
+
+section! {
+    /// Measurements over plain HTTP: `GET /metrics` for Prometheus, `GET /health` for whoever restarts servers. Left out: none. See
+    /// `metrics.md`.
+    pub struct Metrics {
+        /// Address and port, such as `127.0.0.1:9121`. Nobody has to log in there, so keep it to this machine or to a network of your own.
+        Restart address: SocketAddr = [required];
     }
 }
 

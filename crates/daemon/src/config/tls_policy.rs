@@ -1,6 +1,6 @@
 //! How are cipher suites and groups written, read and refused, and which TLS does each listener speak by them?
 
-use carrack_tls::{Group, Identity, PolicyError, Suite, TlsPolicy, Version};
+use carrack_tls::{Group, PolicyError, Set, Suite, TlsPolicy, Version};
 use toml::Spanned;
 use toml::de::DeValue;
 
@@ -81,11 +81,7 @@ fn named<T: Setting>(
 }
 
 /// The policies that the file comes to; what makes no sense goes to `faults`.
-pub(super) fn policies(
-    config: &Config,
-    identity: Option<&Identity>,
-    faults: &mut Faults,
-) -> Option<Policies> {
+pub(super) fn policies(config: &Config, identities: Option<&Set>, faults: &mut Faults) -> Option<Policies> {
     let tls = config.tls.as_ref();
     let general = Wanted {
         minimum: tls.map_or(TlsVersion::Tls12, |tls| tls.minimum_version),
@@ -93,7 +89,7 @@ pub(super) fn policies(
         groups: tls.and_then(|tls| tls.groups.clone()).map(|groups| ("tls".to_owned(), groups)),
     };
     // Listeners would only say the same again.
-    let partners = general.policy("tls", "all", identity, faults)?;
+    let partners = general.policy("tls", "all", identities, faults)?;
     let listeners: Vec<_> = config
         .listen
         .iter()
@@ -103,7 +99,7 @@ pub(super) fn policies(
                 return Some(partners.clone());
             }
             let table = format!("listen.{index}");
-            general.narrowed(listen, &table).policy(&table, &listen.address.to_string(), identity, faults)
+            general.narrowed(listen, &table).policy(&table, &listen.address.to_string(), identities, faults)
         })
         .collect();
     Some(Policies { listeners: listeners.into_iter().collect::<Option<_>>()?, partners })
@@ -132,7 +128,7 @@ impl Wanted {
         &self,
         table: &str,
         whom: &str,
-        identity: Option<&Identity>,
+        identities: Option<&Set>,
         faults: &mut Faults,
     ) -> Option<TlsPolicy> {
         let minimum = match self.minimum {
@@ -143,7 +139,11 @@ impl Wanted {
         let groups = self.groups.as_ref().map(|(_, groups)| groups.clone());
         let made = TlsPolicy::new(minimum, suites, groups).and_then(|policy| {
             // Without an identity of its own the server has an ECDSA key, and so one for the usual suites.
-            identity.map_or(Ok(()), |identity| policy.serves(identity)).map(|()| policy)
+            identities
+                .into_iter()
+                .flat_map(Set::iter)
+                .try_for_each(|identity| policy.serves(identity))
+                .map(|()| policy)
         });
         made.map_err(|error| {
             let of = |list: Option<&String>, key| format!("{}.{key}", list.map_or(table, String::as_str));

@@ -31,7 +31,14 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
         )));
     }
     if let Some(tls) = &config.tls {
-        key(&tls.key, &mut warnings);
+        let further = tls.identity.iter().map(|identity| &identity.key);
+        tls.key.iter().chain(further).for_each(|path| key(path, &mut warnings));
+    }
+    if let Some(metrics) = config.metrics.as_ref().filter(|metrics| !metrics.address.ip().is_loopback()) {
+        warnings.push(Warning(format!(
+            "the metrics at {} are for everybody who can connect there, without a login and without TLS",
+            metrics.address
+        )));
     }
     warnings
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use carrack_core::backend::Attributes;
 use carrack_core::event::{
-    Agreed, Change, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
+    Agreed, Change, Channel, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
 };
 use carrack_core::login::LoginError;
 use carrack_core::path::VirtualPath;
@@ -58,7 +58,8 @@ impl Subscriber for EventLog {
     fn event(&self, event: &Event) {
         match event {
             Event::Connected { origin } => self.connected(origin),
-            Event::Secured { origin, tls } => self.secured(origin, tls),
+            // What data connections agreed on stands in the line of their transfer.
+            Event::Secured { origin, channel: Channel::Session, tls } => self.secured(origin, tls),
             Event::ConnectionRefused { peer, why } => self.refused(*peer, why),
             Event::Login { origin, user, outcome } => self.login(origin, user, outcome),
             Event::TransferFinished(finished) => transfer(finished),

@@ -21,11 +21,14 @@ use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
 use carrack_tls::{Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
 
-use crate::acme::{Acme, Questions};
+use crate::acme::{self, Acme, Questions};
 use crate::addresses::{self, Addresses};
 use crate::config::{Checked, Config, Mode};
-use crate::housekeeping::{self, Certificates};
+use crate::housekeeping;
+use crate::http;
+use crate::identities::{self, Calls, Keeper, Source};
 use crate::log::EventLog;
+use crate::metrics::Metrics;
 use crate::state::StateFolder;
 use crate::wiring;
 
@@ -59,8 +62,9 @@ pub struct Server {
     log: Arc<EventLog>,
     cut: Arc<CutTransfers>,
     journal: Arc<PartialJournal>,
-    certificates: Certificates,
-    questions: Option<Questions>,
+    source: Source,
+    acme: Option<(Arc<Acme>, Option<Questions>)>,
+    metrics: Option<(Arc<Metrics>, Listener)>,
     // From here on a signal is ours, so that none that comes right after the start is lost.
     signals: Signals,
 }
@@ -71,7 +75,7 @@ impl Server {
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing listens then.
     pub fn start(checked: Checked, state: StateFolder) -> Result<Self, StartError> {
-        let Checked { config, identity, tls, partners, .. } = checked;
+        let Checked { config, identities, tls, partners, .. } = checked;
         let signals = Signals::new().map_err(StartError::System)?;
         descriptors::raise_limit(&config);
 
@@ -81,31 +85,23 @@ impl Server {
         let index: Arc<dyn PartialIndex> = Arc::<PartialJournal>::clone(&journal);
         let accounts = wiring::accounts(&config, &[state.path().to_owned()], &index)?;
 
+        let acme = config.acme.as_ref().map(|acme| Acme::start(acme, &state)).transpose()?;
+        let source = Source::of(&config, acme.as_ref().map(|(acme, _)| acme), names::names(&config), state);
+        let identities = Arc::new(Identities::several(source.load(identities)?));
+
         let log = Arc::new(EventLog::default());
         let cut = Arc::new(CutTransfers::default());
-        let events = Events::new([
+        let metrics = metrics(&config, &identities, &source)?;
+        let mut subscribers = vec![
             Arc::<EventLog>::clone(&log) as Arc<dyn Subscriber>,
             Arc::<CutTransfers>::clone(&cut) as Arc<dyn Subscriber>,
-        ]);
+        ];
+        subscribers.extend(metrics.iter().map(|(metrics, _)| Arc::<Metrics>::clone(metrics) as _));
+        let events = Events::new(subscribers);
         let slots = std::thread::available_parallelism().map_or(1, usize::from);
         let authenticator = Authenticator::new(Arc::new(accounts), slots);
         let core = Core::with_digests(authenticator, events, wiring::while_uploading(&config));
 
-        let (acme, questions) = match &config.acme {
-            Some(acme) => Some(Acme::start(acme, &state)?),
-            None => None,
-        }
-        .unzip();
-        let certificates = match (config.tls.clone(), acme) {
-            (Some(tls), _) => Certificates::Configured { tls, _held: state },
-            (None, Some(acme)) => Certificates::Acme { acme, names: names::names(&config), state },
-            (None, None) => Certificates::SelfSigned { names: names::names(&config), state },
-        };
-        let identity = match identity {
-            Some(identity) => identity,
-            None => certificates.load().map_err(|error| StartError::Tls(error.to_string()))?,
-        };
-        let identities = Arc::new(Identities::new(identity));
         let sessions = Sessions::default();
 
         let partners = partners
@@ -148,8 +144,9 @@ impl Server {
             log,
             cut,
             journal,
-            certificates,
-            questions: questions.flatten(),
+            source,
+            acme,
+            metrics,
             signals,
         })
     }
@@ -167,10 +164,7 @@ impl Server {
     /// The certificate that clients have to trust, as a file; `None` where the configuration names one of a public authority's
     /// making.
     pub fn certificate_file(&self) -> Option<PathBuf> {
-        match &self.certificates {
-            Certificates::SelfSigned { state, .. } => Some(state.certificate()),
-            Certificates::Configured { .. } | Certificates::Acme { .. } => None,
-        }
+        self.source.own_certificate()
     }
 
     /// Serves until SIGTERM or SIGINT, then drains: idle sessions are told `421`, transfers finish within `drain_s`. A second signal
@@ -183,17 +177,24 @@ impl Server {
         for (server, listener) in self.listeners.drain(..) {
             tasks.spawn(server.serve(listener));
         }
-        let certificates = Arc::new(self.certificates);
         let log = Arc::clone(&self.log);
         let mut upkeep = tokio::task::JoinSet::new();
         upkeep.spawn(async move { log.tell_suppressed().await });
         upkeep.spawn(housekeeping::partials(self.journal, self.config.upload.partial_expiry_s.into()));
-        upkeep.spawn(housekeeping::certificates(Arc::clone(&certificates), Arc::clone(&self.identities)));
-
-        if let Some(questions) = self.questions {
-            upkeep.spawn(questions.serve());
+        let calls = Calls::default();
+        let keeper = Keeper::new(self.source, Arc::clone(&self.identities));
+        upkeep.spawn(identities::keep(keeper, calls.clone()));
+        let acme = self.acme.map(|(acme, questions)| {
+            upkeep.spawn(acme::keep(Arc::clone(&acme), Arc::clone(&calls.issued)));
+            questions.into_iter().for_each(|questions| {
+                upkeep.spawn(questions.serve());
+            });
+            acme
+        });
+        if let Some((metrics, listener)) = self.metrics {
+            let drain = self.drain.clone();
+            upkeep.spawn(http::serve(listener, move |path| metrics.answer(path, &drain)));
         }
-        upkeep.spawn(housekeeping::acme(Arc::clone(&certificates), Arc::clone(&self.identities)));
         upkeep.spawn(addresses::follow(self.names));
         // Sessions that drain still finish their transfers, so this goes on until the end.
         for (port, listener) in self.shared {
@@ -206,11 +207,13 @@ impl Server {
                 Told::Reload => {
                     tracing::info!(
                         target: "carrack",
-                        what = "certificate and key; every other option counts at the next start",
+                        what = "certificates, keys and staples; every other option counts at the next start",
                         "reloading"
                     );
-                    housekeeping::renew(Arc::clone(&certificates), Arc::clone(&self.identities)).await;
-                    certificates.mended();
+                    calls.asked.notify_one();
+                    if let Some(acme) = &acme {
+                        acme.try_now();
+                    }
                 }
             }
         };
@@ -241,6 +244,20 @@ impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server").field("listening", &self.listening).finish_non_exhaustive()
     }
+}
+
+/// The measurements, and where they are read; `None` where the configuration has none.
+fn metrics(
+    config: &Config,
+    identities: &Arc<Identities>,
+    source: &Source,
+) -> Result<Option<(Arc<Metrics>, Listener)>, StartError> {
+    let Some(address) = config.metrics.as_ref().map(|metrics| metrics.address) else { return Ok(None) };
+    let failed = |source| StartError::Metrics { address, source };
+    let listener = Listener::bind(address).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    tracing::info!(target: "carrack", %address, "metrics_listening");
+    Ok(Some((Arc::new(Metrics::new(Arc::clone(identities), source.names())), listener)))
 }
 
 fn bind(config: &Config) -> Result<(Vec<Listener>, Vec<Listening>), StartError> {

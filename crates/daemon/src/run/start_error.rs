@@ -62,6 +62,17 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The address of the metrics cannot be listened on.
+    #[error(
+        "cannot listen on {address} for metrics: {}\n  mend: stop the other program, or choose another address in metrics.address",
+        listen_failure(source)
+    )]
+    Metrics {
+        /// Which.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The identity cannot be used for TLS.
     #[error("the certificate cannot be used: {0}")]
     Tls(String),

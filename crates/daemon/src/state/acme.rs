@@ -60,6 +60,11 @@ impl AcmeFolder {
         self.folder.write(&account_name(directory), account)
     }
 
+    /// Where the certificate whose first name this is lies, with its key.
+    pub(crate) fn identity_file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(identity_name(name))
+    }
+
     /// The certificate whose first name this is.
     ///
     /// # Errors

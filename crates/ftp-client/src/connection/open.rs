@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use carrack_ftp_proto::client::machine::{self, Event, Extended, Machine, Plan, Session};
-use carrack_tls::{ClientTls, Seen, Staple, TlsInfo, Version};
+use carrack_tls::{ClientTls, Seen, Stapled, TlsInfo, Version};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{Duration, Instant, timeout, timeout_at};
@@ -107,15 +107,15 @@ impl Link {
             None => "control connection: TLS".to_owned(),
         });
         match tls.staple() {
-            None | Some(Staple::Absent) => {}
-            Some(Staple::Unchecked) => {
+            None | Some(Stapled::Absent) => {}
+            Some(Stapled::Unchecked) => {
                 self.tell(|| "OCSP staple: not asked, as no authority vouches for this server".to_owned());
             }
-            Some(Staple::Checked(answer)) => self.tell(|| {
+            Some(Stapled::Checked(answer)) => self.tell(|| {
                 let until = answer.next_update.map(|until| format!(" until {until}")).unwrap_or_default();
                 format!("OCSP staple: not revoked, good{until}")
             }),
-            Some(Staple::Unusable(why)) => self.tell(|| format!("OCSP staple: passed over, as it {why}")),
+            Some(Stapled::Unusable(why)) => self.tell(|| format!("OCSP staple: passed over, as it {why}")),
         }
         self.tls = Some(Arc::new(tls));
         Ok(())

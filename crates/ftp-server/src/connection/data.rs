@@ -231,6 +231,7 @@ impl Connection {
                 Action::Store { .. } | Action::StoreUnique { .. } => Direction::FromClient,
             },
             patience: settings.timeouts.data_accept,
+            witness: self.witness(),
         })
     }
 }

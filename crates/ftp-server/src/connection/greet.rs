@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carrack_core::event::Event;
+use carrack_core::event::{Channel, Event};
 use carrack_ftp_proto::server::{self, CloseReason, Fxp, Mode, Policy, Server};
 use carrack_net::{Accepted, Phase};
 use tokio::io::AsyncWriteExt;
@@ -12,7 +12,6 @@ use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
 
 use super::{Connection, Ended, Tls};
-use crate::agreed::agreed;
 use crate::control::Control;
 use crate::data::Callers;
 use crate::settings::{DataProtection, PartnerSettings};
@@ -46,6 +45,7 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
         callers,
         machine,
         control: Control::clear(stream),
+        host: None,
         tls: None,
         visitor: None,
         data_port: None,
@@ -131,21 +131,24 @@ impl Connection {
             part(stream).await;
             return Err(Ended::Handshake);
         }
-        let control = self.server.tls.control(self.peer.ip());
+        let control = self.server.tls.control_of_host(self.peer.ip(), self.host.take());
         match timeout_at(deadline, control.accept(stream)).await {
             Ok(Ok((stream, info))) => {
+                self.witness().secured(Channel::Session, &info);
                 let server_name = stream.server_name();
-                let (origin, tls) = (self.origin(), agreed(&info));
-                self.server.core.events.emit(&Event::Secured { origin, tls });
                 self.control = Control::tls(stream);
                 self.tls = Some(Tls { control: Arc::new(control), info, server_name });
                 Ok(())
             }
             Ok(Err(error)) => {
                 tracing::debug!(session = self.id.0, peer = %self.peer, %error, "tls_handshake_failed");
+                self.witness().not_secured(Channel::Session, error);
                 Err(Ended::Handshake)
             }
-            Err(_) => Err(Ended::Handshake),
+            Err(_) => {
+                self.witness().not_secured(Channel::Session, "it took too long");
+                Err(Ended::Handshake)
+            }
         }
     }
 }

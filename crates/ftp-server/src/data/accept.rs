@@ -11,6 +11,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use carrack_core::event::Channel;
 use carrack_ftp_proto::server::DataRole;
 use carrack_net::canonical;
 use carrack_tls::{
@@ -22,6 +23,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::shared::{Candidate, Missed};
 use super::{Callers, DataPort, Failure, Party, PassivePort};
+use crate::witness::Witness;
 
 /// Handshakes that may run at once on one passive port. An owner behind a NAT may meet neighbours
 /// there; more than these are somebody's flood and wait in the kernel's queue.
@@ -56,6 +58,8 @@ pub(crate) struct DataRequest {
     pub(crate) direction: Direction,
     /// How long it may take to come, and again to shake hands.
     pub(crate) patience: Duration,
+    /// Who hears of its handshake.
+    pub(crate) witness: Witness,
 }
 
 /// How the bytes of a data connection are protected.
@@ -134,8 +138,7 @@ async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataConnec
     };
     let arrived =
         Arrived { came: Came::Unread(stream), from: target.ip(), at: At::OwnPort, unmistakable: true };
-    let shaken =
-        shake_hands(request.protect.clone(), arrived, party, request.direction, request.patience).await?;
+    let shaken = shake_hands(request.into(), arrived, party).await?;
     // We chose whom to call: there is no competitor.
     shaken.judge(Alone::Yes)?;
     Ok(shaken.connection)
@@ -202,13 +205,48 @@ impl Shaken {
     }
 }
 
-/// Protects the connection, at whose other end is `party`.
-async fn shake_hands(
+/// What a handshake is to come to.
+struct Terms {
     protect: Protect,
-    Arrived { came, from, unmistakable, .. }: Arrived,
-    party: Party,
     direction: Direction,
     patience: Duration,
+    witness: Witness,
+}
+
+impl From<&DataRequest> for Terms {
+    fn from(request: &DataRequest) -> Terms {
+        let DataRequest { protect, direction, patience, witness, .. } = request;
+        Terms {
+            protect: protect.clone(),
+            direction: *direction,
+            patience: *patience,
+            witness: witness.clone(),
+        }
+    }
+}
+
+/// Protects the connection, at whose other end is `party`, and tells how that went.
+async fn shake_hands(terms: Terms, arrived: Arrived, party: Party) -> Result<Shaken, Failure> {
+    let witness = terms.witness.clone();
+    let shaken = protected(terms, arrived, party).await;
+    match &shaken {
+        Ok(shaken) => {
+            if let Some(info) = shaken.connection.stream.info() {
+                witness.secured(Channel::Transfer, &info);
+            }
+        }
+        Err(Failure::Handshake(_, error)) => witness.not_secured(Channel::Transfer, error),
+        Err(Failure::PartnerHandshake(error)) => witness.not_secured(Channel::Transfer, error),
+        Err(Failure::HandshakeTime(_)) => witness.not_secured(Channel::Transfer, "it took too long"),
+        Err(_) => {}
+    }
+    shaken
+}
+
+async fn protected(
+    Terms { protect, direction, patience, .. }: Terms,
+    Arrived { came, from, unmistakable, .. }: Arrived,
+    party: Party,
 ) -> Result<Shaken, Failure> {
     let late = |_| Failure::HandshakeTime(party);
     let (stream, shown) = match (protect, came) {
@@ -260,8 +298,7 @@ impl Candidates<'_> {
         };
         self.came += 1;
         let is_met = matches!(arrived.came, Came::Met(_));
-        let DataRequest { protect, direction, patience, .. } = self.request;
-        let shaking = shake_hands(protect.clone(), arrived, party, *direction, *patience);
+        let shaking = shake_hands(self.request.into(), arrived, party);
         let shaking = self.handshakes.spawn(shaking);
         if is_met {
             self.met.push_back(shaking);

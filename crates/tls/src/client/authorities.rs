@@ -19,7 +19,7 @@ use rustls::{
 
 use super::{
     Authorities, ClientTlsError, Distrust,
-    revocation::{RevocationLists, Staple, Way},
+    revocation::{RevocationLists, Stapled, Way},
 };
 use crate::identity::{CertificateDescription, Sha256Fingerprint, Timestamp, describe};
 
@@ -91,16 +91,16 @@ impl Judge {
         name: &ServerName<'_>,
         staple: &[u8],
         now: UnixTime,
-    ) -> (Result<(), Distrust>, Staple) {
+    ) -> (Result<(), Distrust>, Stapled) {
         let verdict = self.judge(leaf, intermediates, name, now);
         // One of the set itself has no issuer here who could have revoked it.
         if verdict.is_err() || self.own.contains(&Sha256Fingerprint::of(leaf)) {
-            return (verdict, Staple::unchecked(staple));
+            return (verdict, Stapled::unchecked(staple));
         }
         let way = Way { leaf, intermediates, roots: &self.roots, algorithms: self.algorithms, now };
         let staple = match way.issuer(&self.certificates) {
-            Some(issuer) => Staple::read(staple, leaf, Some(&issuer), now),
-            None => Staple::unchecked(staple),
+            Some(issuer) => Stapled::read(staple, leaf, Some(&issuer), now),
+            None => Stapled::unchecked(staple),
         };
         let issuer = describe(leaf).map(|about| about.issuer).unwrap_or_default();
         (way.judge(&self.lists).and_then(|()| staple.judge(leaf, &issuer)), staple)

@@ -15,8 +15,8 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::TlsConnector;
 
 use super::{
-    ClientTls, ConnectError, Distrust, Staple, TICKETS_ON_CONTROL, TrustNote, certificate::ClientCertificate,
-    trust::Rule,
+    ClientTls, ConnectError, Distrust, Stapled, TICKETS_ON_CONTROL, TrustNote,
+    certificate::ClientCertificate, trust::Rule,
 };
 use crate::{
     alpn,
@@ -35,7 +35,7 @@ pub struct Seen {
     /// What was agreed.
     pub agreed: Result<TlsInfo, ConnectError>,
     /// What it has stapled to its certificate.
-    pub staple: Staple,
+    pub staple: Stapled,
     /// Whether the client that looked would trust it.
     pub verdict: Result<Option<TrustNote>, Distrust>,
 }
@@ -93,7 +93,7 @@ struct Onlooker {
 #[derive(Debug)]
 struct Shown {
     chain: Vec<CertificateDescription>,
-    staple: Staple,
+    staple: Stapled,
     verdict: Result<Option<TrustNote>, Distrust>,
 }
 
@@ -111,7 +111,7 @@ impl ServerCertVerifier for Onlooker {
         let judged = self.rule.judge(end_entity, intermediates, server_name, ocsp_response, now);
         let staple = match judged.staple {
             // Of a stranger it is enough that the next certificate has signed it.
-            Staple::Unchecked => Staple::read(ocsp_response, end_entity, intermediates.first(), now),
+            Stapled::Unchecked => Stapled::read(ocsp_response, end_entity, intermediates.first(), now),
             known => known,
         };
         let shown = Shown { chain, staple, verdict: judged.verdict };

@@ -19,6 +19,7 @@ use webpki::{
 
 use super::Distrust;
 use crate::{
+    armour::pem_fault,
     identity::{CertificateDescription, IdentityError, Problem, Source, describe},
     ocsp::{self, Answer, OcspError, Status},
     revocation::RevocationList,
@@ -79,13 +80,13 @@ fn read(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Probl
     match lists {
         Ok(lists) if lists.is_empty() => Err(Problem::NoRevocationList),
         Ok(lists) => Ok(lists),
-        Err(error) => Err(Problem::BadPem(error.to_string())),
+        Err(error) => Err(Problem::BadPem(pem_fault(&error))),
     }
 }
 
 /// What the server has stapled to its certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Staple {
+pub enum Stapled {
     /// Nothing.
     Absent,
     /// Something that nobody looked at: the certificate is trusted for its fingerprint or its key, or nobody is known who has
@@ -97,10 +98,10 @@ pub enum Staple {
     Unusable(OcspError),
 }
 
-impl Staple {
+impl Stapled {
     /// What nobody looks at.
-    pub(super) fn unchecked(response: &[u8]) -> Staple {
-        if response.is_empty() { Staple::Absent } else { Staple::Unchecked }
+    pub(super) fn unchecked(response: &[u8]) -> Stapled {
+        if response.is_empty() { Stapled::Absent } else { Stapled::Unchecked }
     }
 
     pub(super) fn read(
@@ -108,12 +109,14 @@ impl Staple {
         leaf: &CertificateDer<'_>,
         issuer: Option<&CertificateDer<'_>>,
         now: UnixTime,
-    ) -> Staple {
-        let (false, Some(issuer)) = (response.is_empty(), issuer) else { return Staple::unchecked(response) };
+    ) -> Stapled {
+        let (false, Some(issuer)) = (response.is_empty(), issuer) else {
+            return Stapled::unchecked(response);
+        };
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs());
         match ocsp::check(response, leaf, issuer, now) {
-            Ok(answer) => Staple::Checked(answer),
-            Err(error) => Staple::Unusable(error),
+            Ok(answer) => Stapled::Checked(answer),
+            Err(error) => Stapled::Unusable(error),
         }
     }
 
@@ -125,16 +128,16 @@ impl Staple {
     pub(super) fn judge(&self, leaf: &CertificateDer<'_>, issuer: &str) -> Result<(), Distrust> {
         let by = || issuer.to_owned();
         match self {
-            Staple::Checked(Answer { status: Status::Good, .. }) => Ok(()),
-            Staple::Checked(Answer { status: Status::Revoked { at, reason }, .. }) => {
+            Stapled::Checked(Answer { status: Status::Good, .. }) => Ok(()),
+            Stapled::Checked(Answer { status: Status::Revoked { at, reason }, .. }) => {
                 Err(Distrust::Revoked { by: by(), since: Some(*at), reason: *reason })
             }
-            Staple::Checked(Answer { status: Status::Unknown, .. }) => {
+            Stapled::Checked(Answer { status: Status::Unknown, .. }) => {
                 Err(Distrust::UnknownToIssuer { by: by() })
             }
             _ if !ocsp::is_demanded_by(leaf) => Ok(()),
-            Staple::Unusable(error) => Err(Distrust::StapleUnusable(error.clone())),
-            Staple::Absent | Staple::Unchecked => Err(Distrust::StapleMissing),
+            Stapled::Unusable(error) => Err(Distrust::StapleUnusable(error.clone())),
+            Stapled::Absent | Stapled::Unchecked => Err(Distrust::StapleMissing),
         }
     }
 }

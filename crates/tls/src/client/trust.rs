@@ -12,7 +12,7 @@ use thiserror::Error;
 use super::{
     ClientTlsError,
     authorities::Judge,
-    revocation::{RevocationLists, Staple},
+    revocation::{RevocationLists, Stapled},
 };
 use crate::identity::{
     CertificateDescription, IdentityError, Problem, Sha256Fingerprint, Source, Timestamp, parse_chain,
@@ -263,7 +263,7 @@ impl fmt::Display for Listed<'_> {
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) verdict: Result<Option<TrustNote>, Distrust>,
-    pub(super) staple: Staple,
+    pub(super) staple: Stapled,
 }
 
 /// [`Trust`], made ready to judge.
@@ -306,7 +306,7 @@ impl Rule {
             }
             // SECURITY: a fingerprint or a key is the user's own word. No authority was asked to vouch for it, so none can take
             // it back.
-            _ => (self.judge_alone(leaf, intermediates, name, now), Staple::unchecked(staple)),
+            _ => (self.judge_alone(leaf, intermediates, name, now), Stapled::unchecked(staple)),
         };
         Judged { verdict, staple }
     }

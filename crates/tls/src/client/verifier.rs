@@ -10,7 +10,7 @@ use rustls::{
 };
 
 use super::{
-    Distrust, Staple, TrustNote, Untrusted,
+    Distrust, Stapled, TrustNote, Untrusted,
     trust::{Judged, Rule},
 };
 use crate::identity::{CertificateDescription, describe};
@@ -31,7 +31,7 @@ struct Seen {
     /// The control connection's certificate.
     leaf: Option<CertificateDer<'static>>,
     note: Option<TrustNote>,
-    staple: Option<Staple>,
+    staple: Option<Stapled>,
     /// Why the last handshake that failed here did.
     refusal: Option<Box<Untrusted>>,
 }
@@ -49,7 +49,7 @@ impl Verifier {
         self.seen().note
     }
 
-    pub(super) fn staple(&self) -> Option<Staple> {
+    pub(super) fn staple(&self) -> Option<Stapled> {
         self.seen().staple.clone()
     }
 
@@ -126,7 +126,7 @@ impl ServerCertVerifier for Verifier {
             // has come to trust on the control connection; any other, however valid, is another server's.
             Some(leaf) if leaf == *end_entity => return Ok(ServerCertVerified::assertion()),
             Some(_) => {
-                Judged { verdict: Err(Distrust::NotOfControl), staple: Staple::unchecked(ocsp_response) }
+                Judged { verdict: Err(Distrust::NotOfControl), staple: Stapled::unchecked(ocsp_response) }
             }
             None => self.rule.judge(end_entity, intermediates, server_name, ocsp_response, now),
         };

@@ -4,6 +4,8 @@ use std::{fmt, io, path::PathBuf};
 
 use thiserror::Error;
 
+use super::StapleProblem;
+
 /// Where a certificate or key came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
@@ -82,6 +84,21 @@ pub enum Problem {
         /// Where the certificate came from.
         certificate: Source,
     },
+    /// A certificate that the next one in the file has not signed.
+    #[error(
+        "holds certificates in the wrong order: certificate {position} is of \"{stands}\", and the one before it was signed by \"{issuer}\"; put the server's own certificate first and its issuer's behind it, each signed by the next"
+    )]
+    Disorder {
+        /// Which certificate is in the wrong place, from 1.
+        position: usize,
+        /// Whose it is.
+        stands: String,
+        /// Whose would be right.
+        issuer: String,
+    },
+    /// An OCSP answer that cannot be stapled.
+    #[error("{0}")]
+    BadStaple(StapleProblem),
     /// A name that no certificate can carry.
     #[error("\"{name}\" can stand in no certificate: {why}; give a DNS name or an IP address")]
     BadName {

@@ -119,3 +119,25 @@ fn what_is_described_reads_as_openssl_has_it() {
     assert!(description.not_before < description.not_after);
     assert!(describe(b"no certificate").is_err());
 }
+
+#[test]
+fn a_chain_in_the_wrong_order_is_refused_with_the_names() {
+    let chain = include_str!("fixtures/staple/chain.pem");
+    let key = include_str!("fixtures/staple/leaf.key.pem");
+    let end = chain.find("-----BEGIN CERTIFICATE-----\n").unwrap();
+    let second = chain[end + 1..].find("-----BEGIN").unwrap() + end + 1;
+    let (own, issuer) = (&chain[..second], &chain[second..]);
+    let identity = parse(chain, key).unwrap();
+    assert_eq!(identity.first_to_end().fingerprint, identity.fingerprint());
+    assert!(parse(own, key).is_ok());
+    let behind = format!("{own}{SEC1_CERT}{issuer}");
+    let twice = format!("{own}{own}");
+    for wrong in [&behind, &twice] {
+        let error = parse(wrong, key).unwrap_err();
+        assert!(matches!(error.problem(), Problem::Disorder { position: 2, .. }), "{error}");
+        assert!(error.to_string().contains("CN=Example CA"), "{error}");
+    }
+    // The issuer first: nothing behind it is its issuer, and the key is not its own.
+    let error = parse(&format!("{issuer}{own}"), key).unwrap_err();
+    assert!(matches!(error.problem(), Problem::Disorder { .. }), "{error}");
+}

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use rcgen::{
-    CertificateParams, CertificateSigningRequest, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyUsagePurpose, SerialNumber, date_time_ymd,
+    CertificateParams, CertificateSigningRequest, ExtendedKeyUsagePurpose, IsCa, KeyUsagePurpose,
+    SerialNumber, date_time_ymd,
 };
 use rustls_pki_types::CertificateDer;
 use x509_parser::{

@@ -211,7 +211,7 @@ fn requests_prove_their_key_and_ask_for_what_can_be_granted() {
         assert!(error.contains(words), "{error}");
     }
     // A name is changed, and the signature is not.
-    let mut section = pem::parse(REQUEST).unwrap().into_contents();
+    let mut section = crate::armour::sections(REQUEST.as_ref()).unwrap().remove(0).into_contents();
     let at = section.windows(5).position(|window| window == b"asked").unwrap();
     section[at] = b'm';
     let forged = key::encoded(&pem::Pem::new("CERTIFICATE REQUEST", section));
@@ -261,7 +261,7 @@ fn mutated(from: Vec<u8>) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn der(pem: &str) -> Vec<u8> {
-    pem::parse(pem).unwrap().into_contents()
+    crate::armour::sections(pem.as_ref()).unwrap().remove(0).into_contents()
 }
 
 proptest! {

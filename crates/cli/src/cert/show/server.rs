@@ -1,7 +1,7 @@
 //! What is shown of a server beside its certificates: what was agreed, what is stapled, and whether it would be trusted.
 
 use carrack_tls::ocsp::{Answer, Status};
-use carrack_tls::{Seen, Staple};
+use carrack_tls::{Seen, Stapled};
 use serde::Serialize;
 
 use super::lines;
@@ -40,7 +40,7 @@ pub(super) fn show(seen: &Seen, output: &Output) -> Result<(), Failure> {
 fn handshake(seen: &Seen) -> Handshake {
     let agreed = seen.agreed.as_ref().ok();
     let answer = match &seen.staple {
-        Staple::Checked(answer) => Some(answer),
+        Stapled::Checked(answer) => Some(answer),
         _ => None,
     };
     let revoked = match answer.map(|answer| answer.status) {
@@ -55,18 +55,18 @@ fn handshake(seen: &Seen) -> Handshake {
         alpn: agreed.and_then(|info| info.alpn),
         failed: seen.agreed.as_ref().err().map(ToString::to_string),
         staple: match &seen.staple {
-            Staple::Absent => "absent",
-            Staple::Unchecked => "unchecked",
-            Staple::Unusable(_) => "unusable",
-            Staple::Checked(Answer { status: Status::Good, .. }) => "good",
-            Staple::Checked(Answer { status: Status::Revoked { .. }, .. }) => "revoked",
-            Staple::Checked(Answer { status: Status::Unknown, .. }) => "unknown",
+            Stapled::Absent => "absent",
+            Stapled::Unchecked => "unchecked",
+            Stapled::Unusable(_) => "unusable",
+            Stapled::Checked(Answer { status: Status::Good, .. }) => "good",
+            Stapled::Checked(Answer { status: Status::Revoked { .. }, .. }) => "revoked",
+            Stapled::Checked(Answer { status: Status::Unknown, .. }) => "unknown",
         },
         staple_until: answer.and_then(|answer| answer.next_update).map(|until| until.to_string()),
         revoked_at: revoked.map(|(at, _)| at.to_string()),
         revoked_reason: revoked.and_then(|(_, reason)| reason).map(|reason| reason.word()),
         staple_unusable: match &seen.staple {
-            Staple::Unusable(why) => Some(why.to_string()),
+            Stapled::Unusable(why) => Some(why.to_string()),
             _ => None,
         },
         trusted: seen.verdict.is_ok(),
@@ -90,14 +90,14 @@ fn text(seen: &Seen) -> String {
     lines(&[("agreed", &agreed), ("staple", &staple(&seen.staple)), ("trusted", &trusted)])
 }
 
-fn staple(staple: &Staple) -> String {
+fn staple(staple: &Stapled) -> String {
     match staple {
-        Staple::Absent => "none".to_owned(),
-        Staple::Unchecked => {
+        Stapled::Absent => "none".to_owned(),
+        Stapled::Unchecked => {
             "not checked: the server does not show who has issued its certificate".to_owned()
         }
-        Staple::Unusable(why) => format!("of no use: it {why}"),
-        Staple::Checked(Answer { status, next_update, .. }) => {
+        Stapled::Unusable(why) => format!("of no use: it {why}"),
+        Stapled::Checked(Answer { status, next_update, .. }) => {
             let until = next_update.map(|until| format!(", good until {until}")).unwrap_or_default();
             match status {
                 Status::Good => format!("not revoked{until}"),

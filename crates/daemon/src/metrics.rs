@@ -1,0 +1,269 @@
+//! What is measured of a running server, and how is it read?
+//!
+//! Every series has labels of a few known words, or the files that the configuration names: a client can make none grow.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use carrack_core::event::{Channel, Direction, Event, Outcome, Subscriber};
+use carrack_core::login::LoginError;
+use carrack_net::{Drain, Phase};
+use carrack_tls::Identities;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::http::Answer;
+
+/// The text format that the collector is told (OpenMetrics 1.0).
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+const DAY_S: i64 = 24 * 3600;
+
+type Labels<const N: usize> = [(&'static str, &'static str); N];
+type ByFile = [(&'static str, String); 1];
+
+/// Counts core's events.
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    connections: Gauge,
+    sessions: Gauge,
+    connections_refused: Counter,
+    logins: Family<Labels<1>, Counter>,
+    transfers: Family<Labels<2>, Counter>,
+    bytes: Family<Labels<1>, Counter>,
+    handshakes: Family<Labels<3>, Counter>,
+    handshakes_failed: Family<Labels<1>, Counter>,
+    certificate_end: Family<ByFile, Gauge>,
+    certificate_days: Family<ByFile, Gauge>,
+    staple_end: Family<ByFile, Gauge>,
+    identities: Arc<Identities>,
+    /// The files of the identities, in the same order.
+    files: Vec<String>,
+}
+
+impl Metrics {
+    /// Nothing counted yet. `files` names the identities, in their order.
+    pub(crate) fn new(identities: Arc<Identities>, files: Vec<String>) -> Metrics {
+        let mut metrics = Metrics {
+            registry: Registry::with_prefix("carrack"),
+            connections: Gauge::default(),
+            sessions: Gauge::default(),
+            connections_refused: Counter::default(),
+            logins: Family::default(),
+            transfers: Family::default(),
+            bytes: Family::default(),
+            handshakes: Family::default(),
+            handshakes_failed: Family::default(),
+            certificate_end: Family::default(),
+            certificate_days: Family::default(),
+            staple_end: Family::default(),
+            identities,
+            files,
+        };
+        metrics.register();
+        metrics
+    }
+
+    fn register(&mut self) {
+        let registry = &mut self.registry;
+        registry.register("connections", "Control connections now", self.connections.clone());
+        registry.register("sessions", "Logins now", self.sessions.clone());
+        registry.register(
+            "connections_refused",
+            "Connections turned away by a limit",
+            self.connections_refused.clone(),
+        );
+        registry.register("logins", "Logins tried", self.logins.clone());
+        registry.register("transfers", "Uploads and downloads that ended", self.transfers.clone());
+        registry.register("transferred_bytes", "Bytes of files moved", self.bytes.clone());
+        registry.register("tls_handshakes", "TLS handshakes completed", self.handshakes.clone());
+        registry.register(
+            "tls_handshakes_failed",
+            "TLS handshakes that came to nothing",
+            self.handshakes_failed.clone(),
+        );
+        registry.register(
+            "certificate_not_after_seconds",
+            "When the first certificate of a chain ends, in seconds since 1970",
+            self.certificate_end.clone(),
+        );
+        registry.register(
+            "certificate_days_left",
+            "Whole days until then; below zero when it has ended",
+            self.certificate_days.clone(),
+        );
+        registry.register(
+            "staple_not_after_seconds",
+            "When a certificate's OCSP answer ends, in seconds since 1970",
+            self.staple_end.clone(),
+        );
+    }
+
+    /// What is at a path, while the server is as far on its way down as `drain` says.
+    pub(crate) fn answer(&self, path: &str, drain: &Drain) -> Answer {
+        match path {
+            "/metrics" => Answer { content_type: OPEN_METRICS, ..Answer::text(self.text(SystemTime::now())) },
+            "/health" if drain.phase() == Phase::Running => Answer::text("serving\n"),
+            "/health" => {
+                Answer { status: hyper::StatusCode::SERVICE_UNAVAILABLE, ..Answer::text("draining\n") }
+            }
+            _ => Answer::not_found(),
+        }
+    }
+
+    fn text(&self, now: SystemTime) -> String {
+        let now_s = unix_s(now);
+        for (file, identity) in self.files.iter().zip(self.identities.set().iter()) {
+            let label = || [("certificate", file.clone())];
+            let end_s = unix_s(identity.first_to_end().not_after.into());
+            self.certificate_end.get_or_create(&label()).set(end_s);
+            self.certificate_days.get_or_create(&label()).set((end_s - now_s).div_euclid(DAY_S));
+            if let Some(staple) = identity.staple() {
+                self.staple_end.get_or_create(&label()).set(unix_s(staple.until().into()));
+            }
+        }
+        let mut text = String::new();
+        // Writing to a string does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl Subscriber for Metrics {
+    fn event(&self, event: &Event) {
+        match event {
+            Event::Connected { .. } => {
+                self.connections.inc();
+            }
+            Event::Disconnected { .. } => {
+                self.connections.dec();
+            }
+            Event::ConnectionRefused { .. } => {
+                self.connections_refused.inc();
+            }
+            Event::Secured { channel, tls, .. } => {
+                let resumed = if tls.resumed { "true" } else { "false" };
+                let labels = [("connection", word(*channel)), ("version", tls.version), ("resumed", resumed)];
+                self.handshakes.get_or_create(&labels).inc();
+            }
+            Event::NotSecured { channel, .. } => {
+                self.handshakes_failed.get_or_create(&[("connection", word(*channel))]).inc();
+            }
+            Event::Login { outcome, .. } => {
+                let outcome = match outcome {
+                    Ok(()) => "accepted",
+                    Err(LoginError::Refused(_)) => "refused",
+                    Err(LoginError::Overloaded) => "overloaded",
+                };
+                self.logins.get_or_create(&[("outcome", outcome)]).inc();
+                if outcome == "accepted" {
+                    self.sessions.inc();
+                }
+            }
+            Event::SessionEnded { .. } => {
+                self.sessions.dec();
+            }
+            Event::TransferFinished(finished) => {
+                let direction = match finished.direction {
+                    Direction::Upload => "upload",
+                    Direction::Download => "download",
+                };
+                let outcome = match finished.outcome {
+                    Outcome::Complete => "complete",
+                    Outcome::Incomplete(_) => "incomplete",
+                };
+                self.bytes.get_or_create(&[("direction", direction)]).inc_by(finished.bytes);
+                self.transfers.get_or_create(&[("direction", direction), ("outcome", outcome)]).inc();
+            }
+            // What else happens is not counted.
+            _ => {}
+        }
+    }
+}
+
+fn word(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Session => "control",
+        Channel::Transfer => "data",
+    }
+}
+
+/// Seconds since the start of 1970.
+fn unix_s(moment: SystemTime) -> i64 {
+    let since = moment.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    i64::try_from(since).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use carrack_core::event::{Agreed, Origin, SessionId};
+    use carrack_tls::Identity;
+
+    fn measured() -> (Metrics, i64) {
+        let made = Identity::self_signed(&["a.example".to_owned()]).unwrap();
+        let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes()).unwrap();
+        let end_s = unix_s(identity.not_after());
+        (Metrics::new(Arc::new(Identities::new(identity)), vec!["a \"b\".pem".to_owned()]), end_s)
+    }
+
+    #[test]
+    fn what_happens_is_counted_by_a_few_words() {
+        let (metrics, _) = measured();
+        let origin = Origin { id: SessionId(7), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" };
+        metrics.event(&Event::Connected { origin: origin.clone() });
+        for resumed in [false, true, true] {
+            let suite = "TLS13_AES_256_GCM_SHA384";
+            let tls = Agreed { version: "TLSv1.3", suite, group: None, alpn: None, resumed };
+            metrics.event(&Event::Secured { origin: origin.clone(), channel: Channel::Transfer, tls });
+        }
+        let why = "anything that a client \u{e4}\n can cause".to_owned();
+        metrics.event(&Event::NotSecured { origin: origin.clone(), channel: Channel::Session, why });
+        for user in ["alice", "bob", "mallory"] {
+            let (origin, user) = (origin.clone(), user.to_owned());
+            metrics.event(&Event::Login { origin, user, outcome: Err(LoginError::Overloaded) });
+        }
+        let text = metrics.text(SystemTime::now());
+        for line in [
+            "carrack_connections 1",
+            "carrack_sessions 0",
+            "carrack_tls_handshakes_total{connection=\"data\",version=\"TLSv1.3\",resumed=\"true\"} 2",
+            "carrack_tls_handshakes_total{connection=\"data\",version=\"TLSv1.3\",resumed=\"false\"} 1",
+            "carrack_tls_handshakes_failed_total{connection=\"control\"} 1",
+            "carrack_logins_total{outcome=\"overloaded\"} 3",
+        ] {
+            assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+        }
+        assert!(text.ends_with("# EOF\n"));
+        for strange in ["alice", "mallory", "192.0.2.1", "anything"] {
+            assert!(!text.contains(strange), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_certificate_is_measured_also_behind_it() {
+        let (metrics, end_s) = measured();
+        let label = "{certificate=\"a \\\"b\\\".pem\"}";
+        for (shift_s, days) in [(-DAY_S * 3 - 5, 3), (-5, 0), (5, -1), (DAY_S + 5, -2)] {
+            let at = u64::try_from(end_s + shift_s).unwrap();
+            let text = metrics.text(SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(at));
+            let line = format!("carrack_certificate_days_left{label} {days}");
+            assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+            let line = format!("carrack_certificate_not_after_seconds{label} {end_s}");
+            assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+        }
+    }
+
+    #[test]
+    fn health_ends_with_the_drain_and_other_paths_are_not_there() {
+        let (metrics, _) = measured();
+        let drain = Drain::new();
+        let status = |path: &str| metrics.answer(path, &drain).status.as_u16();
+        assert_eq!((status("/health"), status("/metrics"), status("/")), (200, 200, 404));
+        drain.start();
+        assert_eq!((status("/health"), status("/metrics")), (503, 200));
+    }
+}
