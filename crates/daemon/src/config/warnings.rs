@@ -33,6 +33,9 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
     if let Some(tls) = &config.tls {
         key(&tls.key, &mut warnings);
     }
+    if let Some(eab) = config.acme.as_ref().and_then(|acme| acme.eab_key_file.as_ref()) {
+        key(eab, &mut warnings);
+    }
     warnings
 }
 
