@@ -40,6 +40,9 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
             metrics.address
         )));
     }
+    if let Some(eab) = config.acme.as_ref().and_then(|acme| acme.eab_key_file.as_ref()) {
+        key(eab, &mut warnings);
+    }
     warnings
 }
 
