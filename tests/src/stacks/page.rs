@@ -106,14 +106,14 @@ impl Measured {
         let refused = self.narrow.iter().filter(|answer| self.stack.reached(answer) != Reached::All);
         let mut said: Vec<String> = refused.map(|answer| words(&answer.printed)).collect();
         said.dedup();
-        said.iter().map(|words| format!("| {} | `{words}` |\n", self.name())).collect()
+        said.iter().map(|words| format!("| {} | “{words}” |\n", self.name())).collect()
     }
 }
 
 /// The line that tells why there is no connection, from where the library's own words begin: addresses, times and places in
 /// the source stand around them.
 fn words(printed: &str) -> String {
-    let begins = ["error:", "remote error", "Received", "[SSL", "gnutls", "SSL_ERROR", "Alert"];
+    let begins = ["error:", "remote error", "Received", "[SSL", "gnutls", "SSL_ERROR", "Alert:"];
     let from = |line: &str| begins.iter().filter_map(|word| line.find(word)).min();
     let found = printed.lines().rev().find_map(|line| Some(&line[from(line)?..]));
     let words = found.unwrap_or("nothing").split(":../").next().unwrap_or_default();
