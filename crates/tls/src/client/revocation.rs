@@ -228,3 +228,36 @@ fn reason(error: webpki::Error, about: &CertificateDescription, lists: &Revocati
         other => Distrust::Other(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::issue::{Authority, AuthorityProfile, KeyType, PrivateKey, Profile, Purpose};
+
+    #[test]
+    fn a_list_counts_in_its_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("CA");
+        let wanted = AuthorityProfile { name: "Root".into(), key_type: KeyType::EcdsaP256, days: 100 };
+        Authority::init(&ca, &wanted, None).unwrap();
+        let mut authority = Authority::open(&ca, None).unwrap();
+        let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap().public_key().unwrap();
+        let names = vec!["ftp.example".parse().unwrap()];
+        let profile = Profile { subject: None, names, purpose: Purpose::Server, days: Some(90) };
+        let issued = authority.issue(&key, &profile).unwrap().chain_pem;
+        let leaf = CertificateDer::from_pem_slice(issued.as_bytes()).unwrap();
+        let list = dir.path().join("list.pem");
+        fs::write(&list, authority.crl(10).unwrap()).unwrap();
+        let lists = RevocationLists::load(std::slice::from_ref(&list)).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca.join("ca.pem")).unwrap()).unwrap();
+        let algorithms = crate::policy::provider().signature_verification_algorithms;
+        let judged = |days: u64| {
+            let now =
+                UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs() + days * 86_400));
+            Way { leaf: &leaf, intermediates: &[], roots: &roots, algorithms, now }.judge(&lists)
+        };
+        assert_eq!(judged(9), Ok(()));
+        assert!(matches!(judged(11), Err(Distrust::RevocationsStale { next_update: Some(_), .. })));
+    }
+}
