@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// For each crate of ours, the crates of ours that it may know. Everything else is an arrow that points up.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("core", &[]),
     ("ftp-proto", &[]),
     ("tls", &[]),
@@ -19,6 +19,7 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("ftp-client", &["ftp-proto", "tls"]),
     ("daemon", &["ftp-server", "storage", "records", "core", "net", "tls"]),
     ("cli", &["daemon", "ftp-client", "ftp-proto", "tls", "core"]),
+    ("fuzz", &["core", "daemon", "ftp-client", "ftp-proto", "ftp-server", "tls"]),
     ("tests", &["core", "ftp-proto", "storage", "tls"]),
 ];
 

@@ -249,7 +249,7 @@ fn show_and_fingerprint_say_what_openssl_says() {
     assert!(desk.refused(6, "show nothing.pem").contains("is not there"));
     assert!(desk.refused(1, "show own/key.pem").contains("holds no certificate"));
     desk.write("torn.pem", &desk.read("own/cert.pem")[..200]);
-    assert!(desk.refused(1, "show torn.pem").contains("torn.pem is not valid PEM"));
+    assert!(desk.refused(1, "show torn.pem").contains("torn.pem: is not valid PEM"));
     // What a certificate says drives no terminal.
     desk.write(
         "odd.cnf",

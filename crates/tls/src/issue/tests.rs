@@ -1,5 +1,7 @@
 //! What is made can be read, what cannot be made is refused, and no bytes make a reader panic.
 
+#![expect(clippy::disallowed_methods, reason = "whoever reads a test's failure may see its keys")]
+
 use std::{fs, path::Path};
 
 use proptest::prelude::*;
@@ -297,4 +299,19 @@ proptest! {
         let _ = Profile::of_certificate(&bytes, None);
         let _ = PublicKey::of_certificate(&bytes);
     }
+}
+
+#[test]
+fn what_stands_behind_the_end_of_der_is_refused() {
+    let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap();
+    let long = [&der(&key.to_pem(None).unwrap())[..], b"more"].concat();
+    assert!(PrivateKey::from_pkcs8(&long[..long.len() - 4]).is_ok());
+    assert!(matches!(PrivateKey::from_pkcs8(&long), Err(KeyError::Unusable)));
+    let profile = profile(&["ftp.example"], Purpose::Server);
+    let certificate = der(&profile.self_signed(&key).unwrap());
+    assert!(describe(&certificate).is_ok());
+    let told = describe(&[&certificate[..], b"more"].concat()).unwrap_err().to_string();
+    assert!(told.contains("behind its end"), "{told}");
+    let told = describe(&certificate[..certificate.len() - 1]).unwrap_err().to_string();
+    assert!(told.contains("cut off"), "{told}");
 }
