@@ -10,8 +10,10 @@ use aws_lc_rs::digest;
 use thiserror::Error;
 use x509_parser::{
     extensions::GeneralName,
+    objects::{oid_registry, oid2abbrev},
     prelude::{ASN1Time, FromDer, X509Certificate},
     public_key::PublicKey,
+    x509::X509Name,
 };
 
 /// The word for certificates that servers show (RFC 5280 §4.2.1.12, id-kp-serverAuth).
@@ -164,8 +166,8 @@ pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
     let (_, certificate) =
         X509Certificate::from_der(der).map_err(|error| NotACertificate(error.to_string()))?;
     Ok(CertificateDescription {
-        subject: certificate.subject().to_string(),
-        issuer: certificate.issuer().to_string(),
+        subject: distinguished_name(certificate.subject()),
+        issuer: distinguished_name(certificate.issuer()),
         serial: certificate.raw_serial_as_string(),
         names: names(&certificate, host_name)?,
         emails: names(&certificate, email)?,
@@ -177,6 +179,43 @@ pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
         fingerprint: Sha256Fingerprint::of(der),
         spki_fingerprint: Sha256Fingerprint::of(certificate.public_key().raw),
     })
+}
+
+/// `CN=…, O=…`, in the order of the certificate.
+///
+/// SECURITY: no two names read alike: what separates the parts is escaped within them as RFC 4514 §2.4 has it, and so are
+/// control characters. Otherwise the one part "a, O=b" would pass for two.
+pub(crate) fn distinguished_name(name: &X509Name<'_>) -> String {
+    let mut text = String::new();
+    for part in name.iter() {
+        let separator = if text.is_empty() { "" } else { ", " };
+        text.push_str(separator);
+        for (position, attribute) in part.iter().enumerate() {
+            let plus = if position == 0 { "" } else { " + " };
+            let kind = oid2abbrev(attribute.attr_type(), oid_registry())
+                .map_or_else(|_| attribute.attr_type().to_id_string(), str::to_owned);
+            text.push_str(&format!("{plus}{kind}="));
+            match attribute.as_str() {
+                Ok(value) => escape(value, &mut text),
+                Err(_) => {
+                    text.push('#');
+                    attribute.as_slice().iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
+                }
+            }
+        }
+    }
+    text
+}
+
+fn escape(value: &str, text: &mut String) {
+    for (position, c) in value.char_indices() {
+        match c {
+            ',' | '+' | '"' | '\\' | '<' | '>' | ';' => text.extend(['\\', c]),
+            '#' if position == 0 => text.extend(['\\', c]),
+            c if c.is_control() => text.push_str(&format!("\\{:02X}", u32::from(c))),
+            c => text.push(c),
+        }
+    }
 }
 
 fn names(

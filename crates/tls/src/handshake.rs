@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::broken::{Broken, is_not_tls};
 use crate::caller::Caller;
+use crate::client_certificate::{Asking, ClientRefusal};
 use crate::data::{
     Arrived, Connection, DataStream, Handshake, Inbox, Interest, acknowledge, ready, receive, send,
 };
@@ -28,6 +29,12 @@ pub enum HandshakeError {
     /// Only names of other protocols were offered by ALPN.
     #[error("the client offered other application protocols than ftp (ALPN)")]
     ForeignProtocol,
+    /// A certificate is required and none was shown.
+    #[error("the client showed no certificate, which this listener requires")]
+    NoClientCertificate,
+    /// The client's certificate is not accepted. The client sees an alert, the operator this.
+    #[error(transparent)]
+    ClientCertificate(Box<ClientRefusal>),
     /// The client refused with an alert, most often because it does not trust the certificate.
     #[error("the client refused the TLS handshake: {0:?}")]
     Refused(AlertDescription),
@@ -43,6 +50,7 @@ impl From<rustls::Error> for HandshakeError {
     fn from(error: rustls::Error) -> Self {
         match error {
             rustls::Error::AlertReceived(alert) => HandshakeError::Refused(alert),
+            rustls::Error::NoCertificatesPresented => HandshakeError::NoClientCertificate,
             rustls::Error::NoApplicationProtocol => HandshakeError::ForeignProtocol,
             rustls::Error::InvalidMessage(message) if is_not_tls(message) => HandshakeError::NotTls,
             other => HandshakeError::Tls(other),
@@ -61,6 +69,14 @@ impl From<io::Error> for HandshakeError {
 }
 
 impl HandshakeError {
+    /// With what rustls has no words for: why the certificate that `asking` met is not accepted.
+    pub(crate) fn explained(self, asking: Option<&Arc<Asking>>) -> HandshakeError {
+        match asking.and_then(|asking| asking.refusal()) {
+            Some(refusal) => HandshakeError::ClientCertificate(refusal),
+            None => self,
+        }
+    }
+
     /// Whether the client does not trust the server's certificate.
     pub fn is_untrusted_certificate(&self) -> bool {
         matches!(
@@ -80,11 +96,11 @@ impl HandshakeError {
 pub(crate) async fn accept(
     caller: Caller,
     direction: Direction,
-    configure: impl FnOnce(&ClientHello<'_>) -> Arc<ServerConfig>,
+    configure: impl FnOnce(&ClientHello<'_>) -> Result<Arc<ServerConfig>, rustls::Error>,
     settle: impl Fn(Option<HandshakeKind>),
 ) -> Result<DataStream, HandshakeError> {
     let Caller { socket, mut inbox, .. } = caller;
-    let config = read_client_hello(&socket, &mut inbox, configure).await?;
+    let config = read_client_hello(&socket, &mut inbox, configure).await??;
     // The ClientHello is still in the inbox: rustls reads it once more under its configuration.
     let connection = Connection::Server(UnbufferedServerConnection::new(config)?);
     let mut session = Handshake::new(connection, inbox).run::<HandshakeError>(&socket, settle).await?;

@@ -78,6 +78,7 @@ mod broken;
 mod caller;
 mod certificate;
 pub mod client;
+pub mod client_certificate;
 mod control;
 pub mod data;
 mod handshake;
@@ -95,6 +96,10 @@ pub use caller::{Caller, Named};
 pub use client::{
     Authorities, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
     ConnectError, Distrust, PartnerTls, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,
+};
+pub use client_certificate::{
+    AcceptedClients, ClientCertificates, ClientDistrust, ClientIdentity, ClientNames, ClientRefusal, ClientTrust,
+    ClientTrustError, ClientTrustSettings, UnknownRevocation, load_revocations,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{

@@ -47,6 +47,14 @@ pub enum Problem {
         "holds no certificate; it must be PEM text with a \"BEGIN CERTIFICATE\" section for each authority"
     )]
     NoAuthority,
+    /// No revocation list.
+    #[error(
+        "holds no revocation list; it must be PEM text with a \"BEGIN X509 CRL\" section for each, or one list as DER"
+    )]
+    NoRevocations,
+    /// The revocation list inside is broken or of a kind that is not supported.
+    #[error("holds a revocation list that cannot be used: {0}; fetch it again from its authority")]
+    BadRevocations(String),
     /// No private key section.
     #[error(
         "holds no private key; it must be PEM text with a \"BEGIN PRIVATE KEY\" section (PKCS#8, SEC1 or PKCS#1)"

@@ -1,0 +1,1 @@
+//! Certificates of clients that are accepted, and those that are not.
