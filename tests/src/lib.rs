@@ -9,6 +9,7 @@
 
 pub mod certificates;
 pub mod client;
+pub mod client_certificates;
 pub mod control;
 pub mod desk;
 pub mod filezilla;

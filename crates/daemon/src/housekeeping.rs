@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime};
 use carrack_core::error::ErrorKind;
 use carrack_records::partials::{Expired, PartialJournal};
 use carrack_storage::local::remove_expired;
-use carrack_tls::{Identities, Identity};
+use carrack_tls::{AcceptedClients, Identities, Identity};
 
-use crate::config::Tls;
+use crate::config::{Config, Tls, client_trust};
 use crate::state::StateFolder;
 
 /// How often expired uploads are looked for. They hold disk space, not correctness.
@@ -104,6 +104,21 @@ pub(crate) async fn renew(source: Arc<Certificates>, shown: Arc<Identities>) {
         Ok(Ok(_)) => tracing::info!(target: "carrack", "certificate_unchanged"),
         Ok(Err(error)) => {
             tracing::error!(target: "carrack", why = %error, kept = "the certificate in use", "certificate_refused");
+        }
+        Err(_) => {}
+    }
+}
+
+/// Reads authorities and revocation lists of clients again. Where something is of no use it is told, and all the old ones stay.
+pub(crate) async fn renew_clients(config: Arc<Config>, accepted: &AcceptedClients) {
+    let loaded = tokio::task::spawn_blocking(move || client_trust(&config)).await;
+    match loaded {
+        Ok(Ok(trust)) => {
+            accepted.replace(trust);
+            tracing::info!(target: "carrack", "client_trust_replaced");
+        }
+        Ok(Err((_, why, _))) => {
+            tracing::error!(target: "carrack", why, kept = "the authorities and lists in use", "client_trust_refused");
         }
         Err(_) => {}
     }

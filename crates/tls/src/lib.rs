@@ -98,8 +98,8 @@ pub use client::{
     ConnectError, Distrust, PartnerTls, RememberedKey, Supply, Trust, TrustNote, Untrusted, Versions,
 };
 pub use client_certificate::{
-    AcceptedClients, ClientCertificates, ClientDistrust, ClientIdentity, ClientNames, ClientRefusal, ClientTrust,
-    ClientTrustError, ClientTrustSettings, UnknownRevocation, load_revocations,
+    AcceptedClients, ClientCertificates, ClientDistrust, ClientIdentity, ClientNames, ClientRefusal,
+    ClientTrust, ClientTrustError, ClientTrustSettings, UnknownRevocation, load_revocations,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{

@@ -213,7 +213,8 @@ impl ControlTls {
     /// # Errors
     /// The [`ClientRefusal`]: it was revoked meanwhile, it has expired, or its authority is no longer believed.
     pub fn judge_client(&self) -> Result<(), Box<ClientRefusal>> {
-        let (Some(Accepted { chain, .. }), Some(accepted)) = (self.client.get(), self.server.clients.accepted())
+        let (Some(Accepted { chain, .. }), Some(accepted)) =
+            (self.client.get(), self.server.clients.accepted())
         else {
             return Ok(());
         };

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use carrack_tls::{Authorities, Identity};
+use carrack_tls::{Authorities, ClientTrust, Identity};
 
 use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
-use super::table::{Ccc, Config, DataProtection, Listen, Mode, Plaintext, User};
+use super::table::{Ccc, Config, DataProtection, Listen, Login, Mode, Plaintext, User};
 use super::value::beside;
 use super::warnings::Warning;
-use super::{homes, warnings};
+use super::{clients, homes, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Checked {
     pub identity: Option<Identity>,
     /// Whom to believe as the TLS client of a partner server; `None` without `fxp.ca`.
     pub partner_authorities: Option<Authorities>,
+    /// Whose certificates are accepted; `None` where no listener asks for one.
+    pub client_trust: Option<ClientTrust>,
     /// What is allowed but should be known.
     pub warnings: Vec<Warning>,
 }
@@ -101,10 +103,11 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     }
     let identity = identity(&mut config, base, &mut faults);
     let partner_authorities = fxp(&mut config, base, &mut faults);
+    let client_trust = clients::check(&mut config, base, &mut faults);
     match state {
         Some(state) if faults.0.is_empty() => {
             let warnings = warnings::warnings(&config, &state);
-            Ok(Checked { config, state, identity, partner_authorities, warnings })
+            Ok(Checked { config, state, identity, partner_authorities, client_trust, warnings })
         }
         _ => Err(faults.0),
     }
@@ -236,7 +239,9 @@ fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Fault
                 "rename or remove one",
             );
         }
-        if user.password.is_none() && without_password.as_ref() != Some(&user.name) {
+        let needs_password =
+            user.login != Login::Certificate && without_password.as_ref() != Some(&user.name);
+        if user.password.is_none() && (needs_password || matches!(user.login, Login::Both | Login::Either)) {
             faults.add(
                 place("password"),
                 format!("{:?} has no password", user.name.as_str()),

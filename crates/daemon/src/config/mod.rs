@@ -8,8 +8,10 @@
 //!                            └─► manual   docs/configuration.md
 //! ```
 
+mod certificate;
 mod check;
 mod choice;
+mod clients;
 mod homes;
 mod later;
 mod manual;
@@ -26,7 +28,9 @@ mod warnings;
 
 use std::path::Path;
 
+pub use certificate::{CertificateName, SpkiSha256};
 pub use check::{Checked, Fault, check};
+pub(crate) use clients::trust as client_trust;
 pub use manual::manual;
 pub use name::{CharacterSet, Host};
 pub use problem::{Problem, Problems};
@@ -36,9 +40,10 @@ pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
-    Ccc, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen, Log, LogFormat,
-    LogLevel, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext, PlaintextGrant, Publish,
-    Timeouts, Tls, TlsVersion, Upload, UploadDigest, User,
+    Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen,
+    Log, LogFormat, LogLevel, Login, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext,
+    PlaintextGrant, Publish, RevokedSessions, Timeouts, Tls, TlsVersion, UnknownRevocation, Upload,
+    UploadDigest, User, UserCertificate,
 };
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;

@@ -19,7 +19,7 @@ use carrack_core::login::Authenticator;
 use carrack_ftp_server::{FtpServer, NamedAddress, SharedPort};
 use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
-use carrack_tls::{Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
+use carrack_tls::{AcceptedClients, Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
 
 use crate::addresses::{self, Addresses};
 use crate::config::{Checked, Config, Mode};
@@ -50,6 +50,7 @@ pub struct Listening {
 pub struct Server {
     config: Config,
     identities: Arc<Identities>,
+    accepted: Option<Arc<AcceptedClients>>,
     listeners: Vec<(Arc<FtpServer>, Listener)>,
     listening: Vec<Listening>,
     shared: Vec<(Arc<SharedPort>, Listener)>,
@@ -69,7 +70,7 @@ impl Server {
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing listens then.
     pub fn start(checked: Checked, state: StateFolder) -> Result<Self, StartError> {
-        let Checked { config, identity, partner_authorities, .. } = checked;
+        let Checked { config, identity, partner_authorities, client_trust, .. } = checked;
         let signals = Signals::new().map_err(StartError::System)?;
         descriptors::raise_limit(&config);
 
@@ -98,6 +99,7 @@ impl Server {
             None => certificates.load().map_err(|error| StartError::Tls(error.to_string()))?,
         };
         let identities = Arc::new(Identities::new(identity));
+        let accepted = client_trust.map(|trust| Arc::new(AcceptedClients::new(trust)));
         let sessions = Sessions::default();
 
         let partners = partner_authorities
@@ -122,6 +124,7 @@ impl Server {
                 let tls = Settings {
                     identities: Arc::clone(&identities),
                     policy: wiring::tls_policy(&config),
+                    clients: wiring::client_certificates(listen, accepted.as_ref()),
                     sessions: sessions.clone(),
                 };
                 let tls = ServerTls::new(tls).map_err(|error| StartError::Tls(error.to_string()))?;
@@ -134,6 +137,7 @@ impl Server {
         Ok(Self {
             config,
             identities,
+            accepted,
             listeners,
             listening,
             shared,
@@ -189,21 +193,25 @@ impl Server {
             upkeep.spawn(port.serve(listener));
         }
 
+        let config = Arc::new(self.config);
         let why = loop {
             match self.signals.next().await {
                 Told::Stop(signal) => break signal,
                 Told::Reload => {
                     tracing::info!(
                         target: "carrack",
-                        what = "certificate and key; every other option counts at the next start",
+                        what = "certificate and key, client_ca and crl; every other option counts at the next start",
                         "reloading"
                     );
                     housekeeping::renew(Arc::clone(&certificates), Arc::clone(&self.identities)).await;
+                    if let Some(accepted) = &self.accepted {
+                        housekeeping::renew_clients(Arc::clone(&config), accepted).await;
+                    }
                 }
             }
         };
         self.drain.start();
-        let deadline: Duration = self.config.timeouts.drain_s.into();
+        let deadline: Duration = config.timeouts.drain_s.into();
         let (sessions, deadline_s) = (self.drain.live(), deadline.as_secs());
         tracing::info!(target: "carrack", signal = why, sessions, deadline_s, "draining");
         let impatient = tokio::select! {

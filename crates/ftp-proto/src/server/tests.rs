@@ -14,6 +14,7 @@ fn policy(mode: Mode, plaintext: Plaintext) -> Policy {
         plaintext,
         data_protection: DataProtection::Require,
         compression: Compression::Refused,
+        certificates: Certificates::NotAsked,
         clearing: Clearing::Allowed,
         fxp: Fxp::EitherSide,
         login_timeout: Duration::from_secs(30),

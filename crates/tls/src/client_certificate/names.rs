@@ -59,7 +59,8 @@ impl ClientNames {
     fn must_be_plain(&self, subject: &X509Name<'_>) -> Result<(), ClientDistrust> {
         let parts: Vec<&str> = subject.iter_attributes().filter_map(|part| part.as_str().ok()).collect();
         let of_one = [&self.emails, &self.upns, &self.dns].into_iter().flatten().map(String::as_str);
-        let mut seen = parts.iter().copied().chain(of_one.clone()).chain(self.uris.iter().map(String::as_str));
+        let mut seen =
+            parts.iter().copied().chain(of_one.clone()).chain(self.uris.iter().map(String::as_str));
         if let Some(name) = seen.find(|name| name.contains(char::is_control)) {
             return Err(ClientDistrust::ControlCharacter { name: name.to_owned() });
         }

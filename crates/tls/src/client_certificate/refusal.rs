@@ -161,10 +161,7 @@ impl ClientDistrust {
 
     /// Whether it is only unknown whether the certificate was revoked.
     pub(super) fn is_unknown_revocation(&self) -> bool {
-        matches!(
-            self,
-            ClientDistrust::RevocationsStale { .. } | ClientDistrust::RevocationsMissing { .. }
-        )
+        matches!(self, ClientDistrust::RevocationsStale { .. } | ClientDistrust::RevocationsMissing { .. })
     }
 
     /// What makes the right alert (RFC 8446 §6.2).

@@ -4,10 +4,7 @@ use std::{collections::HashSet, fs, path::Path, sync::Arc};
 
 use rustls::{
     CertificateError, DistinguishedName, RootCertStore,
-    pki_types::{
-        CertificateDer, CertificateRevocationListDer, UnixTime,
-        pem::PemObject,
-    },
+    pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime, pem::PemObject},
     server::{
         WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
@@ -52,7 +49,9 @@ pub struct ClientTrustSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ClientTrustError {
     /// An authority's certificate is of no use.
-    #[error("the authority's certificate {position} of those given cannot be used: {why}; copy the file again as it was issued")]
+    #[error(
+        "the authority's certificate {position} of those given cannot be used: {why}; copy the file again as it was issued"
+    )]
     Authority {
         /// Which, from 1.
         position: usize,
@@ -132,12 +131,12 @@ impl ClientTrust {
             certificate: None,
         })?;
         let judged = match self.vouched(leaf, intermediates, now, &description) {
-            Ok(unknown_revocation) => {
-                ClientNames::of(leaf).map(|names| (Some(names), unknown_revocation))
-            }
+            Ok(unknown_revocation) => ClientNames::of(leaf).map(|names| (Some(names), unknown_revocation)),
             // SECURITY: the key is known, and that is all: names in a certificate that nobody vouches for are its holder's
             // own words. Dates and purposes still count, as they are what its owner wants of it.
-            Err(why) if why.is_for_want_of_an_authority() && self.keys.contains(&description.spki_fingerprint) => {
+            Err(why)
+                if why.is_for_want_of_an_authority() && self.keys.contains(&description.spki_fingerprint) =>
+            {
                 on_its_own(&description, now).map(|()| (None, None))
             }
             Err(why) => Err(why),
