@@ -1,5 +1,7 @@
 //! Certificates of clients, good and bad, and the lists that revoke them.
 
+use std::fs;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rcgen::{
@@ -7,7 +9,14 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber,
 };
 
+use rustls::crypto::aws_lc_rs;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+
 use crate::certificates::{Identity, named, valid};
+use crate::programs::{Program, Tls};
+use crate::server::program;
+use crate::setup::{EVERYTHING, Setup};
+use crate::tls_client::TlsClient;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -73,6 +82,14 @@ impl ClientAuthority {
     }
 }
 
+/// A client that shows this certificate to whoever asks.
+pub fn showing(version: Tls, identity: &Identity) -> TlsClient {
+    let chain = vec![identity.certificate()];
+    let certified = CertifiedKey::from_der(chain, identity.key(), &aws_lc_rs::default_provider()).unwrap();
+    let resolver = Arc::new(SingleCertAndKey::from(certified));
+    TlsClient::with(version, |config| config.client_auth_cert_resolver = resolver)
+}
+
 /// A certificate for clients that nobody but its holder vouches for.
 pub fn self_signed(name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
     let key = KeyPair::generate().unwrap();
@@ -93,4 +110,23 @@ fn for_clients(name: &str) -> CertificateParams {
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     valid(&mut params, -1, 10);
     params
+}
+
+/// `[[user]]` with a home of its own and these lines, and no password unless they have one.
+pub fn user(setup: Setup, name: &str, lines: &str) -> Setup {
+    let home = setup.home(name);
+    fs::create_dir_all(&home).unwrap();
+    setup.table(&format!("\n[[user]]\nname = {name:?}\nhome = {home:?}\n{EVERYTHING}\n{lines}"))
+}
+
+/// A server's identity and the authority of its clients, in `[tls]`.
+pub fn with_authority(setup: Setup, authority: &ClientAuthority) -> Setup {
+    let folder = setup.scratch();
+    let make = ["cert", "self-signed", "--name", "localhost", "--name", "127.0.0.1", "--out"];
+    Program::new(program()).args(make).arg(folder.join("server")).run().ok();
+    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
+    setup
+        .option("tls", "certificate", &format!("{:?}", folder.join("server/cert.pem")))
+        .option("tls", "key", &format!("{:?}", folder.join("server/key.pem")))
+        .option("tls", "client_ca", &format!("{:?}", folder.join("ca.pem")))
 }

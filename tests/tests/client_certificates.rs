@@ -4,9 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use carrack_tests::certificates::{Files, Identity};
-use carrack_tests::client_certificates::{ClientAuthority, self_signed, valid_days};
+use carrack_tests::client_certificates::{ClientAuthority, self_signed, user, valid_days, with_authority};
 use carrack_tests::programs::{EVERY_WAY, Program, Run, Tls, needs, url};
-use carrack_tests::server::{Mode, Server, program};
+use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{EVERYTHING, Setup, password};
 use carrack_tests::tree;
 use rcgen::string::Ia5String;
@@ -15,24 +15,9 @@ use rcgen::{BasicConstraints, ExtendedKeyUsagePurpose, IsCa, SanType};
 /// The name of the authority that servers here believe.
 const CA: &str = "Example CA";
 
-/// `[[user]]` with a home of its own and these lines, and no password unless they have one.
-fn user(setup: Setup, name: &str, lines: &str) -> Setup {
-    let home = setup.home(name);
-    fs::create_dir_all(&home).unwrap();
-    setup.table(&format!("\n[[user]]\nname = {name:?}\nhome = {home:?}\n{EVERYTHING}\n{lines}"))
-}
-
-/// A server's identity and the authority of its clients, in `[tls]`.
+/// A server whose listeners ask for certificates of that authority.
 fn asking(setup: Setup, demand: &str, authority: &ClientAuthority) -> Setup {
-    let folder = setup.scratch();
-    let make = ["cert", "self-signed", "--name", "localhost", "--name", "127.0.0.1", "--out"];
-    Program::new(program()).args(make).arg(folder.join("server")).run().ok();
-    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
-    setup
-        .listen(&format!("client_certificate = {demand:?}"))
-        .option("tls", "certificate", &format!("{:?}", folder.join("server/cert.pem")))
-        .option("tls", "key", &format!("{:?}", folder.join("server/key.pem")))
-        .option("tls", "client_ca", &format!("{:?}", folder.join("ca.pem")))
+    with_authority(setup, authority).listen(&format!("client_certificate = {demand:?}"))
 }
 
 /// The files of a client.
