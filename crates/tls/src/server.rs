@@ -232,8 +232,8 @@ impl ControlTls {
         }))
     }
 
-    /// SECURITY: who logged in with a certificate is asked for the same one on data connections that resume nothing; all
-    /// others for none, so that nobody is asked for one in vain.
+    /// SECURITY: who came with a certificate is asked for the same one on data connections that resume nothing
+    /// (RFC 4217 §15.1.2); all others for none, so that nobody is asked for one in vain.
     fn asking_again(&self) -> Option<Arc<Asking>> {
         let leaf = self.client.get()?.chain.first()?.clone();
         let trust = self.server.clients.accepted()?.current();

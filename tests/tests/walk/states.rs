@@ -59,6 +59,10 @@ pub(crate) fn states() -> Vec<State> {
     for (mode, plaintext, certificates) in listeners {
         for data in [DataProtection::Require, DataProtection::Optional] {
             for clear_data in [false, true] {
+                // A certificate changes how a login begins, and nothing of what PROT does behind it.
+                if certificates == Certificates::Asked && (clear_data || data == DataProtection::Optional) {
+                    continue;
+                }
                 for before in beginnings {
                     states.push(State { mode, plaintext, data, clear_data, certificates, before });
                 }

@@ -44,7 +44,7 @@ impl Server {
         }
     }
 
-    /// `232`: the certificate suffices (RFC 2228 §3). The grant lives as long as the login.
+    /// `232`: the certificate suffices (RFC 2228 §3, RFC 4217 §12.2). The grant lives as long as the login.
     pub fn logged_in_by_certificate(
         &mut self,
         introduction: Pending<Introduction>,
