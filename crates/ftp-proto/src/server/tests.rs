@@ -63,6 +63,7 @@ impl Driver {
                 Event::Host { pending, .. } => {
                     self.server.answer(pending, Reply::new(Code::SERVICE_READY, "Yes."), now);
                 }
+                Event::Introduction { pending, .. } => self.server.password_needed(pending),
                 Event::Login { pending, .. } => self.server.login_accepted(pending, Grant::default(), now),
                 Event::Passive { pending, .. } => {
                     self.server.listening(pending, SocketAddr::from(([192, 0, 2, 1], 50_000)));
