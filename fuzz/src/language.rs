@@ -12,7 +12,7 @@ use carrack_ftp_proto::client::{
 use carrack_ftp_proto::command::{Command, HostName};
 use carrack_ftp_proto::listing::FactSet;
 use carrack_ftp_proto::server::{
-    Clearing, Compression, DataProtection, Fxp, Mode, Plaintext, Policy, Server,
+    Certificates, Clearing, Compression, DataProtection, Fxp, Mode, Plaintext, Policy, Server,
 };
 use carrack_ftp_proto::verb::{Argument, TABLE, Verb};
 use carrack_ftp_proto::{fuzzing, glob, limits};
@@ -121,6 +121,7 @@ pub(crate) fn policy(plaintext: Plaintext) -> Policy {
         data_protection: DataProtection::Require,
         compression: Compression::Offered,
         clearing: Clearing::Allowed,
+        certificates: Certificates::NotAsked,
         fxp: Fxp::EitherSide,
         login_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(300),

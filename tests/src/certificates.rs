@@ -124,14 +124,14 @@ impl Authority {
     }
 }
 
-fn named(name: &str) -> DistinguishedName {
+pub(crate) fn named(name: &str) -> DistinguishedName {
     let mut distinguished = DistinguishedName::new();
     distinguished.push(DnType::CommonName, name);
     distinguished
 }
 
 /// Sets the validity, in days from now.
-fn valid(params: &mut CertificateParams, first: i64, last: i64) {
+pub(crate) fn valid(params: &mut CertificateParams, first: i64, last: i64) {
     let epoch = date_time_ymd(1970, 1, 1);
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let day = |days: i64| {

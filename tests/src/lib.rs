@@ -11,6 +11,7 @@ pub mod acme;
 pub mod acme_refusing;
 pub mod certificates;
 pub mod client;
+pub mod client_certificates;
 pub mod control;
 pub mod desk;
 pub mod filezilla;

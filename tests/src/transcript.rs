@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! # What this shows, in a sentence or two.
-//! policy explicit refuse require      how the listener is set up, perhaps with `deflate`, `ccc`, `fxp` or `fxp-without-ca` behind it;
+//! policy explicit refuse require      how the listener is set up, perhaps with `deflate`, `certificates`, `ccc`, `fxp` or `fxp-without-ca` behind it;
 //!                                     may be left out
 //! given tls login private             steps that are not the subject: tls login private passive transfer
 //! C: RETR a                           the client's line; CR LF is added, \r \n \\ \xNN and {A*5000} are read
@@ -12,7 +12,7 @@
 //! S: 150 Opening.                     the machine's reply, a line
 //! ```
 //!
-//! Answers: `tls`, `cleared`, `accept [clear-data | CHARSET]`, `refuse CODE TEXT`, `listening ADDRESS`, `connecting`, `begin TEXT`, `end CODE TEXT`,
+//! Answers: `tls`, `cleared`, `certificate`, `password`, `accept [clear-data | CHARSET]`, `refuse CODE TEXT`, `listening ADDRESS`, `connecting`, `begin TEXT`, `end CODE TEXT`,
 //! `answer CODE TEXT` (the last question), `answer-transfer CODE TEXT`. The world: `later SECONDS`, `drain`, `eof`, `full`,
 //! `room` (whether the machine wants bytes). Before every `C:` and at the end nothing may be left unsaid: each reply and
 //! each event of the machine stands in the file.
@@ -25,9 +25,9 @@ use std::{fs, io};
 use carrack_ftp_proto::charset::Charset;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    AbortKind, Active, Clearing, Compression, DataProtection, DataRole, Downgrade, Event, Fxp, Grant,
-    HashKind, HostKind, Login, Mode, Passive, PassiveStyle, Pending, Plaintext, Policy, RequestKind, Running,
-    Server, StatusKind, TransferKind, TransferMode, Upgrade,
+    AbortKind, Active, Certificates, Clearing, Compression, DataProtection, DataRole, Downgrade, Event, Fxp,
+    Grant, HashKind, HostKind, Introduction, Login, Mode, Passive, PassiveStyle, Pending, Plaintext, Policy,
+    RequestKind, Running, Server, StatusKind, TransferKind, TransferMode, Upgrade,
 };
 use carrack_ftp_proto::site::SiteVerb;
 use carrack_ftp_proto::verb::Verb;
@@ -128,6 +128,7 @@ struct Open {
     upgrade: Option<Pending<Upgrade>>,
     downgrade: Option<Pending<Downgrade>>,
     host: Option<Pending<HostKind>>,
+    introduction: Option<Pending<Introduction>>,
     login: Option<Pending<Login>>,
     passive: Option<Pending<Passive>>,
     active: Option<Pending<Active>>,
@@ -150,6 +151,11 @@ impl Player {
             plaintext,
             data_protection,
             compression: if more.contains(&"deflate") { Compression::Offered } else { Compression::Refused },
+            certificates: if more.contains(&"certificates") {
+                Certificates::Asked
+            } else {
+                Certificates::NotAsked
+            },
             clearing: if more.contains(&"ccc") { Clearing::Allowed } else { Clearing::Refused },
             fxp: match more {
                 _ if more.contains(&"fxp") => Fxp::EitherSide,
@@ -251,6 +257,11 @@ impl Player {
                 let grant = Grant { clear_data: argument == "clear-data", charset: Charset::named(argument) };
                 server.login_accepted(open.login.take().ok_or(NOTHING_OPEN)?, grant, now);
             }
+            "certificate" => {
+                let introduction = open.introduction.take().ok_or(NOTHING_OPEN)?;
+                server.logged_in_by_certificate(introduction, Grant::default(), now);
+            }
+            "password" => server.password_needed(open.introduction.take().ok_or(NOTHING_OPEN)?),
             "refuse" => {
                 server.login_refused(open.login.take().ok_or(NOTHING_OPEN)?, reply(argument)?, now);
             }
@@ -318,6 +329,10 @@ impl Open {
             Event::Host { host, pending } => {
                 self.host = Some(pending);
                 format!("Host {host:?}")
+            }
+            Event::Introduction { user, pending } => {
+                self.introduction = Some(pending);
+                format!("Introduction {user}")
             }
             Event::Login { user, password, pending } => {
                 self.login = Some(pending);
@@ -390,6 +405,8 @@ impl Open {
         } else if let Some(pending) = self.passive.take() {
             server.answer(pending, reply, now);
         } else if let Some(pending) = self.active.take() {
+            server.answer(pending, reply, now);
+        } else if let Some(pending) = self.introduction.take() {
             server.answer(pending, reply, now);
         } else if let Some(pending) = self.login.take() {
             server.answer(pending, reply, now);

@@ -19,6 +19,8 @@ pub enum End {
     Cut,
     /// By a reset.
     Reset,
+    /// By an alert: it refused the handshake after the client was through with it (RFC 8446 §4.4.4).
+    Alert,
 }
 
 /// A connection to the server.
@@ -165,6 +167,7 @@ impl Wire {
             Err(why) if matches!(why.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => {
                 Err(End::Reset)
             }
+            Err(why) if is_alert(&why) => Err(End::Alert),
             Err(why) => panic!("reading: {why}"),
         }
     }
@@ -203,4 +206,9 @@ impl Wire {
     pub fn reset(self) {
         SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
+}
+
+fn is_alert(why: &io::Error) -> bool {
+    let inner = why.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    matches!(inner, Some(rustls::Error::AlertReceived(_)))
 }

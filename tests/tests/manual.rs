@@ -229,7 +229,7 @@ fn check(what: &str, text: &str) {
                 fs::create_dir_all(value.parent().unwrap()).unwrap();
                 fs::rename(made.join("cert.pem"), value).unwrap();
             }
-            "ca" => {
+            "ca" | "client_ca" => {
                 fs::create_dir_all(value.parent().unwrap()).unwrap();
                 fs::write(value, Authority::new().pem()).unwrap();
             }

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    Action, Clearing, Compression, DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy, Protection,
-    Request, Running, Server, StoreMode,
+    Action, Certificates, Clearing, Compression, DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy,
+    Protection, Request, Running, Server, StoreMode,
 };
 use carrack_ftp_proto::verb::{DuringTransfer, Restart, Row, TABLE};
 
@@ -64,6 +64,7 @@ impl Walk {
             plaintext,
             data_protection: state.data,
             compression: Compression::Offered,
+            certificates: state.certificates,
             clearing: Clearing::Allowed,
             fxp: Fxp::EitherSide,
             login_timeout: Duration::from_secs(30),
@@ -207,6 +208,12 @@ impl Walk {
                     self.server.answer(pending, Reply::new(Code::SERVICE_READY, "It is."), now);
                 }
                 Event::Host { pending, .. } => self.server.answer(pending, refusal(), now),
+                Event::Introduction { pending, .. } if grants => {
+                    self.logged_in = true;
+                    let grant = Grant { clear_data: self.state.clear_data, charset: None };
+                    self.server.logged_in_by_certificate(pending, grant, now);
+                }
+                Event::Introduction { pending, .. } => self.server.password_needed(pending),
                 Event::Login { pending, .. } if grants => {
                     self.logged_in = true;
                     self.server.login_accepted(
@@ -272,6 +279,10 @@ impl Walk {
                     self.fail("a login without a logout");
                 }
             }
+            Event::Introduction { .. } if !self.tls || self.cleared || self.logged_in => {
+                self.fail("a certificate without TLS, or under a login");
+            }
+            Event::Introduction { .. } => {}
             Event::LoggedOut if !self.logged_in => self.fail("a logout without a login"),
             Event::LoggedOut | Event::CloseDataPort | Event::Close(_) => {}
             Event::BeginTls(_) if self.tls || self.logged_in => {
@@ -397,6 +408,7 @@ fn a_restart_marker_and_a_name_die_behind_every_verb_but_the_kept() {
         plaintext: Plain::Refuse,
         data: DataProtection::Require,
         clear_data: false,
+        certificates: Certificates::NotAsked,
         before: &LOGIN,
     };
     for row in TABLE

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::backend::Backend;
+use crate::certificate::{Certificate, CertificateRule};
 use crate::password::{Cost, Credential};
 use crate::path::VirtualPath;
 use crate::permission::Permissions;
@@ -12,8 +13,12 @@ use crate::permission::Permissions;
 pub struct Account {
     /// The name that logs in, that owns unfinished uploads and that logs show.
     pub name: String,
-    /// What proves that a client is this user.
+    /// The password that proves that a client is this user.
     pub credential: Credential,
+    /// Which certificates prove it; any of them.
+    pub certificates: Vec<CertificateRule>,
+    /// What of the two it takes to log in.
+    pub login: LoginRule,
     /// The store whose root is this user's `/`.
     pub home: Arc<dyn Backend>,
     /// What the user may do where no folder says otherwise.
@@ -24,6 +29,20 @@ pub struct Account {
     pub folders: Vec<Folder>,
     /// Many people use this account (anonymous): one session learns and takes nothing from another.
     pub shared: bool,
+}
+
+/// What it takes to log in, whatever the protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LoginRule {
+    /// The password.
+    #[default]
+    Password,
+    /// A certificate.
+    Certificate,
+    /// A certificate and the password.
+    Both,
+    /// A certificate, or the password of who shows none.
+    Either,
 }
 
 /// The rule for a folder and all beneath it.
@@ -57,12 +76,19 @@ impl Account {
         Account {
             name: name.into(),
             credential,
+            certificates: Vec::new(),
+            login: LoginRule::Password,
             home,
             permissions: Permissions::ALL,
             in_transit: InTransit::AsElsewhere,
             folders: Vec::new(),
             shared: false,
         }
+    }
+
+    /// Whether the certificate is one of this user's.
+    pub fn is_proven_by(&self, certificate: Option<&Certificate>) -> bool {
+        certificate.is_some_and(|shown| self.certificates.iter().any(|rule| rule.admits(shown)))
     }
 
     /// The folder rule that holds at `path`: the longest that contains it.
@@ -86,6 +112,8 @@ impl Account {
         Account {
             name: self.name.clone(),
             credential: self.credential.clone(),
+            certificates: self.certificates.clone(),
+            login: self.login,
             home: Arc::clone(&self.home),
             permissions: Permissions::NONE,
             in_transit: InTransit::AsElsewhere,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Attributes;
+use crate::certificate::Certificate;
 use crate::error::ErrorKind;
 use crate::login::LoginError;
 use crate::path::VirtualPath;
@@ -65,8 +66,19 @@ pub enum Event {
         origin: Origin,
         /// The name that was given; escape it before it is shown.
         user: String,
+        /// The certificate that was shown, where one was.
+        certificate: Option<Arc<Certificate>>,
         /// Whether it worked, or why not.
         outcome: Result<(), LoginError>,
+    },
+    /// A client's certificate was not accepted: in the handshake, or later because it no longer is.
+    CertificateRefused {
+        /// Who.
+        origin: Origin,
+        /// What it says of itself, which nobody may believe; `None` where it cannot be read.
+        certificate: Option<Certificate>,
+        /// Why, in words.
+        why: String,
     },
     /// A transfer ended. Every upload and download that began gives exactly one of these.
     TransferFinished(TransferFinished),

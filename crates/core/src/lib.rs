@@ -34,6 +34,7 @@
 
 pub mod account;
 pub mod backend;
+pub mod certificate;
 pub mod digest;
 pub mod download;
 pub mod error;

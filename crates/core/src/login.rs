@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use crate::account::{Account, Accounts};
+use crate::account::{Account, Accounts, LoginRule};
+use crate::certificate::Certificate;
 use crate::password::{self, Credential, MAX_PASSWORD, Memory};
 
 /// How long a login waits for a free hashing slot. Shorter than any client's patience: under a flood of logins a
@@ -17,7 +18,7 @@ pub const QUEUE_DEADLINE: Duration = Duration::from_secs(5);
 /// Why a login failed. Peers are told [`Refused`](LoginError::Refused) in the same words whatever is inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginError {
-    /// Not this user with this password. The reason is for the log alone.
+    /// Not this user with this password and certificate. The reason is for the log alone.
     Refused(Why),
     /// Too many logins at once. Retry later.
     Overloaded,
@@ -32,6 +33,8 @@ pub enum Why {
     UnknownUser,
     /// The password is wrong.
     WrongPassword,
+    /// The certificate of this user is needed, and was not shown.
+    NoCertificate,
     /// The password is longer than [`MAX_PASSWORD`]; nothing was hashed.
     PasswordTooLong,
 }
@@ -42,6 +45,7 @@ impl Why {
         match self {
             Why::UnknownUser => "unknown user",
             Why::WrongPassword => "wrong password",
+            Why::NoCertificate => "no certificate of this user",
             Why::PasswordTooLong => "password too long",
         }
     }
@@ -73,19 +77,37 @@ impl Authenticator {
         Authenticator { accounts, slots: Arc::new(Semaphore::new(slots.max(1))), memories: Arc::default() }
     }
 
+    /// The account of this name, where the certificate alone suffices to log in to it. `None` says nothing: it may be that
+    /// there is no such account, that a password is needed, or that the certificate is somebody else's.
+    pub fn by_certificate(&self, user: &str, certificate: Option<&Certificate>) -> Option<Arc<Account>> {
+        self.accounts.find(user).filter(|account| match account.login {
+            LoginRule::Certificate | LoginRule::Either => account.is_proven_by(certificate),
+            LoginRule::Password | LoginRule::Both => false,
+        })
+    }
+
     /// Logs a user in, or says why not.
     ///
-    /// An unknown user costs the same work and gives the same answer as a wrong password.
-    pub async fn authenticate(&self, user: &str, password: &[u8]) -> Result<Arc<Account>, LoginError> {
+    /// An unknown user and a wrong certificate cost the same work and give the same answer as a wrong password.
+    pub async fn authenticate(
+        &self,
+        user: &str,
+        password: &[u8],
+        certificate: Option<&Certificate>,
+    ) -> Result<Arc<Account>, LoginError> {
         // SECURITY: before any hashing, and for every user alike.
         if password.len() > MAX_PASSWORD {
             return Err(LoginError::Refused(Why::PasswordTooLong));
+        }
+        if let Some(account) = self.by_certificate(user, certificate) {
+            return Ok(account);
         }
         let account = self.accounts.find(user);
         let known_hash = match &account {
             Some(account) => match &account.credential {
                 Credential::Anyone => return Ok(Arc::clone(account)),
                 Credential::Argon2(hash) => Some(hash.clone()),
+                Credential::NoPassword => None,
             },
             None => None,
         };
@@ -110,7 +132,14 @@ impl Authenticator {
             matches
         };
         let matches = tokio::task::spawn_blocking(check).await.unwrap_or(false);
+        // SECURITY: looked at behind the password, so that no time tells which of the two was wrong.
+        let lacks_certificate = |account: &Account| match account.login {
+            LoginRule::Certificate => true,
+            LoginRule::Both => matches && !account.is_proven_by(certificate),
+            LoginRule::Password | LoginRule::Either => false,
+        };
         match account {
+            Some(account) if lacks_certificate(&account) => Err(LoginError::Refused(Why::NoCertificate)),
             Some(account) if matches => Ok(account),
             Some(_) => Err(LoginError::Refused(Why::WrongPassword)),
             None => Err(LoginError::Refused(Why::UnknownUser)),

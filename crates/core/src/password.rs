@@ -22,6 +22,8 @@ pub enum Credential {
     Argon2(PasswordHash),
     /// Nothing: any password will do (anonymous).
     Anyone,
+    /// No password: a certificate alone can.
+    NoPassword,
 }
 
 /// A stored Argon2id hash that was checked to be usable when the configuration was read.
@@ -191,6 +193,7 @@ impl fmt::Debug for Credential {
         f.write_str(match self {
             Credential::Argon2(_) => "Argon2(..)",
             Credential::Anyone => "Anyone",
+            Credential::NoPassword => "NoPassword",
         })
     }
 }

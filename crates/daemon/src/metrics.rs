@@ -224,7 +224,12 @@ mod tests {
         metrics.event(&Event::NotSecured { origin: origin.clone(), channel: Channel::Session, why });
         for user in ["alice", "bob", "mallory"] {
             let (origin, user) = (origin.clone(), user.to_owned());
-            metrics.event(&Event::Login { origin, user, outcome: Err(LoginError::Overloaded) });
+            metrics.event(&Event::Login {
+                origin,
+                user,
+                certificate: None,
+                outcome: Err(LoginError::Overloaded),
+            });
         }
         let text = metrics.text(SystemTime::now());
         for line in [

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use crate::config::{
-    Ccc, Checked, Config, DataClose, DataProtection, DataTlsReuse, Fault, FolderPath, HashedPassword, Limits,
-    Listen, Log, Mode, Passive, Permission, Plaintext, PlaintextGrant, PortRange, Tables, Timeouts, Upload,
-    User, UserName, check,
+    Ccc, Checked, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Fault, FolderPath,
+    HashedPassword, Limits, Listen, Log, Login, Mode, Passive, Permission, Plaintext, PlaintextGrant,
+    PortRange, Tables, Timeouts, Upload, User, UserName, check,
 };
 use crate::state::{StateError, StateFolder, standard_folder};
 
@@ -119,6 +119,9 @@ impl QuickStart {
             password,
             home: self.folder.clone(),
             permissions: permissions.to_vec(),
+            login: Login::Password,
+            spki_sha256: Vec::new(),
+            certificate: Tables::default(),
             data_tls_reuse: None,
             charset: None,
             folder: Tables::default(),
@@ -132,6 +135,7 @@ impl QuickStart {
             hosts: Vec::new(),
             data_tls_reuse: DataTlsReuse::Prefer,
             data_close: DataClose::Strict,
+            client_certificate: ClientCertificate::Off,
             deflate: false,
             minimum_version: None,
             suites: None,

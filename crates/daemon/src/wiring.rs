@@ -7,19 +7,20 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use carrack_core::account::{Account, Folder, InTransit};
+use carrack_core::account::{Account, Folder, InTransit, LoginRule};
 use carrack_core::backend::{Backend, PartialIndex};
+use carrack_core::certificate::{CertificateRule, Name};
 use carrack_core::digest::{Algorithm, WhileUploading};
 use carrack_core::password::{Credential, PasswordHash, PasswordHashError};
 use carrack_core::permission::{Permission, Permissions};
 use carrack_ftp_server as ftp;
 use carrack_records::accounts::ConfiguredAccounts;
 use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
-use carrack_tls::{DataReuse, PartnerTls};
+use carrack_tls::{AcceptedClients, ClientCertificates, DataReuse, PartnerTls};
 
 use crate::config::{
-    Ccc, Config, DataClose, DataProtection, DataTlsReuse, Listen, Mode, Partials, Permission as Word,
-    Plaintext, Publish, UploadDigest, User,
+    Ccc, CertificateName, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Listen, Login,
+    Mode, Partials, Permission as Word, Plaintext, Publish, RevokedSessions, UploadDigest, User,
 };
 
 /// Why accounts could not be made of a configuration.
@@ -108,6 +109,7 @@ fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> 
             PasswordHash::parse(hash.as_str())
                 .map_err(|source| WiringError::Password { user: name.clone(), source })?,
         ),
+        None if user.login == Login::Certificate => Credential::NoPassword,
         None => Credential::Anyone,
     };
     let everywhere = permissions(&user.permissions);
@@ -125,10 +127,40 @@ fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> 
     let shared = matches!(credential, Credential::Anyone);
     Ok(Account {
         permissions: everywhere,
+        certificates: certificates(user),
+        login: match user.login {
+            Login::Password => LoginRule::Password,
+            Login::Certificate => LoginRule::Certificate,
+            Login::Both => LoginRule::Both,
+            Login::Either => LoginRule::Either,
+        },
         folders: folders.collect(),
         shared,
         ..Account::new(name, credential, home)
     })
+}
+
+/// The certificates that prove who somebody is.
+fn certificates(user: &User) -> Vec<CertificateRule> {
+    let keys = user.spki_sha256.iter().map(|key| CertificateRule::Key(*key.as_bytes()));
+    let named = user.certificate.iter().flat_map(|certificate| {
+        let name = |said: &Option<CertificateName>, kind: fn(String) -> Name| {
+            said.as_ref().map(|name| CertificateRule::Named {
+                issuer: certificate.issuer.as_str().to_owned(),
+                name: kind(name.as_str().to_owned()),
+            })
+        };
+        [
+            name(&certificate.email, Name::Email),
+            name(&certificate.upn, Name::Upn),
+            name(&certificate.uri, Name::Uri),
+            name(&certificate.dns, Name::Dns),
+            name(&certificate.subject, Name::Subject),
+        ]
+        .into_iter()
+        .flatten()
+    });
+    keys.chain(named).collect()
 }
 
 fn permissions(words: &[Word]) -> Permissions {
@@ -205,6 +237,10 @@ pub(crate) fn ftp_settings(
             data_accept: config.timeouts.data_accept_s.into(),
             data_stall: config.timeouts.data_stall_s.into(),
         },
+        revoked_sessions: match config.tls.as_ref().map(|tls| tls.revoked_sessions) {
+            Some(RevokedSessions::Keep) => ftp::RevokedSessions::Keep,
+            Some(RevokedSessions::End) | None => ftp::RevokedSessions::End,
+        },
         login_failures: config.limits.login_failures.0,
         public_address: public_address.clone(),
         fxp: config.fxp.as_ref().map(|fxp| ftp::PartnerSettings {
@@ -230,6 +266,19 @@ pub(crate) fn while_uploading(config: &Config) -> WhileUploading {
         UploadDigest::Asked => WhileUploading::Asked,
         UploadDigest::Sha256 => WhileUploading::Always(Algorithm::Sha256),
         UploadDigest::None => WhileUploading::Never,
+    }
+}
+
+/// Whether a listener asks for certificates.
+pub(crate) fn client_certificates(
+    listen: &Listen,
+    accepted: Option<&Arc<AcceptedClients>>,
+) -> ClientCertificates {
+    match (listen.client_certificate, accepted) {
+        (ClientCertificate::Optional, Some(accepted)) => ClientCertificates::Optional(Arc::clone(accepted)),
+        (ClientCertificate::Required, Some(accepted)) => ClientCertificates::Required(Arc::clone(accepted)),
+        // The check has made sure that something is accepted wherever clients are asked.
+        (ClientCertificate::Off, _) | (_, None) => ClientCertificates::NotAsked,
     }
 }
 

@@ -24,7 +24,7 @@
 //! ```
 //! use std::time::{Duration, Instant};
 //! use carrack_ftp_proto::server::{
-//!     Clearing, Compression, DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy, Server,
+//!     Certificates, Clearing, Compression, DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy, Server,
 //! };
 //!
 //! let now = Instant::now();
@@ -33,6 +33,7 @@
 //!     plaintext: Plaintext::Refuse,
 //!     data_protection: DataProtection::Require,
 //!     compression: Compression::Refused,
+//!     certificates: Certificates::NotAsked,
 //!     clearing: Clearing::Refused,
 //!     fxp: Fxp::Refused,
 //!     login_timeout: Duration::from_secs(30),

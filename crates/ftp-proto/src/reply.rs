@@ -36,6 +36,7 @@ codes! {
     ENTERING_PASSIVE_MODE = 227, "Entering Passive Mode (RFC 959).";
     ENTERING_EXTENDED_PASSIVE_MODE = 229, "Entering Extended Passive Mode (RFC 2428).";
     LOGGED_IN = 230, "User logged in, proceed (RFC 959).";
+    LOGGED_IN_BY_SECURITY_EXCHANGE = 232, "User logged in, authorized by security data exchange (RFC 2228).";
     SECURITY_EXCHANGE_COMPLETE = 234, "Security data exchange complete; here: begin TLS (RFC 2228, RFC 4217 §4).";
     FILE_ACTION_OKAY = 250, "Requested file action okay, completed (RFC 959).";
     PATHNAME = 257, "\"PATHNAME\" created, or the working directory (RFC 959).";

@@ -26,10 +26,10 @@ pub use event::{
     TransferMode,
 };
 pub use pending::{
-    AbortKind, Active, Answerable, Downgrade, HashKind, HostKind, Login, Passive, Pending, RequestKind,
-    Running, StatusKind, TransferKind, Upgrade,
+    AbortKind, Active, Answerable, Downgrade, HashKind, HostKind, Introduction, Login, Passive, Pending,
+    RequestKind, Running, StatusKind, TransferKind, Upgrade,
 };
-pub use policy::{Clearing, Compression, DataProtection, Fxp, Grant, Mode, Plaintext, Policy};
+pub use policy::{Certificates, Clearing, Compression, DataProtection, Fxp, Grant, Mode, Plaintext, Policy};
 
 use crate::command::{LineReader, PathArgument, Span};
 use crate::reply::{Code, Reply};
@@ -92,6 +92,7 @@ enum Stage {
 /// What an answer is for, as far as the machine cares.
 #[derive(Debug)]
 enum Purpose {
+    Introduction,
     Login,
     Passive(PassiveStyle),
     Active(SocketAddr),
@@ -215,10 +216,10 @@ impl Server {
         match (&self.stage, &self.login) {
             (Stage::Closed, _) => None,
             (_, LoginPhase::Nobody | LoginPhase::Named(_)) => self.login_by,
-            (Stage::Ready, LoginPhase::LoggedIn(_)) => self.active_at.checked_add(self.policy.idle_timeout),
+            (Stage::Ready, LoginPhase::LoggedIn(..)) => self.active_at.checked_add(self.policy.idle_timeout),
             (
                 Stage::Upgrading(..) | Stage::Clearing(..) | Stage::Waiting(..) | Stage::Transferring(_),
-                LoginPhase::LoggedIn(_),
+                LoginPhase::LoggedIn(..),
             ) => None,
         }
     }
@@ -229,7 +230,7 @@ impl Server {
             return;
         }
         let (reason, text) = match self.login {
-            LoginPhase::LoggedIn(_) => {
+            LoginPhase::LoggedIn(..) => {
                 let seconds = self.policy.idle_timeout.as_secs();
                 (CloseReason::IdleTimeout, format!("No command for {seconds} seconds; closing."))
             }

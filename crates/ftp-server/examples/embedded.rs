@@ -18,7 +18,7 @@ use carrack_core::partial::NoIndex;
 use carrack_core::password::{self, Credential, PasswordHash};
 use carrack_ftp_server::{
     Clearing, Compression, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext,
-    PlaintextGrant, PublicAddresses, Timeouts,
+    PlaintextGrant, PublicAddresses, RevokedSessions, Timeouts,
 };
 use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
 use carrack_storage::local::{LocalSettings, LocalStore};
@@ -77,6 +77,7 @@ fn settings() -> FtpSettings {
             data_accept: Duration::from_secs(10),
             data_stall: Duration::from_secs(60),
         },
+        revoked_sessions: RevokedSessions::End,
         login_failures: 3,
         public_address: PublicAddresses::default(),
         fxp: None,

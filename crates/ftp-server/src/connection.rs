@@ -4,6 +4,7 @@
 //! The task never waits for the work: while a file is opened, a password judged or a transfer runs,
 //! it goes on reading, so that `ABOR`, `STAT`, `NOOP` and `QUIT` are answered at once.
 
+mod certificates;
 mod data;
 mod dispatch;
 mod greet;
@@ -17,10 +18,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
+use carrack_core::certificate::Certificate;
 use carrack_core::event::{Incomplete, Origin, SessionId};
 use carrack_ftp_proto::server::{AbortKind, CloseReason, Pending, Server};
 use carrack_net::Phase;
 use carrack_tls::{ControlTls, TlsInfo};
+
+use tokio::sync::watch;
 
 use crate::FtpServer;
 use crate::control::{Control, Traffic};
@@ -46,6 +50,8 @@ struct Connection {
     tls: Option<Tls>,
     /// Who is logged in, and where they stand.
     visitor: Option<Visitor>,
+    /// Tells when other certificates of clients count than before.
+    trust_changes: Option<watch::Receiver<()>>,
     /// Where the next data connection comes from.
     data_port: Option<Agreed>,
     /// What runs now.
@@ -59,6 +65,8 @@ struct Connection {
 struct Tls {
     control: Arc<ControlTls>,
     info: TlsInfo,
+    /// What the client has proved by its certificate, where it showed one.
+    certificate: Option<Arc<Certificate>>,
     /// The server's name as the client gave it in the handshake, in lower case.
     server_name: Option<String>,
 }
@@ -81,9 +89,10 @@ impl Connection {
         };
         // What still moves has lost the connection that asked for it, unless its client said QUIT: then
         // it is finished (RFC 959 §4.1.1).
-        if !self.machine.is_quitting() || matches!(reason, Ended::Cut) {
+        if !self.machine.is_quitting() || matches!(reason, Ended::Cut | Ended::CertificateRevoked) {
             self.interrupt_work(match reason {
                 Ended::Cut => Incomplete::ShutDown,
+                Ended::CertificateRevoked => Incomplete::Refused("the client's certificate was revoked"),
                 _ => Incomplete::ConnectionLost,
             });
         }
@@ -116,6 +125,7 @@ impl Connection {
             () = sleep_until(self.machine.deadline()) => Happened::Deadline,
             () = Agreed::attend(&mut self.data_port, &self.callers) => Happened::Arrival,
             () = sleep_until(unused_by) => Happened::PortUnused,
+            () = certificates::changed(&mut self.trust_changes) => Happened::TrustChanged,
             () = sleep_until(unread_by) => return Err(Ended::Lost),
             () = self.server.drain.reached(Phase::Draining), if !self.draining => Happened::Drain,
             () = self.server.drain.reached(Phase::Cut) => return Err(Ended::Cut),
@@ -134,6 +144,7 @@ impl Connection {
             Happened::Traffic(Err(_)) => return Err(Ended::Lost),
             Happened::Done(done) => self.settle(done),
             Happened::Arrival => {}
+            Happened::TrustChanged => self.judge_certificate_again()?,
             Happened::PortUnused => self.data_port = None,
             Happened::Deadline => self.machine.expire(now),
             Happened::Drain => {
@@ -204,6 +215,7 @@ enum Happened {
     Deadline,
     Arrival,
     PortUnused,
+    TrustChanged,
     Drain,
 }
 
@@ -216,6 +228,8 @@ pub(crate) enum Ended {
     Lost,
     /// TLS was asked for and not agreed.
     Handshake,
+    /// The client's certificate was revoked.
+    CertificateRevoked,
     /// The server ended what was left.
     Cut,
 }
@@ -241,6 +255,7 @@ impl Ended {
             },
             Self::Lost => "the connection was lost",
             Self::Handshake => "no TLS was agreed",
+            Self::CertificateRevoked => "the client's certificate was revoked",
             Self::Cut => "the server went down",
         }
     }

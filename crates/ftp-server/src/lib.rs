@@ -38,7 +38,7 @@ pub use data::{DataPorts, SharedPort};
 pub use public_address::{NamedAddress, PublicAddress, PublicAddresses};
 pub use settings::{
     Charset, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpSettings, HostName, Mode,
-    Network, PartnerSettings, PartnerTls, Plaintext, PlaintextGrant, Timeouts,
+    Network, PartnerSettings, PartnerTls, Plaintext, PlaintextGrant, RevokedSessions, Timeouts,
 };
 
 use std::net::SocketAddr;

@@ -41,6 +41,8 @@ pub struct FtpSettings {
     pub compression: Compression,
     /// How long what may take.
     pub timeouts: Timeouts,
+    /// What becomes of sessions whose certificate is revoked.
+    pub revoked_sessions: RevokedSessions,
     /// Failed logins that one connection may have.
     pub login_failures: u32,
     /// The address that `227` names, where it is not the one the client came to.
@@ -83,6 +85,16 @@ impl PlaintextGrant {
     pub(crate) fn narrow(&self, account: Arc<Account>) -> Arc<Account> {
         if self.folders.is_empty() { account } else { Arc::new(account.confined_to(&self.folders)) }
     }
+}
+
+/// What becomes of a session when a new revocation list names its certificate. Its data connections are refused either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RevokedSessions {
+    /// It ends, with what it transfers.
+    #[default]
+    End,
+    /// It goes on until the client ends it.
+    Keep,
 }
 
 /// What an upload is whose data connection ends without TLS's `close_notify`.

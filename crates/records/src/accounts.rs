@@ -54,7 +54,7 @@ impl Accounts for ConfiguredAccounts {
             .values()
             .filter_map(|account| match &account.credential {
                 Credential::Argon2(hash) => Some(hash.cost()),
-                Credential::Anyone => None,
+                Credential::Anyone | Credential::NoPassword => None,
             })
             .max_by_key(|cost| u64::from(cost.memory_kib) * u64::from(cost.passes))
             .unwrap_or(Cost::RECOMMENDED)

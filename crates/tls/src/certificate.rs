@@ -12,8 +12,10 @@ use x509_parser::{
     error::X509Error,
     extensions::GeneralName,
     nom::{self, error::ErrorKind::Eof},
+    objects::{oid_registry, oid2abbrev},
     prelude::{ASN1Time, FromDer, X509Certificate},
     public_key::PublicKey,
+    x509::X509Name,
 };
 
 /// The word for certificates that servers show (RFC 5280 §4.2.1.12, id-kp-serverAuth).
@@ -174,8 +176,8 @@ pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
         return Err(NotACertificate("there is something behind its end".to_owned()));
     }
     Ok(CertificateDescription {
-        subject: certificate.subject().to_string(),
-        issuer: certificate.issuer().to_string(),
+        subject: distinguished_name(certificate.subject()),
+        issuer: distinguished_name(certificate.issuer()),
         serial: certificate.raw_serial_as_string(),
         names: names(&certificate, host_name)?,
         emails: names(&certificate, email)?,
@@ -201,6 +203,43 @@ fn words(error: &nom::Err<X509Error>) -> String {
         X509Error::InvalidVersion => "its version is none".to_owned(),
         X509Error::Der(_) | X509Error::NomError(_) => "its DER is damaged".to_owned(),
         other => format!("its DER is damaged ({other})"),
+    }
+}
+
+/// `CN=…, O=…`, in the order of the certificate.
+///
+/// SECURITY: no two names read alike: what separates the parts is escaped within them as RFC 4514 §2.4 has it, and so are
+/// control characters. Otherwise the one part "a, O=b" would pass for two.
+pub(crate) fn distinguished_name(name: &X509Name<'_>) -> String {
+    let mut text = String::new();
+    for part in name.iter() {
+        let separator = if text.is_empty() { "" } else { ", " };
+        text.push_str(separator);
+        for (position, attribute) in part.iter().enumerate() {
+            let plus = if position == 0 { "" } else { " + " };
+            let kind = oid2abbrev(attribute.attr_type(), oid_registry())
+                .map_or_else(|_| attribute.attr_type().to_id_string(), str::to_owned);
+            text.push_str(&format!("{plus}{kind}="));
+            match attribute.as_str() {
+                Ok(value) => escape(value, &mut text),
+                Err(_) => {
+                    text.push('#');
+                    attribute.as_slice().iter().for_each(|byte| text.push_str(&format!("{byte:02x}")));
+                }
+            }
+        }
+    }
+    text
+}
+
+fn escape(value: &str, text: &mut String) {
+    for (position, c) in value.char_indices() {
+        match c {
+            ',' | '+' | '"' | '\\' | '<' | '>' | ';' => text.extend(['\\', c]),
+            '#' if position == 0 => text.extend(['\\', c]),
+            c if c.is_control() => text.push_str(&format!("\\{:02X}", u32::from(c))),
+            c => text.push(c),
+        }
     }
 }
 

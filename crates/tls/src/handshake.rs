@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::broken::{Broken, is_not_tls};
 use crate::caller::Caller;
+use crate::client_certificate::{Asking, ClientRefusal};
 use crate::data::{
     Arrived, Connection, DataStream, Handshake, Inbox, Interest, acknowledge, ready, receive, send,
 };
@@ -31,6 +32,12 @@ pub enum HandshakeError {
     /// The client asked for a server (SNI) for which no certificate stands.
     #[error("the client asked for \"{0}\" (SNI), for which this server has no certificate")]
     UnknownName(String),
+    /// A certificate is required and none was shown.
+    #[error("the client showed no certificate, which this listener requires")]
+    NoClientCertificate,
+    /// The client's certificate is not accepted. The client sees an alert, the operator this.
+    #[error(transparent)]
+    ClientCertificate(Box<ClientRefusal>),
     /// The client refused with an alert, most often because it does not trust the certificate.
     #[error("the client refused the TLS handshake: {0:?}")]
     Refused(AlertDescription),
@@ -49,6 +56,7 @@ impl From<rustls::Error> for HandshakeError {
     fn from(error: rustls::Error) -> Self {
         match error {
             rustls::Error::AlertReceived(alert) => HandshakeError::Refused(alert),
+            rustls::Error::NoCertificatesPresented => HandshakeError::NoClientCertificate,
             rustls::Error::NoApplicationProtocol => HandshakeError::ForeignProtocol,
             rustls::Error::InvalidMessage(message) if is_not_tls(message) => HandshakeError::NotTls,
             other => HandshakeError::Tls(other),
@@ -67,6 +75,14 @@ impl From<io::Error> for HandshakeError {
 }
 
 impl HandshakeError {
+    /// With what rustls has no words for: why the certificate that `asking` met is not accepted.
+    pub(crate) fn explained(self, asking: Option<&Arc<Asking>>) -> HandshakeError {
+        match asking.and_then(|asking| asking.refusal()) {
+            Some(refusal) => HandshakeError::ClientCertificate(refusal),
+            None => self,
+        }
+    }
+
     /// Whether the client does not trust the server's certificate.
     pub fn is_untrusted_certificate(&self) -> bool {
         matches!(
@@ -91,9 +107,11 @@ pub(crate) async fn accept(
 ) -> Result<DataStream, HandshakeError> {
     let Caller { socket, mut inbox, .. } = caller;
     let config = read_client_hello(&socket, &mut inbox, configure).await?;
-    let config = config.inspect_err(|_| {
-        // The client learns why if the socket has room, which an untouched one has.
-        let _ = send(&socket, &UNRECOGNIZED_NAME);
+    let config = config.inspect_err(|error| {
+        if matches!(error, HandshakeError::UnknownName(_)) {
+            // The client learns why if the socket has room, which an untouched one has.
+            let _ = send(&socket, &UNRECOGNIZED_NAME);
+        }
     })?;
     // The ClientHello is still in the inbox: rustls reads it once more under its configuration.
     let connection = Connection::Server(UnbufferedServerConnection::new(config)?);

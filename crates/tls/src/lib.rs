@@ -80,6 +80,7 @@ mod caller;
 mod certificate;
 pub mod challenge;
 pub mod client;
+pub mod client_certificate;
 mod control;
 pub mod data;
 #[doc(hidden)]
@@ -103,6 +104,10 @@ pub use client::{
     Authorities, Believed, ClientControlStream, ClientControlTls, ClientSettings, ClientTls, ClientTlsError,
     ConnectError, Distrust, PartnerTls, RememberedKey, RevocationLists, Seen, Stapled, Supply, Trust,
     TrustNote, Untrusted, Versions, WebTls,
+};
+pub use client_certificate::{
+    AcceptedClients, ClientCertificates, ClientDistrust, ClientIdentity, ClientNames, ClientRefusal,
+    ClientTrust, ClientTrustError, ClientTrustSettings, UnknownRevocation, load_revocations,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received};
 pub use identity::{

@@ -1,14 +1,18 @@
 //! Why is a certificate revoked, and what does a list of revoked ones say?
 
-use std::fmt;
+use std::{fmt, fs, path::Path};
 
+use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
 use thiserror::Error;
 use x509_parser::{
     extensions::ParsedExtension,
     prelude::{CertificateRevocationList, FromDer},
 };
 
-use crate::identity::Timestamp;
+use crate::{
+    armour::pem_fault,
+    identity::{Problem, Timestamp},
+};
 
 /// Why a certificate is revoked, as any authority may put it (RFC 5280 §5.3.1). Displayed in that RFC's words, with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,5 +137,20 @@ impl RevocationList {
             next_update: list.next_update().map(Timestamp::of),
             revoked: revoked.collect(),
         })
+    }
+}
+
+/// The lists of a file: PEM with any number of them, or DER with one, as authorities publish them. They are not looked into.
+pub(crate) fn read_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Problem> {
+    let bytes = fs::read(path).map_err(Problem::Unreadable)?;
+    // The tag of a SEQUENCE, which no line of text begins with that has PEM in it.
+    if bytes.first() == Some(&0x30) {
+        return Ok(vec![bytes.into()]);
+    }
+    let lists = CertificateRevocationListDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
+    match lists {
+        Ok(lists) if lists.is_empty() => Err(Problem::NoRevocationList),
+        Ok(lists) => Ok(lists),
+        Err(error) => Err(Problem::BadPem(pem_fault(&error))),
     }
 }

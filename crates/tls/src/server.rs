@@ -1,10 +1,17 @@
 //! The server's side of TLS: one configuration for ever, a session of its own for each control connection.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
 
 use rustls::{
     ServerConfig,
-    server::{Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert},
+    pki_types::UnixTime,
+    server::{
+        Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
+        danger::ClientCertVerifier,
+    },
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::LazyConfigAcceptor;
@@ -15,6 +22,7 @@ use crate::{
     alpn,
     binding::{Claim, ControlSession, ControlTickets, PolicyId, Proof, Registry},
     caller::Caller,
+    client_certificate::{Accepted, Asking, ClientCertificates, ClientIdentity, ClientRefusal},
     control::RecordByRecord,
     data::DataStream,
     handshake,
@@ -36,6 +44,8 @@ pub struct Settings {
     pub identities: Arc<Identities>,
     /// Which TLS is spoken.
     pub policy: TlsPolicy,
+    /// Whether clients are asked for a certificate.
+    pub clients: ClientCertificates,
     /// Where its sessions are found. Listeners whose data connections come to one port share it; no session is ever resumed
     /// under another listener than its own.
     pub sessions: Sessions,
@@ -47,6 +57,7 @@ impl Settings {
         Settings {
             identities: Arc::new(Identities::new(identity)),
             policy: TlsPolicy::default(),
+            clients: ClientCertificates::default(),
             sessions: Sessions::default(),
         }
     }
@@ -87,6 +98,8 @@ pub enum Direction {
 pub struct ServerTls {
     base: ServerConfig,
     identities: Arc<Identities>,
+    clients: ClientCertificates,
+    spoken: TlsPolicy,
     policy: PolicyId,
     registry: Arc<Registry>,
 }
@@ -100,6 +113,7 @@ pub struct ControlTls {
     server: Arc<ServerTls>,
     session: Arc<ControlSession>,
     showing: Arc<Showing>,
+    client: OnceLock<Accepted>,
 }
 
 impl ServerTls {
@@ -111,15 +125,16 @@ impl ServerTls {
     /// # Errors
     /// When the cryptographic provider has no suites for the versions.
     pub fn new(settings: Settings) -> Result<ServerTls, rustls::Error> {
-        let Settings { identities, policy, sessions } = settings;
-        let mut base = ServerConfig::builder_with_provider(policy.provider())
-            .with_protocol_versions(policy.versions())?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::clone(&identities) as Arc<dyn ResolvesServerCert>);
-        base.ignore_client_order = true;
-        base.session_storage = Arc::new(NoServerSessionStorage {});
-        base.max_tls13_tickets = TICKETS_ON_REQUEST;
-        Ok(ServerTls { base, identities, policy: PolicyId::new(), registry: sessions.0 })
+        let Settings { identities, policy, clients, sessions } = settings;
+        let base = base(&policy, &identities, WebPkiClientVerifier::no_client_auth())?;
+        Ok(ServerTls {
+            base,
+            identities,
+            clients,
+            spoken: policy,
+            policy: PolicyId::new(),
+            registry: sessions.0,
+        })
     }
 
     /// Who it is.
@@ -143,8 +158,37 @@ impl ServerTls {
         let session = Arc::new(ControlSession::new(peer, self.policy));
         self.registry.enter(&session);
         let showing = Arc::new(Showing::new(Arc::clone(&self.identities), host));
-        ControlTls { server: Arc::clone(self), session, showing }
+        ControlTls { server: Arc::clone(self), session, showing, client: OnceLock::new() }
     }
+
+    /// Whose certificates are accepted, where clients are asked for one.
+    pub fn clients(&self) -> &ClientCertificates {
+        &self.clients
+    }
+
+    /// A configuration under which a client is asked for its certificate, or not.
+    fn config(&self, asking: Option<&Arc<Asking>>) -> Result<ServerConfig, rustls::Error> {
+        match asking {
+            None => Ok(self.base.clone()),
+            Some(asking) => base(&self.spoken, &self.identities, Arc::clone(asking) as _),
+        }
+    }
+}
+
+/// What all configurations of a listener have in common.
+fn base(
+    policy: &TlsPolicy,
+    identities: &Arc<Identities>,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Result<ServerConfig, rustls::Error> {
+    let mut base = ServerConfig::builder_with_provider(policy.provider())
+        .with_protocol_versions(policy.versions())?
+        .with_client_cert_verifier(clients)
+        .with_cert_resolver(Arc::clone(identities) as Arc<dyn ResolvesServerCert>);
+    base.ignore_client_order = true;
+    base.session_storage = Arc::new(NoServerSessionStorage {});
+    base.max_tls13_tickets = TICKETS_ON_REQUEST;
+    Ok(base)
 }
 
 impl ControlTls {
@@ -160,8 +204,14 @@ impl ControlTls {
             let _ = start.io.write_all(&handshake::UNRECOGNIZED_NAME).await;
             return Err(error);
         }
-        let config = self.control_config(&start.client_hello());
-        let stream = start.into_stream(config).await?;
+        let asking = self.asking();
+        let config = self.control_config(&start.client_hello(), asking.as_ref())?;
+        let shaken = start.into_stream(config).await;
+        let stream = shaken.map_err(|error| HandshakeError::from(error).explained(asking.as_ref()))?;
+        if let Some(accepted) = asking.and_then(|asking| asking.accepted()) {
+            // One value secures one connection, so this is the first.
+            let _ = self.client.set(accepted);
+        }
         let info = TlsInfo::of(stream.get_ref().1);
         Ok((ControlStream::new(stream), info))
     }
@@ -175,6 +225,43 @@ impl ControlTls {
     /// different names, it has to be for this one.
     pub fn stands_for(&self, name: &str) -> bool {
         self.showing.stands_for(name)
+    }
+
+    /// What the client has proved with its certificate, where it showed one.
+    pub fn client(&self) -> Option<&ClientIdentity> {
+        self.client.get().map(|accepted| &accepted.identity)
+    }
+
+    /// Judges the client's certificate once more, by what is accepted now; nothing is wrong where it showed none.
+    ///
+    /// # Errors
+    /// The [`ClientRefusal`]: it was revoked meanwhile, it has expired, or its authority is no longer believed.
+    pub fn judge_client(&self) -> Result<(), Box<ClientRefusal>> {
+        let (Some(Accepted { chain, .. }), Some(accepted)) =
+            (self.client.get(), self.server.clients.accepted())
+        else {
+            return Ok(());
+        };
+        match chain.split_first() {
+            Some((leaf, rest)) => accepted.current().judge(leaf, rest, UnixTime::now()).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn asking(&self) -> Option<Arc<Asking>> {
+        Some(Arc::new(match &self.server.clients {
+            ClientCertificates::NotAsked => return None,
+            ClientCertificates::Optional(accepted) => Asking::optional(accepted.current()),
+            ClientCertificates::Required(accepted) => Asking::required(accepted.current()),
+        }))
+    }
+
+    /// SECURITY: who came with a certificate is asked for the same one on data connections that resume nothing
+    /// (RFC 4217 §15.1.2); all others for none, so that nobody is asked for one in vain.
+    fn asking_again(&self) -> Option<Arc<Asking>> {
+        let leaf = self.client.get()?.chain.first()?.clone();
+        let trust = self.server.clients.accepted()?.current();
+        Some(Arc::new(Asking::this(trust, leaf)))
     }
 
     /// Says who is logged in. Other control connections of the same user from the same address become siblings, unless
@@ -218,15 +305,45 @@ impl ControlTls {
         caller: Caller,
         direction: Direction,
     ) -> Result<(DataStream, Proof), HandshakeError> {
+        self.accept_from(caller, direction, self.asking_again()).await
+    }
+
+    /// As [`accept_data`](Self::accept_data), for a connection of another server than the client, which has a certificate of
+    /// its own and not the client's: it is asked for none.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn accept_partner(
+        &self,
+        socket: TcpStream,
+        direction: Direction,
+    ) -> Result<(DataStream, Proof), HandshakeError> {
+        self.accept_from(Caller::unread(socket), direction, None).await
+    }
+
+    async fn accept_from(
+        &self,
+        caller: Caller,
+        direction: Direction,
+        asking: Option<Arc<Asking>>,
+    ) -> Result<(DataStream, Proof), HandshakeError> {
         let claim = Arc::new(Claim::new(Arc::clone(&self.server.registry), Arc::clone(&self.session)));
         let stream = handshake::accept(
             caller,
             direction,
-            |hello| self.data_config(hello, direction, &claim),
+            |hello| self.data_config(hello, direction, &claim, asking.as_ref()),
             |kind| claim.settle(kind),
         )
-        .await?;
-        Ok((stream, claim.proof()))
+        .await
+        .map_err(|error| error.explained(asking.as_ref()))?;
+        let proof = match (claim.proof(), asking) {
+            // SECURITY: a full handshake of a client who came with a certificate has to show it again.
+            (Proof::None | Proof::RecordedButFull, Some(asking)) if asking.accepted().is_none() => {
+                Proof::NoCertificate
+            }
+            (proof, _) => proof,
+        };
+        Ok((stream, proof))
     }
 
     /// Whether its client was seen to keep one cache of sessions for parallel connections.
@@ -248,30 +365,35 @@ impl ControlTls {
         }
     }
 
-    fn control_config(&self, hello: &ClientHello<'_>) -> Arc<ServerConfig> {
+    fn control_config(
+        &self,
+        hello: &ClientHello<'_>,
+        asking: Option<&Arc<Asking>>,
+    ) -> Result<Arc<ServerConfig>, rustls::Error> {
         let tickets = Arc::new(ControlTickets {
             registry: Arc::clone(&self.server.registry),
             session: Arc::clone(&self.session),
         });
-        let mut config = self.server.base.clone();
+        let mut config = self.server.config(asking)?;
         config.ticketer = Arc::clone(&tickets) as _;
         config.session_storage = tickets;
         config.send_tls13_tickets = CONTROL_TICKETS;
         config.cert_resolver = Arc::clone(&self.showing) as _;
         config.alpn_protocols = alpn::answer(alpn::CONTROL, hello.alpn());
-        Arc::new(config)
+        Ok(Arc::new(config))
     }
 
-    /// SECURITY: a clone of the same base as the control connection's, so certificate resolver, client verifier and
-    /// versions are the same objects; only what a claim decides differs.
+    /// SECURITY: from the same base as the control connection's, so certificate resolver and versions are the same objects;
+    /// only what a claim decides differs, and which certificate is asked for.
     fn data_config(
         &self,
         hello: &ClientHello<'_>,
         direction: Direction,
         claim: &Arc<Claim>,
+        asking: Option<&Arc<Asking>>,
     ) -> Result<Arc<ServerConfig>, HandshakeError> {
         self.check_name(hello)?;
-        let mut config = self.server.base.clone();
+        let mut config = self.server.config(asking)?;
         config.ticketer = Arc::clone(claim) as _;
         config.session_storage = Arc::clone(claim) as _;
         config.send_tls13_tickets = match direction {

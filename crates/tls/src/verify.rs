@@ -417,7 +417,7 @@ fn fault(error: webpki::Error, about: &CertificateDescription) -> Fault {
     }
 }
 
-fn unix_time(moment: SystemTime) -> UnixTime {
+pub(crate) fn unix_time(moment: SystemTime) -> UnixTime {
     UnixTime::since_unix_epoch(moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO))
 }
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use carrack_ftp_proto::fuzzing;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{
-    Clearing, Compression, DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy, Protection, Request,
-    Running, Server,
+    Certificates, Clearing, Compression, DataProtection, Event, Fxp, Grant, Mode, Plaintext, Policy,
+    Protection, Request, Running, Server,
 };
 
 use super::OPERATIONS;
@@ -80,7 +80,9 @@ impl World {
         let clearing = if choice & 16 == 0 { Clearing::Allowed } else { Clearing::Refused };
         let fxp = if choice & 32 == 0 { Fxp::EitherSide } else { Fxp::Refused };
         let compression = if choice & 64 == 0 { Compression::Offered } else { Compression::Refused };
-        let policy = Policy { mode, data_protection, clearing, fxp, compression, ..policy(plaintext) };
+        let certificates = if choice & 128 == 0 { Certificates::Asked } else { Certificates::NotAsked };
+        let policy =
+            Policy { mode, data_protection, clearing, fxp, compression, certificates, ..policy(plaintext) };
         let now = Instant::now();
         World {
             server: Server::new(policy.clone(), now),
@@ -155,6 +157,12 @@ impl World {
                 "TLS ends where it must not"
             ),
             Event::Host { .. } => assert!(!self.logged_in, "HOST under a login"),
+            Event::Introduction { .. } => {
+                assert!(
+                    self.tls && !self.cleared && !self.logged_in,
+                    "a certificate without TLS, or under a login"
+                );
+            }
             Event::CloseDataPort | Event::Close(_) => {}
             Event::Transfer { transfer, .. } => {
                 assert!(
@@ -191,6 +199,12 @@ impl World {
                 server.answer(pending, Reply::new(Code::SERVICE_READY, "It is."), now);
             }
             Event::Host { pending, .. } => server.answer(pending, refusal(), now),
+            Event::Introduction { pending, .. } if grants => {
+                self.logged_in = true;
+                let grant = Grant { clear_data: self.clear_data, charset: None };
+                server.logged_in_by_certificate(pending, grant, now);
+            }
+            Event::Introduction { pending, .. } => server.password_needed(pending),
             Event::Login { pending, .. } if grants => {
                 self.logged_in = true;
                 server.login_accepted(pending, Grant { clear_data: self.clear_data, charset: None }, now);

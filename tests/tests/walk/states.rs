@@ -1,6 +1,6 @@
 //! Where does the walk begin? Every listener, and what was said on it before.
 
-use carrack_ftp_proto::server::{DataProtection, Mode};
+use carrack_ftp_proto::server::{Certificates, DataProtection, Mode};
 
 /// How the connection is set up, and what was said before the walk begins.
 #[derive(Clone, Copy, Debug)]
@@ -9,6 +9,7 @@ pub(crate) struct State {
     pub(crate) plaintext: Plain,
     pub(crate) data: DataProtection,
     pub(crate) clear_data: bool,
+    pub(crate) certificates: Certificates,
     pub(crate) before: &'static [&'static str],
 }
 
@@ -48,16 +49,22 @@ pub(crate) fn states() -> Vec<State> {
     let mut states = Vec::new();
     // On an implicit listener it has no meaning what is granted without TLS.
     let listeners = [
-        (Mode::Explicit, Plain::Refuse),
-        (Mode::Explicit, Plain::Limit),
-        (Mode::Explicit, Plain::Allow),
-        (Mode::Implicit, Plain::Allow),
+        (Mode::Explicit, Plain::Refuse, Certificates::NotAsked),
+        (Mode::Explicit, Plain::Limit, Certificates::NotAsked),
+        (Mode::Explicit, Plain::Allow, Certificates::NotAsked),
+        (Mode::Explicit, Plain::Allow, Certificates::Asked),
+        (Mode::Implicit, Plain::Allow, Certificates::NotAsked),
+        (Mode::Implicit, Plain::Allow, Certificates::Asked),
     ];
-    for (mode, plaintext) in listeners {
+    for (mode, plaintext, certificates) in listeners {
         for data in [DataProtection::Require, DataProtection::Optional] {
             for clear_data in [false, true] {
+                // A certificate changes how a login begins, and nothing of what PROT does behind it.
+                if certificates == Certificates::Asked && (clear_data || data == DataProtection::Optional) {
+                    continue;
+                }
                 for before in beginnings {
-                    states.push(State { mode, plaintext, data, clear_data, before });
+                    states.push(State { mode, plaintext, data, clear_data, certificates, before });
                 }
             }
         }

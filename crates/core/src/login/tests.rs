@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::backend::{self, Backend, Located};
+use crate::certificate::CertificateRule;
 use crate::password::{Cost, PasswordHash};
 
 const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
@@ -62,9 +63,12 @@ impl Accounts for Two {
                 Credential::Argon2(PasswordHash::parse(&hash).unwrap())
             }
             "anonymous" => Credential::Anyone,
+            "certificate" => Credential::NoPassword,
+            "both" | "either" => return self.find("alice").map(|alice| certified(&alice, name)),
             _ => return None,
         };
-        Some(Arc::new(Account::new(name, credential, Arc::new(Nowhere))))
+        let account = Account::new(name, credential, Arc::new(Nowhere));
+        Some(if name == "certificate" { certified(&account, name) } else { Arc::new(account) })
     }
 
     fn decoy_cost(&self) -> Cost {
@@ -72,11 +76,57 @@ impl Accounts for Two {
     }
 }
 
+/// The same account, for whom a certificate with the key `[1; 32]` counts.
+fn certified(account: &Account, name: &str) -> Arc<Account> {
+    let login = match name {
+        "certificate" => LoginRule::Certificate,
+        "both" => LoginRule::Both,
+        _ => LoginRule::Either,
+    };
+    let certificates = vec![CertificateRule::Key([1; 32])];
+    let copy = Account::new(name, account.credential.clone(), Arc::clone(&account.home));
+    Arc::new(Account { login, certificates, ..copy })
+}
+
+#[tokio::test]
+async fn a_certificate_counts_where_the_account_says_so() {
+    let authenticator = Authenticator::new(Arc::new(Two), 1);
+    let right = Certificate { key_sha256: [1; 32], ..Certificate::default() };
+    let wrong = Certificate { key_sha256: [2; 32], ..Certificate::default() };
+    let (right, wrong) = (Some(&right), Some(&wrong));
+    let refused = |why| Err(LoginError::Refused(why));
+    for (user, certificate, password, alone, outcome) in [
+        ("certificate", right, "", true, Ok(())),
+        ("certificate", wrong, "secret", false, refused(Why::NoCertificate)),
+        ("certificate", None, "secret", false, refused(Why::NoCertificate)),
+        ("both", right, "secret", false, Ok(())),
+        ("both", right, "wrong", false, refused(Why::WrongPassword)),
+        ("both", wrong, "secret", false, refused(Why::NoCertificate)),
+        ("both", None, "secret", false, refused(Why::NoCertificate)),
+        ("both", None, "wrong", false, refused(Why::WrongPassword)),
+        ("either", right, "wrong", true, Ok(())),
+        ("either", wrong, "secret", false, Ok(())),
+        ("either", None, "secret", false, Ok(())),
+        ("either", wrong, "wrong", false, refused(Why::WrongPassword)),
+        ("alice", right, "secret", false, Ok(())),
+        ("alice", right, "wrong", false, refused(Why::WrongPassword)),
+        ("nobody", right, "secret", false, refused(Why::UnknownUser)),
+    ] {
+        let what = format!("{user} with {certificate:?} and {password:?}");
+        assert_eq!(authenticator.by_certificate(user, certificate).is_some(), alone, "{what}");
+        let login = authenticator.authenticate(user, password.as_bytes(), certificate).await;
+        assert_eq!(login.map(drop), outcome, "{what}");
+    }
+}
+
 #[tokio::test]
 async fn only_the_right_password_logs_in() {
     let authenticator = Authenticator::new(Arc::new(Two), 1);
-    assert_eq!(authenticator.authenticate("alice", b"secret").await.unwrap().name, "alice");
-    assert_eq!(authenticator.authenticate("anonymous", b"me@example.org").await.unwrap().name, "anonymous");
+    assert_eq!(authenticator.authenticate("alice", b"secret", None).await.unwrap().name, "alice");
+    assert_eq!(
+        authenticator.authenticate("anonymous", b"me@example.org", None).await.unwrap().name,
+        "anonymous"
+    );
     let long = [b'x'; MAX_PASSWORD + 1];
     for (user, password, why) in [
         ("alice", b"wrong".as_slice(), Why::WrongPassword),
@@ -86,7 +136,7 @@ async fn only_the_right_password_logs_in() {
         ("bob", &long, Why::PasswordTooLong),
         ("anonymous", &long, Why::PasswordTooLong),
     ] {
-        let error = authenticator.authenticate(user, password).await.unwrap_err();
+        let error = authenticator.authenticate(user, password, None).await.unwrap_err();
         assert_eq!(error, LoginError::Refused(why));
         assert_eq!(error.to_string(), "login incorrect");
     }
@@ -96,6 +146,9 @@ async fn only_the_right_password_logs_in() {
 async fn a_login_does_not_queue_for_ever() {
     let authenticator = Authenticator::new(Arc::new(Two), 1);
     let _busy = Arc::clone(&authenticator.slots).acquire_owned().await.unwrap();
-    assert_eq!(authenticator.authenticate("alice", b"secret").await.unwrap_err(), LoginError::Overloaded);
-    assert_eq!(authenticator.authenticate("bob", b"secret").await.unwrap_err(), LoginError::Overloaded);
+    assert_eq!(
+        authenticator.authenticate("alice", b"secret", None).await.unwrap_err(),
+        LoginError::Overloaded
+    );
+    assert_eq!(authenticator.authenticate("bob", b"secret", None).await.unwrap_err(), LoginError::Overloaded);
 }

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::account::{Account, InTransit};
+use crate::certificate::Certificate;
 use crate::digest::{Algorithm, Digests, WhileUploading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, Event, Events, Origin, SessionId};
@@ -79,14 +80,34 @@ impl Core {
         origin: &Origin,
         user: &str,
         password: &[u8],
+        certificate: Option<&Arc<Certificate>>,
     ) -> Result<Arc<Account>, LoginError> {
-        let outcome = self.authenticator.authenticate(user, password).await;
+        let outcome = self.authenticator.authenticate(user, password, certificate.map(Arc::as_ref)).await;
         self.events.emit(&Event::Login {
             origin: origin.clone(),
             user: user.to_owned(),
+            certificate: certificate.cloned(),
             outcome: outcome.as_ref().map(drop).map_err(|error| *error),
         });
         outcome
+    }
+
+    /// The account of this name where the certificate alone suffices to log in, which is then told. `None`: a password is
+    /// needed, and is for [`login`](Core::login) to judge.
+    pub fn login_by_certificate(
+        &self,
+        origin: &Origin,
+        user: &str,
+        certificate: Option<&Arc<Certificate>>,
+    ) -> Option<Arc<Account>> {
+        let account = self.authenticator.by_certificate(user, certificate.map(Arc::as_ref))?;
+        self.events.emit(&Event::Login {
+            origin: origin.clone(),
+            user: user.to_owned(),
+            certificate: certificate.cloned(),
+            outcome: Ok(()),
+        });
+        Some(account)
     }
 
     /// Tells the subscribers of a failure of the store of which the peer hears no more than that it was one.

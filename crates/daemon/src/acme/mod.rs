@@ -98,7 +98,7 @@ impl Acme {
     fn plans(&self) -> Vec<Plan> {
         let plan = |certificate: &AcmeCertificate| {
             let name = first(certificate).unwrap_or_default();
-            let names: Vec<_> = certificate.names.iter().map(config::CertificateName::as_str).collect();
+            let names: Vec<_> = certificate.names.iter().map(config::OrderedName::as_str).collect();
             // What cannot be read is ordered anew; whoever loads it tells what it was.
             let kept = self.folder.identity(name).ok().flatten();
             let attempt = self.folder.attempt(name).ok().flatten();
@@ -216,7 +216,7 @@ pub(crate) async fn keep(acme: Arc<Acme>, issued: Arc<Notify>) {
 
 /// The name by which a certificate is kept.
 fn first(certificate: &AcmeCertificate) -> Option<&str> {
-    certificate.names.first().map(config::CertificateName::as_str)
+    certificate.names.first().map(config::OrderedName::as_str)
 }
 
 fn seconds_until(moment: SystemTime) -> u64 {

@@ -132,7 +132,7 @@ impl Ordering<'_> {
         let identity = Identity::from_pem(chain.as_bytes(), key.as_bytes())
             .map_err(|error| AcmeError::BadCertificate(error.to_string()))?;
         let lacks =
-            |name: &&crate::config::CertificateName| !identity.names().iter().any(|has| has == name.as_str());
+            |name: &&crate::config::OrderedName| !identity.names().iter().any(|has| has == name.as_str());
         if let Some(name) = self.certificate.names.iter().find(lacks) {
             return Err(AcmeError::BadCertificate(format!("it does not stand for {}", name.as_str())));
         }

@@ -58,7 +58,7 @@ section! {
     /// A certificate that is ordered and renewed. At least one.
     pub struct AcmeCertificate {
         /// The names that it stands for, such as `ftp.example.com`. `*.example.com` takes `challenge = "dns-01"`.
-        Restart names: Vec<CertificateName> = [required];
+        Restart names: Vec<OrderedName> = [required];
     }
 }
 
@@ -139,7 +139,7 @@ text!(
 );
 text!(
     /// A DNS name in lower case; its first label may be `*`.
-    CertificateName, "a DNS name", "ftp.example.com", Some("^(\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$")
+    OrderedName, "a DNS name", "ftp.example.com", Some("^(\\*\\.)?[A-Za-z0-9_-]+(\\.[A-Za-z0-9_-]+)*$")
 );
 text!(
     /// A word that is handed on as it is.
@@ -174,7 +174,7 @@ impl FromStr for Email {
     }
 }
 
-impl CertificateName {
+impl OrderedName {
     /// The name without `*.`: what the authority validates.
     pub fn validated(&self) -> &str {
         self.0.strip_prefix("*.").unwrap_or(&self.0)
@@ -185,7 +185,7 @@ impl CertificateName {
     }
 }
 
-impl FromStr for CertificateName {
+impl FromStr for OrderedName {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text.parse() {
@@ -210,7 +210,7 @@ impl FromStr for Argument {
 
 impl Acme {
     /// The names of all certificates.
-    pub fn names(&self) -> impl Iterator<Item = &CertificateName> {
+    pub fn names(&self) -> impl Iterator<Item = &OrderedName> {
         self.certificate.iter().flat_map(|certificate| &certificate.names)
     }
 

@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use carrack_tls::{Authorities, Believed, Set};
+use carrack_tls::{Authorities, Believed, ClientTrust, Set};
 
 use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
-use super::table::{Ccc, Config, DataProtection, Listen, Mode, Plaintext, User};
+use super::table::{Ccc, Config, DataProtection, Listen, Login, Mode, Plaintext, User};
 use super::tls_policy::Policies;
 use super::value::beside;
 use super::warnings::Warning;
-use super::{acme, homes, identities, tls_policy, warnings};
+use super::{acme, clients, homes, identities, tls_policy, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct Checked {
     pub tls: Policies,
     /// Whom to believe as the TLS client of a partner server; `None` without `fxp.ca` and `fxp.spki_sha256`.
     pub partners: Option<Believed>,
+    /// Whose certificates are accepted; `None` where no listener asks for one.
+    pub client_trust: Option<ClientTrust>,
     /// What is allowed but should be known.
     pub warnings: Vec<Warning>,
 }
@@ -113,13 +115,14 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     }
     let tls = tls_policy::policies(&config, identities.as_ref(), &mut faults);
     let partners = fxp(&mut config, base, &mut faults);
+    let client_trust = clients::check(&mut config, base, &mut faults);
     match (state, tls) {
         (Some(state), Some(tls)) if faults.0.is_empty() => {
             let mut warnings = warnings::warnings(&config, &state);
             if let Some(set) = &identities {
                 identities::warnings(&config, set, &mut warnings);
             }
-            Ok(Checked { config, state, identities, tls, partners, warnings })
+            Ok(Checked { config, state, identities, tls, partners, client_trust, warnings })
         }
         _ => Err(faults.0),
     }
@@ -251,7 +254,9 @@ fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Fault
                 "rename or remove one",
             );
         }
-        if user.password.is_none() && without_password.as_ref() != Some(&user.name) {
+        let needs_password =
+            user.login != Login::Certificate && without_password.as_ref() != Some(&user.name);
+        if user.password.is_none() && (needs_password || matches!(user.login, Login::Both | Login::Either)) {
             faults.add(
                 place("password"),
                 format!("{:?} has no password", user.name.as_str()),

@@ -3,14 +3,7 @@
 //! An option that does nothing is worse than an error: whoever set it believes in it.
 
 /// Keys, and what comes with them.
-const KEYS: &[(&str, &str)] = &[
-    ("listen[].client_certificate", "client certificates"),
-    ("tls.client_ca", "client certificates"),
-    ("tls.crl", "client certificates and their revocation"),
-    ("user[].spki_sha256", "client certificates"),
-    ("user[].login", "client certificates"),
-    ("user[].quota_bytes", "quotas"),
-];
+const KEYS: &[(&str, &str)] = &[("user[].quota_bytes", "quotas")];
 
 /// Words of choices, by the key that takes them.
 const WORDS: &[(&str, &[&str])] = &[("mode", &["sftp", "https", "admin"])];

@@ -9,8 +9,10 @@
 //! ```
 
 mod acme;
+mod certificate;
 mod check;
 mod choice;
+mod clients;
 mod fingerprint;
 mod homes;
 mod identities;
@@ -30,8 +32,10 @@ mod warnings;
 
 use std::path::Path;
 
-pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, CertificateName, Challenge, Directory, Email};
+pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, Challenge, Directory, Email, OrderedName};
+pub use certificate::CertificateName;
 pub use check::{Checked, Fault, check};
+pub(crate) use clients::trust as client_trust;
 pub use manual::manual;
 pub use name::{CharacterSet, Host};
 pub use problem::{Problem, Problems};
@@ -41,9 +45,10 @@ pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
-    Ccc, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen, Log, LogFormat,
-    LogLevel, Metrics, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext, PlaintextGrant,
-    Publish, Timeouts, Tls, TlsIdentity, TlsVersion, Upload, UploadDigest, User,
+    Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen,
+    Log, LogFormat, LogLevel, Login, Metrics, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext,
+    PlaintextGrant, Publish, RevokedSessions, Timeouts, Tls, TlsIdentity, TlsVersion, UnknownRevocation,
+    Upload, UploadDigest, User, UserCertificate,
 };
 pub use tls_policy::Policies;
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};

@@ -10,6 +10,7 @@ use carrack_net::Network;
 use carrack_tls::{Group, Sha256Fingerprint, Suite};
 
 use super::acme::Acme;
+use super::certificate::CertificateName;
 use super::choice::words;
 use super::name::{CharacterSet, Host};
 use super::public_address::PublicAddress;
@@ -71,6 +72,9 @@ section! {
         Restart data_tls_reuse: DataTlsReuse = [DataTlsReuse::Prefer];
         /// What becomes of an upload whose data connection ends without TLS's close_notify.
         Restart data_close: DataClose = [DataClose::Strict];
+        /// Whether clients are asked for a certificate in the TLS handshake. One that is not accepted ends the handshake, also where it
+        /// is optional. Who may log in with which is said at the users. Page `client-certificates.md` shows it.
+        Restart client_certificate: ClientCertificate = [ClientCertificate::Off];
         /// Whether files and listings may travel compressed (`MODE Z`), where the client asks for it. It takes processor time of the server
         /// and helps on slow lines only.
         Restart deflate: bool = [false];
@@ -132,6 +136,16 @@ section! {
         /// The groups of the key exchange, by their names at IANA or in OpenSSL; page `tls.md` lists them. Which of them is taken goes by
         /// the client's order. Left out: X25519MLKEM768, which is safe from quantum computers, X25519, secp256r1 and secp384r1.
         Restart groups: Option<Vec<&'static Group>> = [optional];
+        /// The certificates of the authorities that vouch for clients, PEM. A client's certificate must lead to one of them, be in date
+        /// and be issued for clients, unless its public key stands in a user's `spki_sha256`.
+        NewConnections client_ca: Option<PathBuf> = [optional];
+        /// What these authorities have revoked: their lists, PEM or DER. Left out: nothing is asked about revocation.
+        NewConnections crl: Vec<PathBuf> = [Vec::new()];
+        /// What a client's certificate is worth where there are lists and the one of its issuer is stale or missing.
+        Restart unknown_revocation: UnknownRevocation = [UnknownRevocation::Refuse];
+        /// What becomes of a session when a list that is read again names its certificate. New data connections of it are refused
+        /// either way.
+        Restart revoked_sessions: RevokedSessions = [RevokedSessions::End];
     }
 }
 
@@ -237,6 +251,13 @@ section! {
         Restart password: Option<HashedPassword> = [optional];
         /// The folder on disk that this user sees as `/`. It must be there.
         Restart home: PathBuf = [required];
+        /// What it takes to log in.
+        Restart login: Login = [Login::Password];
+        /// SHA-256 of the public keys of client certificates that log this user in, as `carrack cert fingerprint` prints it for the public
+        /// key. Nobody has to vouch for a certificate with such a key.
+        Restart spki_sha256: Vec<Sha256Fingerprint> = [Vec::new()];
+        /// Client certificates that log this user in by a name.
+        Restart certificate: Tables<UserCertificate> = [Tables::default()];
         /// What the user may do.
         Restart permissions: Vec<Permission> = [vec![Permission::List, Permission::Read]];
         /// The listener's `data_tls_reuse`, said for this user. Left out: what the listener says.
@@ -246,6 +267,25 @@ section! {
         Restart charset: Option<CharacterSet> = [optional];
         /// Folders with rules of their own.
         Restart folder: Tables<Folder> = [Tables::default()];
+    }
+}
+
+section! {
+    /// A name in a client's certificate that logs the user above in. It counts together with its issuer alone, and only whole: no part of
+    /// a name, no pattern. Exactly one of the names is given. `carrack cert show` prints issuer and names as they are written here.
+    pub struct UserCertificate {
+        /// The distinguished name of the certificate's issuer, such as `CN=Example CA`.
+        Restart issuer: CertificateName = [required];
+        /// An e-mail address among its subject alternative names.
+        Restart email: Option<CertificateName> = [optional];
+        /// A user principal name among its subject alternative names.
+        Restart upn: Option<CertificateName> = [optional];
+        /// A URI among its subject alternative names.
+        Restart uri: Option<CertificateName> = [optional];
+        /// A DNS name among its subject alternative names.
+        Restart dns: Option<CertificateName> = [optional];
+        /// The distinguished name of its subject.
+        Restart subject: Option<CertificateName> = [optional];
     }
 }
 
@@ -349,6 +389,52 @@ words! {
         Strict = "strict",
         /// it counts as complete
         Lenient = "lenient",
+    }
+}
+
+words! {
+    /// Whether clients are asked for a certificate.
+    pub enum ClientCertificate {
+        /// they are not
+        Off = "off",
+        /// they are, and may come without one
+        Optional = "optional",
+        /// they are, and may not
+        Required = "required",
+    }
+}
+
+words! {
+    /// What a certificate is worth of which the revocation lists say nothing sure.
+    pub enum UnknownRevocation {
+        /// nothing: it is refused
+        Refuse = "refuse",
+        /// it is accepted, which is logged; what a stale list revokes stays revoked
+        Accept = "accept",
+    }
+}
+
+words! {
+    /// What becomes of a session whose certificate was revoked.
+    pub enum RevokedSessions {
+        /// it ends at once
+        End = "end",
+        /// it goes on until the client ends it
+        Keep = "keep",
+    }
+}
+
+words! {
+    /// What it takes to log in.
+    pub enum Login {
+        /// the password
+        Password = "password",
+        /// a certificate of this user, and no password
+        Certificate = "certificate",
+        /// a certificate of this user and the password
+        Both = "both",
+        /// a certificate of this user, or else the password
+        Either = "either",
     }
 }
 

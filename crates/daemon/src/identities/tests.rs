@@ -8,7 +8,7 @@ use carrack_tls::SelfSigned;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::*;
-use crate::config::{Tables, Tls, TlsIdentity, TlsVersion};
+use crate::config::{RevokedSessions, Tables, Tls, TlsIdentity, TlsVersion, UnknownRevocation};
 use crate::state::StateFolder;
 
 const STAPLED_CHAIN: &str = include_str!("../../../tls/src/identity/fixtures/staple/chain.pem");
@@ -60,6 +60,10 @@ impl World {
             minimum_version: TlsVersion::Tls12,
             suites: None,
             groups: None,
+            client_ca: None,
+            crl: Vec::new(),
+            unknown_revocation: UnknownRevocation::Refuse,
+            revoked_sessions: RevokedSessions::End,
         };
         let load = |name: &str| {
             Identity::load(&path(&format!("{name}.pem")), &path(&format!("{name}.key"))).unwrap()

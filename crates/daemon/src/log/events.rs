@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use carrack_core::backend::Attributes;
+use carrack_core::certificate::Certificate;
 use carrack_core::event::{
     Agreed, Change, Channel, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
 };
@@ -61,7 +62,12 @@ impl Subscriber for EventLog {
             // What data connections agreed on stands in the line of their transfer.
             Event::Secured { origin, channel: Channel::Session, tls } => self.secured(origin, tls),
             Event::ConnectionRefused { peer, why } => self.refused(*peer, why),
-            Event::Login { origin, user, outcome } => self.login(origin, user, outcome),
+            Event::Login { origin, user, certificate, outcome } => {
+                self.login(origin, user, certificate.as_deref(), outcome);
+            }
+            Event::CertificateRefused { origin, certificate, why } => {
+                self.certificate_refused(origin, certificate.as_ref(), why);
+            }
             Event::TransferFinished(finished) => transfer(finished),
             Event::OperationFailed { origin, user, what, path, error } => {
                 self.operation_failed(origin, user, what, path, error);
@@ -120,19 +126,53 @@ impl EventLog {
         }
     }
 
-    fn login(&self, origin: &Origin, user: &str, outcome: &Result<(), LoginError>) {
+    fn certificate_refused(&self, origin: &Origin, certificate: Option<&Certificate>, why: &str) {
+        let Origin { id, peer, .. } = origin;
+        if self.admits(*peer) {
+            let session = id.0;
+            let Shown { subject, issuer, spki_sha256 } = Shown::of(certificate);
+            tracing::warn!(target: TARGET, session, %peer, subject, issuer, spki_sha256, why, "client_certificate_refused");
+        }
+    }
+
+    fn login(
+        &self,
+        origin: &Origin,
+        user: &str,
+        certificate: Option<&Certificate>,
+        outcome: &Result<(), LoginError>,
+    ) {
+        let Shown { subject, issuer, spki_sha256 } = Shown::of(certificate);
         let session = origin.id.0;
         let peer = origin.peer;
         let why = match outcome {
             Ok(()) => {
-                tracing::info!(target: TARGET, session, %peer, user, "login");
+                tracing::info!(target: TARGET, session, %peer, user, subject, issuer, spki_sha256, "login");
                 return;
             }
             Err(LoginError::Refused(why)) => why.as_str(),
             Err(LoginError::Overloaded) => "too many logins at once",
         };
         if self.admits(peer) {
-            tracing::warn!(target: TARGET, session, %peer, user, why, "login_failed");
+            tracing::warn!(target: TARGET, session, %peer, user, subject, issuer, spki_sha256, why, "login_failed");
+        }
+    }
+}
+
+/// A certificate in fields.
+struct Shown<'c> {
+    subject: Option<&'c str>,
+    issuer: Option<&'c str>,
+    spki_sha256: Option<String>,
+}
+
+impl Shown<'_> {
+    fn of(certificate: Option<&Certificate>) -> Shown<'_> {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        Shown {
+            subject: certificate.map(|certificate| certificate.subject.as_str()),
+            issuer: certificate.map(|certificate| certificate.issuer.as_str()),
+            spki_sha256: certificate.map(|certificate| hex(&certificate.key_sha256)),
         }
     }
 }

@@ -19,7 +19,7 @@ use carrack_core::login::Authenticator;
 use carrack_ftp_server::{FtpServer, NamedAddress, SharedPort};
 use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
-use carrack_tls::{Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
+use carrack_tls::{AcceptedClients, Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
 
 use crate::acme::{self, Acme, Questions};
 use crate::addresses::{self, Addresses};
@@ -54,6 +54,7 @@ pub struct Listening {
 pub struct Server {
     config: Config,
     identities: Arc<Identities>,
+    accepted: Option<Arc<AcceptedClients>>,
     listeners: Vec<(Arc<FtpServer>, Listener)>,
     listening: Vec<Listening>,
     shared: Vec<(Arc<SharedPort>, Listener)>,
@@ -75,7 +76,7 @@ impl Server {
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing listens then.
     pub fn start(checked: Checked, state: StateFolder) -> Result<Self, StartError> {
-        let Checked { config, identities, tls, partners, .. } = checked;
+        let Checked { config, identities, tls, partners, client_trust, .. } = checked;
         let signals = Signals::new().map_err(StartError::System)?;
         descriptors::raise_limit(&config);
 
@@ -102,6 +103,7 @@ impl Server {
         let authenticator = Authenticator::new(Arc::new(accounts), slots);
         let core = Core::with_digests(authenticator, events, wiring::while_uploading(&config));
 
+        let accepted = client_trust.map(|trust| Arc::new(AcceptedClients::new(trust)));
         let sessions = Sessions::default();
 
         let partners = partners
@@ -124,8 +126,12 @@ impl Server {
             .zip(bound)
             .map(|((listen, policy), listener)| {
                 let settings = wiring::ftp_settings(&config, listen, &addresses.told, partners.as_ref());
-                let tls =
-                    Settings { identities: Arc::clone(&identities), policy, sessions: sessions.clone() };
+                let tls = Settings {
+                    identities: Arc::clone(&identities),
+                    policy,
+                    clients: wiring::client_certificates(listen, accepted.as_ref()),
+                    sessions: sessions.clone(),
+                };
                 let tls = ServerTls::new(tls).map_err(|error| StartError::Tls(error.to_string()))?;
                 let (core, tls) = (Arc::clone(&core), Arc::new(tls));
                 let server =
@@ -136,6 +142,7 @@ impl Server {
         Ok(Self {
             config,
             identities,
+            accepted,
             listeners,
             listening,
             shared,
@@ -201,16 +208,20 @@ impl Server {
             upkeep.spawn(port.serve(listener));
         }
 
+        let config = Arc::new(self.config);
         let why = loop {
             match self.signals.next().await {
                 Told::Stop(signal) => break signal,
                 Told::Reload => {
                     tracing::info!(
                         target: "carrack",
-                        what = "certificates, keys and staples; every other option counts at the next start",
+                        what = "certificates, keys, staples, client_ca and crl; every other option counts at the next start",
                         "reloading"
                     );
                     calls.asked.notify_one();
+                    if let Some(accepted) = &self.accepted {
+                        housekeeping::renew_clients(Arc::clone(&config), accepted).await;
+                    }
                     if let Some(acme) = &acme {
                         acme.try_now();
                     }
@@ -218,7 +229,7 @@ impl Server {
             }
         };
         self.drain.start();
-        let deadline: Duration = self.config.timeouts.drain_s.into();
+        let deadline: Duration = config.timeouts.drain_s.into();
         let (sessions, deadline_s) = (self.drain.live(), deadline.as_secs());
         tracing::info!(target: "carrack", signal = why, sessions, deadline_s, "draining");
         let impatient = tokio::select! {

@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::data::entering_passive;
-use super::login::LoginPhase;
+use super::login::{LoginPhase, Means};
 use super::pending::Serial;
 use super::security::Security;
 use super::transfer::{Aside, UnderWay};
 use super::{
-    Active, Answerable, Carried, Channel, CloseReason, DataRole, Downgrade, Grant, Login, Passive,
-    PassiveStyle, Pending, Purpose, Running, Server, Stage, TransferKind, Upgrade,
+    Active, Answerable, Carried, Channel, CloseReason, DataRole, Downgrade, Grant, Introduction, Login,
+    Passive, PassiveStyle, Pending, Purpose, Running, Server, Stage, TransferKind, Upgrade,
 };
 use crate::reply::{Code, Reply};
 
@@ -44,10 +44,31 @@ impl Server {
         }
     }
 
+    /// `232`: the certificate suffices (RFC 2228 §3, RFC 4217 §12.2). The grant lives as long as the login.
+    pub fn logged_in_by_certificate(
+        &mut self,
+        introduction: Pending<Introduction>,
+        grant: Grant,
+        now: Instant,
+    ) {
+        if self.take_waiting(introduction.serial()).is_some() {
+            self.login = LoginPhase::LoggedIn(grant, Means::Certificate);
+            self.active_at = now;
+            self.say(&Reply::new(Code::LOGGED_IN_BY_SECURITY_EXCHANGE, "Logged in by certificate."));
+        }
+    }
+
+    /// `331`, in the words that every name gets.
+    pub fn password_needed(&mut self, introduction: Pending<Introduction>) {
+        if self.take_waiting(introduction.serial()).is_some() {
+            self.say(&Server::need_password());
+        }
+    }
+
     /// `230`. The grant lives as long as the login.
     pub fn login_accepted(&mut self, login: Pending<Login>, grant: Grant, now: Instant) {
         if self.take_waiting(login.serial()).is_some() {
-            self.login = LoginPhase::LoggedIn(grant);
+            self.login = LoginPhase::LoggedIn(grant, Means::Password);
             self.active_at = now;
             self.say(&Reply::new(Code::LOGGED_IN, "Logged in."));
         }

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use zeroize::Zeroizing;
 
 use super::pending::{
-    AbortKind, Active, Downgrade, HashKind, HostKind, Login, Passive, Pending, RequestKind, StatusKind,
-    TransferKind, Upgrade,
+    AbortKind, Active, Downgrade, HashKind, HostKind, Introduction, Login, Passive, Pending, RequestKind,
+    StatusKind, TransferKind, Upgrade,
 };
 use crate::charset::Charset;
 use crate::command::{Combine, HostName, PathArgument, SetFacts, Span};
@@ -21,6 +21,14 @@ pub enum Event {
     BeginTls(Pending<Upgrade>),
     /// The `200` to CCC is queued: flush it, then end TLS in both directions. The machine takes no byte until `tls_ended`.
     EndTls(Pending<Downgrade>),
+    /// A user says who they are; does the certificate that the TLS handshake has shown suffice? Only where the policy has
+    /// [`Certificates::Asked`](super::Certificates::Asked), and only under TLS.
+    Introduction {
+        /// The name as sent.
+        user: String,
+        /// Answered by `logged_in_by_certificate` or `password_needed`.
+        pending: Pending<Introduction>,
+    },
     /// A user wants in.
     Login {
         /// The name as sent.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::login::LoginPhase;
+use super::login::{LoginPhase, Means};
 use super::{
     Action, Carried, CloseReason, HashForm, ListFormat, Next, Outcome, PassiveStyle, Request, Server,
     SetAnswer, StoreMode,
@@ -104,8 +104,9 @@ impl Server {
             (Phase::Any, _)
             | (Phase::Password, LoginPhase::Named(_))
             | (Phase::BeforeLogin, LoginPhase::Nobody | LoginPhase::Named(_))
-            | (Phase::LoggedIn, LoginPhase::LoggedIn(_)) => Ok(()),
-            (Phase::Password | Phase::BeforeLogin, LoginPhase::LoggedIn(_)) => {
+            | (Phase::Password, LoginPhase::LoggedIn(_, Means::Certificate))
+            | (Phase::LoggedIn, LoginPhase::LoggedIn(..)) => Ok(()),
+            (Phase::Password | Phase::BeforeLogin, LoginPhase::LoggedIn(..)) => {
                 Err(Reply::new(Code::BAD_SEQUENCE, "Already logged in."))
             }
             (Phase::Password | Phase::LoggedIn, _) if self.needs_tls_first() => Err(self.tls_first()),

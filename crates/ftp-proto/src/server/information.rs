@@ -126,7 +126,7 @@ impl Server {
             TransferMode::Deflate => "deflate",
         };
         let login = match &self.login {
-            LoginPhase::LoggedIn(_) => "Logged in.",
+            LoginPhase::LoggedIn(..) => "Logged in.",
             LoginPhase::Nobody | LoginPhase::Named(_) => "Not logged in.",
         };
         vec![

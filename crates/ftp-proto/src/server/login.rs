@@ -6,7 +6,8 @@ use super::data::DataPort;
 use super::parameters::Parameters;
 use super::security::{self, Security};
 use super::{
-    Carried, CloseReason, DataRole, Event, Grant, Next, Outcome, Password, Plaintext, Purpose, Server, reply,
+    Carried, Certificates, CloseReason, DataRole, Event, Grant, Next, Outcome, Password, Plaintext, Purpose,
+    Server, reply,
 };
 use crate::command::HostName;
 use crate::reply::{Code, Reply};
@@ -19,12 +20,21 @@ pub(super) enum LoginPhase {
     /// USER was said; PASS may follow.
     Named(String),
     /// The driver accepted.
-    LoggedIn(Grant),
+    LoggedIn(Grant, Means),
+}
+
+/// What a login was accepted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    /// A password was asked for.
+    Password,
+    /// A certificate; no password was asked for.
+    Certificate,
 }
 
 impl LoginPhase {
     pub(super) const fn is_logged_in(&self) -> bool {
-        matches!(self, LoginPhase::LoggedIn(_))
+        matches!(self, LoginPhase::LoggedIn(..))
     }
 }
 
@@ -46,9 +56,16 @@ impl Server {
             Plaintext::Limit { .. } | Plaintext::Allow => {}
         }
         self.end_login(now);
-        self.login = LoginPhase::Named(user);
-        // SECURITY: the same for every name, known or not (RFC 2577 §7).
-        reply(Code::NEED_PASSWORD, "Password required.")
+        self.login = LoginPhase::Named(user.clone());
+        if self.policy.certificates == Certificates::Asked && self.security.is_tls() {
+            return self.ask(Purpose::Introduction, |pending| Event::Introduction { user, pending });
+        }
+        Ok(Next::Reply(Self::need_password()))
+    }
+
+    /// SECURITY: the same for every name, known or not (RFC 2577 §7).
+    pub(super) fn need_password() -> Reply {
+        Reply::new(Code::NEED_PASSWORD, "Password required.")
     }
 
     /// PASS: the driver judges. The name is used up by it, whatever it says.
@@ -56,6 +73,11 @@ impl Server {
         match std::mem::replace(&mut self.login, LoginPhase::Nobody) {
             LoginPhase::Named(user) => {
                 self.ask(Purpose::Login, |pending| Event::Login { user, password, pending })
+            }
+            // Some clients send it whatever USER was answered (RFC 959 §5.4 has 202 for it).
+            logged_in @ LoginPhase::LoggedIn(_, Means::Certificate) => {
+                self.login = logged_in;
+                reply(Code::SUPERFLUOUS, "Logged in already, by certificate.")
             }
             other => {
                 self.login = other;

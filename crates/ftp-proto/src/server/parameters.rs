@@ -127,7 +127,7 @@ impl Server {
 
     /// `OPTS UTF8 OFF`: back to the user's own character set, if there is one. To anybody else names have no other spelling.
     fn leave_utf8(&mut self) -> Outcome {
-        let LoginPhase::LoggedIn(Grant { charset: Some(charset), .. }) = self.login else {
+        let LoginPhase::LoggedIn(Grant { charset: Some(charset), .. }, _) = self.login else {
             return Err(Reply::new(
                 Code::ARGUMENT_NOT_IMPLEMENTED,
                 "Names are UTF-8 here, and nothing else.",
@@ -140,7 +140,7 @@ impl Server {
     /// In which character set names are spelled now; none is UTF-8.
     pub(super) fn charset(&self) -> Option<Charset> {
         match (&self.login, self.parameters.spelling) {
-            (LoginPhase::LoggedIn(grant), Spelling::OfUser) => grant.charset,
+            (LoginPhase::LoggedIn(grant, _), Spelling::OfUser) => grant.charset,
             _ => None,
         }
     }

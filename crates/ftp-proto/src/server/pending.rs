@@ -63,6 +63,8 @@ kinds! {
     Upgrade,
     /// The end of TLS on the control connection. It succeeds (`tls_ended`) or the connection ends.
     Downgrade,
+    /// A name that a certificate may stand for.
+    Introduction,
     /// A login to be judged.
     Login,
     /// A name of the server to be judged.
@@ -94,4 +96,15 @@ macro_rules! answerable {
     ($($name:ident),*) => { $( impl sealed::Sealed for $name {} impl Answerable for $name {} )* };
 }
 
-answerable!(Login, HostKind, Passive, Active, RequestKind, TransferKind, HashKind, AbortKind, StatusKind);
+answerable!(
+    Introduction,
+    Login,
+    HostKind,
+    Passive,
+    Active,
+    RequestKind,
+    TransferKind,
+    HashKind,
+    AbortKind,
+    StatusKind
+);

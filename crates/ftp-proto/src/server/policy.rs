@@ -15,6 +15,8 @@ pub struct Policy {
     pub data_protection: DataProtection,
     /// Whether data may travel compressed.
     pub compression: Compression,
+    /// Whether a client's certificate may log it in.
+    pub certificates: Certificates,
     /// Whether `CCC` may end TLS on the control connection. Without meaning on an implicit listener.
     pub clearing: Clearing,
     /// Which part the server may take in a transfer with another server.
@@ -70,6 +72,17 @@ pub enum Compression {
     Refused,
     /// Where the client asks for it.
     Offered,
+}
+
+/// Whether a client's certificate may log it in, so that `USER` under TLS is asked about before a password is (RFC 2228 §3,
+/// reply 232).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Certificates {
+    /// No client is asked for one.
+    #[default]
+    NotAsked,
+    /// The driver knows whose it is.
+    Asked,
 }
 
 /// Whether a client may end TLS on its control connection and go on in clear (`CCC`, RFC 4217 §5), so that a firewall can

@@ -229,7 +229,7 @@ impl Server {
     /// Whether PROT C is granted to whoever is there.
     fn may_be_clear(&self) -> bool {
         // SECURITY: an implicit listener promises protection of everything, whatever else is configured.
-        let granted = matches!(self.login, LoginPhase::LoggedIn(grant) if grant.clear_data);
+        let granted = matches!(self.login, LoginPhase::LoggedIn(grant, _) if grant.clear_data);
         self.policy.mode == Mode::Explicit
             && (granted || self.policy.data_protection == DataProtection::Optional)
     }

@@ -14,6 +14,7 @@ fn policy(mode: Mode, plaintext: Plaintext) -> Policy {
         plaintext,
         data_protection: DataProtection::Require,
         compression: Compression::Refused,
+        certificates: Certificates::NotAsked,
         clearing: Clearing::Allowed,
         fxp: Fxp::EitherSide,
         login_timeout: Duration::from_secs(30),
@@ -62,6 +63,7 @@ impl Driver {
                 Event::Host { pending, .. } => {
                     self.server.answer(pending, Reply::new(Code::SERVICE_READY, "Yes."), now);
                 }
+                Event::Introduction { pending, .. } => self.server.password_needed(pending),
                 Event::Login { pending, .. } => self.server.login_accepted(pending, Grant::default(), now),
                 Event::Passive { pending, .. } => {
                     self.server.listening(pending, SocketAddr::from(([192, 0, 2, 1], 50_000)));

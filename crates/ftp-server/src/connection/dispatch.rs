@@ -29,6 +29,7 @@ impl Connection {
                 self.machine.tls_ended(downgrade, Instant::now());
             }
             Event::Host { host, pending } => self.judge_host(&host, pending),
+            Event::Introduction { user, pending } => self.settle_introduction(&user, pending),
             Event::Login { user, password, pending } => self.judge_login(user, password, pending),
             Event::LoggedOut => self.log_out(),
             Event::CloseDataPort => self.data_port = None,

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrack_core::event::{Channel, Event};
-use carrack_ftp_proto::server::{self, CloseReason, Fxp, Mode, Policy, Server};
+use carrack_ftp_proto::server::{self, Certificates, CloseReason, Fxp, Mode, Policy, Server};
 use carrack_net::{Accepted, Phase};
+use carrack_tls::HandshakeError;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
 
-use super::{Connection, Ended, Tls};
+use super::{Connection, Ended, Tls, certificates};
 use crate::control::Control;
 use crate::data::Callers;
 use crate::settings::{DataProtection, PartnerSettings};
@@ -34,9 +35,11 @@ const PARTING: Duration = Duration::from_secs(1);
 pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     let Accepted { stream, peer, local } = accepted;
     let id = server.core.next_session();
-    let machine = Server::new(policy(&server.settings), Instant::now());
+    let certificates = certificates::asked(server.tls.clients());
+    let machine = Server::new(policy(&server.settings, certificates), Instant::now());
     let partners = server.settings.fxp.as_ref().map(|fxp| Arc::clone(&fxp.partners));
     let callers = Callers::new(peer.ip(), partners.unwrap_or_default());
+    let trust_changes = certificates::changes(server.tls.clients());
     let mut connection = Connection {
         server,
         id,
@@ -48,6 +51,7 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
         host: None,
         tls: None,
         visitor: None,
+        trust_changes,
         data_port: None,
         work: None,
         aborts: Vec::new(),
@@ -68,8 +72,9 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     events.emit(&Event::Disconnected { origin, why: ended.why(), lasted: started.elapsed() });
 }
 
-fn policy(settings: &FtpSettings) -> Policy {
+fn policy(settings: &FtpSettings, certificates: Certificates) -> Policy {
     Policy {
+        certificates,
         mode: settings.mode,
         plaintext: settings.plaintext.clone(),
         data_protection: match settings.data_protection {
@@ -137,8 +142,17 @@ impl Connection {
                 self.witness().secured(Channel::Session, &info);
                 let server_name = stream.server_name();
                 self.control = Control::tls(stream);
-                self.tls = Some(Tls { control: Arc::new(control), info, server_name });
+                let certificate = control.client().map(|client| Arc::new(self.proven_by(client)));
+                self.tls = Some(Tls { control: Arc::new(control), info, certificate, server_name });
                 Ok(())
+            }
+            Ok(Err(HandshakeError::ClientCertificate(refusal))) => {
+                self.tell_refusal(&refusal);
+                Err(Ended::Handshake)
+            }
+            Ok(Err(error @ HandshakeError::NoClientCertificate)) => {
+                self.tell_refused(None, error.to_string());
+                Err(Ended::Handshake)
             }
             Ok(Err(error)) => {
                 tracing::debug!(session = self.id.0, peer = %self.peer, %error, "tls_handshake_failed");

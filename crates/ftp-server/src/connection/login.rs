@@ -8,7 +8,7 @@ use carrack_core::login::LoginError;
 use carrack_core::password::Credential;
 use carrack_core::session::Session;
 use carrack_ftp_proto::reply::{Code, Reply};
-use carrack_ftp_proto::server::{Grant, Login, Password, Pending};
+use carrack_ftp_proto::server::{Grant, Introduction, Login, Password, Pending};
 
 use super::Connection;
 use super::work::{Done, Work};
@@ -16,11 +16,23 @@ use crate::settings::Plaintext;
 use crate::visitor::Visitor;
 
 impl Connection {
+    /// `USER`: the certificate may suffice.
+    pub(super) fn settle_introduction(&mut self, user: &str, pending: Pending<Introduction>) {
+        let certificate = self.certificate();
+        match self.server.core.login_by_certificate(&self.origin(), user, certificate.as_ref()) {
+            Some(account) => {
+                let grant = self.enter(account);
+                self.machine.logged_in_by_certificate(pending, grant, Instant::now());
+            }
+            None => self.machine.password_needed(pending),
+        }
+    }
+
     pub(super) fn judge_login(&mut self, user: String, password: Password, pending: Pending<Login>) {
         let core = Arc::clone(&self.server.core);
-        let origin = self.origin();
+        let (origin, certificate) = (self.origin(), self.certificate());
         self.work = Some(Work::new(async move {
-            let verdict = core.login(&origin, &user, password.as_bytes()).await;
+            let verdict = core.login(&origin, &user, password.as_bytes(), certificate.as_ref()).await;
             Done::Judged { pending, verdict }
         }));
     }
@@ -39,11 +51,17 @@ impl Connection {
                 return self.machine.answer(pending, reply, now);
             }
             Err(LoginError::Refused(_)) => {
-                // SECURITY: one text whether the user or the password is wrong.
+                // SECURITY: one text whether the user, the password or the certificate is wrong.
                 let reply = Reply::new(Code::NOT_LOGGED_IN, "Login incorrect.");
                 return self.machine.login_refused(pending, reply, now);
             }
         };
+        let grant = self.enter(account);
+        self.machine.login_accepted(pending, grant, now);
+    }
+
+    /// Lets an account in whose login was proved.
+    fn enter(&mut self, account: Arc<Account>) -> Grant {
         if let Some(tls) = &self.tls {
             tls.control.logged_in(&account.name, account.shared);
         }
@@ -53,7 +71,7 @@ impl Connection {
                 || account.folders.iter().any(|folder| folder.in_transit == InTransit::MayBeClear),
         };
         self.visitor = Some(Visitor::new(self.open_session(account)));
-        self.machine.login_accepted(pending, grant, now);
+        grant
     }
 
     /// The session of an account, narrowed to what the operator grants to clients in clear, and to

@@ -260,6 +260,9 @@ async fn protected(
         (Protect::Tls { control, reuse }, came) => {
             let handshake = async {
                 match came {
+                    Came::Unread(stream) if party == Party::Partner => {
+                        control.accept_partner(stream, direction).await
+                    }
                     Came::Unread(stream) => control.accept_data(stream, direction).await,
                     Came::Met(caller) => control.accept_caller(*caller, direction).await,
                 }

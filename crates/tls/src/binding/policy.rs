@@ -17,6 +17,8 @@ pub enum Proof {
     RecordedButFull,
     /// It named no live session.
     None,
+    /// It resumed nothing and did not show the certificate that its control connection had shown.
+    NoCertificate,
 }
 
 /// How strictly a data connection has to show that it belongs to its control connection.
@@ -52,6 +54,8 @@ pub enum Refusal {
     NotOwn,
     /// No session was presented, or none that is alive.
     NotResumed,
+    /// A full handshake without the certificate that the control connection had shown.
+    NoCertificate,
     /// A session was presented under another server name or with other cipher suites.
     FullHandshake,
     /// A full handshake, and another connection reached the same port.
@@ -73,6 +77,9 @@ impl fmt::Display for Refusal {
             }
             Refusal::NotResumed => {
                 "The data connection must resume the TLS session of the control connection; enable TLS session reuse in the client."
+            }
+            Refusal::NoCertificate => {
+                "This login showed a certificate: the data connection must resume its TLS session or show the same certificate; enable one of the two in the client."
             }
             Refusal::FullHandshake => {
                 "The data connection could not resume its TLS session; let the client send the same server name (SNI) and cipher suites as on the control connection."
@@ -101,6 +108,7 @@ pub fn judge(reuse: DataReuse, proof: Proof, circumstances: Circumstances) -> Re
         (DataReuse::Off, _) | (_, Proof::Own) => Ok(()),
         // SECURITY: a ticket of another login is never an accident that policy may overlook.
         (_, Proof::Stranger) => Err(Refusal::Stranger),
+        (_, Proof::NoCertificate) => Err(Refusal::NoCertificate),
         (DataReuse::RequireOwn, Proof::Sibling) => Err(Refusal::NotOwn),
         (DataReuse::Require | DataReuse::Prefer, Proof::Sibling) => Ok(()),
         (DataReuse::RequireOwn | DataReuse::Require, Proof::RecordedButFull) => Err(Refusal::FullHandshake),

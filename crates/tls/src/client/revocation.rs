@@ -1,8 +1,7 @@
 //! Has an authority taken a server's certificate back? By lists that the user gives, and by the answer that the server staples.
 
 use std::{
-    fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -10,7 +9,7 @@ use std::{
 use rustls::{
     RootCertStore,
     crypto::WebPkiSupportedAlgorithms,
-    pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, UnixTime},
 };
 use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
@@ -19,10 +18,9 @@ use webpki::{
 
 use super::Distrust;
 use crate::{
-    armour::pem_fault,
     identity::{CertificateDescription, IdentityError, Problem, Source, describe},
     ocsp::{self, Answer, OcspError, Status},
-    revocation::RevocationList,
+    revocation::{RevocationList, read_lists},
 };
 
 /// Lists of what authorities have revoked (RFC 5280 §5). Cheap to clone.
@@ -44,7 +42,7 @@ impl RevocationLists {
         let mut lists = Vec::new();
         for path in paths {
             let list = |der: &[u8]| List::from_der(der);
-            let read = read(path).and_then(|found| found.iter().map(|der| list(der)).collect());
+            let read = read_lists(path).and_then(|found| found.iter().map(|der| list(der)).collect());
             let read: Vec<List> = read.map_err(|problem| problem.in_source(&Source::File(path.clone())))?;
             lists.extend(read);
         }
@@ -67,20 +65,6 @@ impl List {
         let described = RevocationList::describe(der).map_err(|error| bad(error.to_string()))?;
         let judged = OwnedCertRevocationList::from_der(der).map_err(|error| bad(error.to_string()))?;
         Ok(List { judged: judged.into(), described })
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, Problem> {
-    let bytes = fs::read(path).map_err(Problem::Unreadable)?;
-    // The tag of a SEQUENCE, which no line of text begins with that has PEM in it.
-    if bytes.first() == Some(&0x30) {
-        return Ok(vec![bytes.into()]);
-    }
-    let lists = CertificateRevocationListDer::pem_slice_iter(&bytes).collect::<Result<Vec<_>, _>>();
-    match lists {
-        Ok(lists) if lists.is_empty() => Err(Problem::NoRevocationList),
-        Ok(lists) => Ok(lists),
-        Err(error) => Err(Problem::BadPem(pem_fault(&error))),
     }
 }
 
@@ -231,8 +215,11 @@ fn reason(error: webpki::Error, about: &CertificateDescription, lists: &Revocati
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::issue::{Authority, AuthorityProfile, KeyType, PrivateKey, Profile, Purpose};
+    use rustls_pki_types::pem::PemObject;
 
     #[test]
     fn a_list_counts_in_its_time() {

@@ -10,9 +10,9 @@ use rustls::{
 
 use super::{Group, PolicyError, Suite, TlsPolicy};
 use crate::{
-    identity::{Identities, Identity},
+    identity::Identity,
     info::{TlsInfo, Version},
-    server::{ServerTls, Sessions, Settings},
+    server::{ServerTls, Settings},
     testkit::{self, Client, HOME},
 };
 
@@ -122,11 +122,7 @@ fn a_key_needs_a_suite_of_its_kind_where_tls_1_2_is_spoken() {
 
 /// What a server of this policy and a client that offers everything agree on.
 async fn agreed(policy: TlsPolicy, client: &Client) -> Option<TlsInfo> {
-    let settings = Settings {
-        identities: Arc::new(Identities::new(testkit::identity())),
-        policy,
-        sessions: Sessions::default(),
-    };
+    let settings = Settings { policy, ..Settings::new(testkit::identity()) };
     let server = Arc::new(ServerTls::new(settings).unwrap());
     let (near, far) = testkit::pair().await;
     let tls = server.control(HOME);

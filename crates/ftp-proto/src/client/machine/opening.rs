@@ -50,8 +50,6 @@ impl Opening {
 /// What [`awaited`](Machine::awaited) is, and a greeting answers, when nothing has been asked yet.
 pub const GREETING: &str = "the connection";
 
-/// User logged in, authorized by security data exchange: a client certificate (RFC 2228 §5.1).
-const AUTHORIZED: u16 = 232;
 /// Need account for login (RFC 959).
 const NEED_ACCOUNT: u16 = 332;
 
@@ -80,10 +78,12 @@ impl Machine {
             // clear (CVE-2021-22946 and its kin).
             Opening::Auth => self.unexpected(awaited.name(), reply),
             Opening::User(may) if code == Code::NEED_PASSWORD => self.open(Opening::Password(may)),
-            Opening::User(_) if code == Code::LOGGED_IN || code.number() == AUTHORIZED => self.logged_in(),
+            Opening::User(_) if code == Code::LOGGED_IN || code == Code::LOGGED_IN_BY_SECURITY_EXCHANGE => {
+                self.logged_in()
+            }
             Opening::Password(_) => match code {
                 Code::LOGGED_IN | Code::SUPERFLUOUS => self.logged_in(),
-                _ if code.number() == AUTHORIZED => self.logged_in(),
+                _ if code == Code::LOGGED_IN_BY_SECURITY_EXCHANGE => self.logged_in(),
                 _ => self.login_refused(awaited.name(), reply),
             },
             Opening::User(_) => self.login_refused(awaited.name(), reply),

@@ -43,6 +43,7 @@ impl World {
         let policy = Policy {
             mode,
             plaintext,
+            certificates: server::Certificates::NotAsked,
             clearing: crate::server::Clearing::Refused,
             data_protection: data,
             compression: Compression::Refused,
