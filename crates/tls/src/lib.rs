@@ -80,6 +80,7 @@ mod certificate;
 pub mod client;
 mod control;
 pub mod data;
+pub mod fips;
 mod handshake;
 pub mod identity;
 mod info;

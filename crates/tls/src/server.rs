@@ -17,7 +17,7 @@ use crate::{
     caller::Caller,
     control::RecordByRecord,
     data::DataStream,
-    handshake,
+    fips, handshake,
     identity::{Identities, Identity},
     info::TlsInfo,
     policy::TlsPolicy,
@@ -108,7 +108,8 @@ impl ServerTls {
     /// the same suite, without which nothing resumes.
     ///
     /// # Errors
-    /// When the cryptographic provider has no suites for the versions.
+    /// When the cryptographic provider has no suites for the versions, or beside a [FIPS module](crate::fips) that does not
+    /// approve of the policy.
     pub fn new(settings: Settings) -> Result<ServerTls, rustls::Error> {
         let Settings { identities, policy, sessions } = settings;
         let mut base = ServerConfig::builder_with_provider(policy.provider())
@@ -118,6 +119,7 @@ impl ServerTls {
         base.ignore_client_order = true;
         base.session_storage = Arc::new(NoServerSessionStorage {});
         base.max_tls13_tickets = TICKETS_ON_REQUEST;
+        fips::admit(base.fips())?;
         Ok(ServerTls { base, identities, policy: PolicyId::new(), registry: sessions.0 })
     }
 

@@ -35,7 +35,8 @@ use arguments::{Arguments, Command};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
+/// Does what the arguments of this process say.
+pub fn run() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Talk(command) => client::talk(command),
         Command::Trust(command) => client::trust(command),
