@@ -239,7 +239,7 @@ impl Setup {
 }
 
 fn quick_hash(password: &str) -> String {
-    hash_with(password.as_bytes(), Cost { memory_kib: 8, passes: 1, lanes: 1 }).unwrap()
+    hash_with(password.as_bytes(), Cost::Argon2id { memory_kib: 8, passes: 1, lanes: 1 }).unwrap()
 }
 
 /// The hash that `carrack user hash` makes of a password; the same password is hashed once per process.

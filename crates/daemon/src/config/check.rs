@@ -11,7 +11,7 @@ use super::reader::Places;
 use super::table::{Ccc, Config, DataProtection, Listen, Mode, Plaintext, User};
 use super::value::beside;
 use super::warnings::Warning;
-use super::{homes, warnings};
+use super::{fips, homes, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -94,6 +94,7 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     config.state = state.clone();
     listeners(&config, &mut faults);
     plaintext(&config, &mut faults);
+    fips::check(&config, &mut faults);
     let roots = roots(&mut config, base, &mut faults);
     users(&mut config, base, &roots, &mut faults);
     if let Some(state) = &state {
