@@ -3,14 +3,17 @@
 //! What is offered here is offered to both programs: the ordinary one shows that the offer is sound, the other that it is refused.
 //! `scripts/fips` runs this file over the program with the module.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
 use carrack_core::password::{Cost, hash_with};
+use carrack_tests::client::Client;
 use carrack_tests::pages::top;
-use carrack_tests::programs::{Program, Run, needs};
+use carrack_tests::programs::{EVERY_WAY, Program, Run, needs};
 use carrack_tests::server::{Mode, Server, program, under_fips};
-use carrack_tests::setup::Setup;
+use carrack_tests::setup::{Setup, USER};
+use carrack_tests::tree;
 use serde_json::Value;
 
 fn carrack(arguments: &[&str]) -> Program {
@@ -52,7 +55,7 @@ fn without_the_module_nothing_is_promised() {
         let dir = tempfile::tempdir().unwrap();
         let run = carrack(arguments).folder(dir.path()).run().fails();
         assert!(run.stderr.contains("was built without a FIPS 140-3 module"), "{}", run.report());
-        assert!(run.stderr.contains("--manifest-path fips/Cargo.toml"), "{}", run.report());
+        assert!(run.stderr.contains("scripts/fips release"), "{}", run.report());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "{arguments:?} left something behind");
     }
 }
@@ -179,6 +182,28 @@ fn tls_1_2_without_an_extended_master_secret_is_refused() {
     }
     let run = offer(&server, &["-tls1_2"]).ok();
     assert!(run.stdout.contains("Extended master secret: yes"), "{}", run.report());
+}
+
+/// Both ends are this program; data connections have to resume.
+#[test]
+fn our_own_client_moves_files_in_every_way() {
+    let server = Setup::new().listen("data_tls_reuse = \"require\"").start();
+    let local = tree::file(&server.scratch(), "local", 7, 3_000_000);
+    for (mode, tls) in EVERY_WAY {
+        let client = Client::new(&server.password()).flag("--trust-new").speaking(tls);
+        let scheme = if mode == Mode::Explicit { "ftpes" } else { "ftps" };
+        let name = format!("{mode:?}-{tls:?}");
+        let url = format!("{scheme}://{USER}@{}/{name}", server.address(mode));
+        client.run([OsStr::new("cp"), local.as_os_str(), OsStr::new(&url)]).ok();
+        assert_eq!(tree::sha256_of(&local), tree::sha256_of(&server.home().join(&name)), "{name} up");
+        let back = client.path("back");
+        client.run([OsStr::new("cp"), OsStr::new(&url), back.as_os_str()]).ok();
+        assert_eq!(tree::sha256_of(&local), tree::sha256_of(&back), "{name} down");
+    }
+    if under_fips() {
+        let line = server.logs.wait_for_line("fips", |line| line.is("fips"));
+        assert_eq!(line.text("certificate"), "#5314");
+    }
 }
 
 /// One byte of the module's code is changed in a copy of the program: the test that it runs over itself before `main` finds it.

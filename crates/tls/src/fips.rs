@@ -13,7 +13,7 @@ use crate::policy;
 const CERTIFIED: (u32, &str) = (3, "#5314");
 
 /// How the program with the module is made.
-const MEND: &str = "build the one with it, `cargo build --release --manifest-path fips/Cargo.toml`, and run fips/target/release/carrack";
+const MEND: &str = "build the one with it by `scripts/fips release`, and run fips/target/release/carrack";
 
 /// A FIPS 140-3 cryptographic module, linked and in force: it has tested itself before `main` began, and ends the process when
 /// that fails.
@@ -131,7 +131,7 @@ mod tests {
         ] {
             let refusal = judge(module, tls).unwrap_err();
             assert_eq!(refusal, why);
-            assert!(refusal.to_string().contains("fips/Cargo.toml"), "{refusal}");
+            assert!(refusal.to_string().contains("scripts/fips release"), "{refusal}");
         }
     }
 
