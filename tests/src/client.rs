@@ -25,7 +25,8 @@ impl Client {
     /// Somebody with that password, who trusts nobody yet.
     pub fn new(password: &str) -> Client {
         let folder = tempfile::Builder::new().prefix("carrack-client-").tempdir().unwrap();
-        let flags = vec!["--state".into(), folder.path().join("state").into()];
+        let mut flags = vec!["--state".into(), folder.path().join("state").into()];
+        flags.extend(server::under_fips().then(|| "--fips".into()));
         Client { folder, password: password.to_owned(), flags }
     }
 

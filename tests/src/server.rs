@@ -39,6 +39,11 @@ pub fn program() -> &'static Path {
     })
 }
 
+/// Whether the program is the one of `fips/`, and servers and clients are to be under FIPS 140-3 (`scripts/fips`).
+pub fn under_fips() -> bool {
+    std::env::var_os("CARRACK_FIPS").is_some()
+}
+
 /// A running server, ended when dropped.
 #[derive(Debug)]
 pub struct Server {

@@ -20,9 +20,10 @@ pub const USER: &str = "carrack";
 pub const EVERYTHING: &str =
     r#"permissions = ["list", "read", "write", "overwrite", "delete", "rename", "mkdir"]"#;
 
-/// The password of a user: made from the name, with a space and a letter outside ASCII on purpose.
+/// The password of a user: made from the name, with a space and a letter outside ASCII on purpose, and long enough for
+/// FIPS 140-3.
 pub fn password(user: &str) -> String {
-    format!("{user}s wörd")
+    format!("{user}s own wörd")
 }
 
 /// A server's settings before it starts. Listeners are explicit and implicit, on 127.0.0.1 unless said otherwise, on ports the system picks.
@@ -194,6 +195,9 @@ impl Setup {
             text.push_str(line);
             text.push('\n');
         };
+        if server::under_fips() {
+            add("fips = true");
+        }
         self.top.iter().for_each(|line| add(line));
         let [explicit, implicit] = self.ports;
         for (mode, own, port) in
@@ -239,7 +243,12 @@ impl Setup {
 }
 
 fn quick_hash(password: &str) -> String {
-    hash_with(password.as_bytes(), Cost { memory_kib: 8, passes: 1, lanes: 1 }).unwrap()
+    let cost = if server::under_fips() {
+        Cost::Pbkdf2 { rounds: 1_000 }
+    } else {
+        Cost::Argon2id { memory_kib: 8, passes: 1, lanes: 1 }
+    };
+    hash_with(password.as_bytes(), cost).unwrap()
 }
 
 /// The hash that `carrack user hash` makes of a password; the same password is hashed once per process.
@@ -252,7 +261,9 @@ pub fn password_hash(password: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");
     fs::write(&file, format!("{password}\n")).unwrap();
-    let run = Program::new(server::program()).args(["user", "hash", "--password-file"]).arg(&file).run();
+    let mode = server::under_fips().then_some("--fips");
+    let hash = Program::new(server::program()).args(mode).args(["user", "hash", "--password-file"]);
+    let run = hash.arg(&file).run();
     let hash = run.ok().stdout.trim().to_owned();
     known.insert(password.to_owned(), hash.clone());
     hash

@@ -3,7 +3,7 @@
 use std::fs;
 
 use carrack_tests::programs::{EVERY_WAY, Tls, curl, curl_protecting, needs, url};
-use carrack_tests::server::Mode;
+use carrack_tests::server::{Mode, under_fips};
 use carrack_tests::setup::Setup;
 use carrack_tests::tree::{self, NAMES, SIZES};
 
@@ -109,7 +109,7 @@ fn transfers_by_the_older_commands() {
 /// 8.0). It is therefore asked for clear data here; lftp and Python do active mode under TLS.
 #[test]
 fn transfers_in_active_mode_in_clear() {
-    if !needs(&["curl"]) {
+    if under_fips() || !needs(&["curl"]) {
         return;
     }
     let server = Setup::new().explicit("data_protection = \"optional\"").start();

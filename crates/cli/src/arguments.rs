@@ -36,6 +36,10 @@ To fetch a folder:             carrack cp -r ftpes://USER@HOST/FOLDER .")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+
+    /// Do cryptography by the FIPS 140-3 validated module alone, and nothing without it
+    #[arg(long, global = true, help_heading = "FIPS 140-3")]
+    pub(crate) fips: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,6 +72,14 @@ pub(crate) enum Command {
     #[command(subcommand, arg_required_else_help = true)]
     Cert(Cert),
 
+    /// Print the version, and which cryptography is in this program
+    ///
+    /// With --fips it is an error where the validated module is not in it.
+    Version {
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Print what a shell needs to complete commands and flags
     ///
     /// The shell reads it from a file, or at its start.

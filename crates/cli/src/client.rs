@@ -139,7 +139,7 @@ fn form(results: Option<Results>) -> Form {
     }
 }
 
-fn flags(talk: &Talk) -> (&Connection, Option<Results>) {
+pub(crate) fn flags(talk: &Talk) -> (&Connection, Option<Results>) {
     match talk {
         Talk::Ls(arguments) => (&arguments.connection, Some(arguments.results)),
         Talk::Tree(arguments) => (&arguments.connection, Some(arguments.results)),

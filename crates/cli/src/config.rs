@@ -1,16 +1,16 @@
 //! `carrack config`: check, show, schema.
 
-use carrack_daemon::config;
+use carrack_daemon::config::{self, Fips};
 
 use crate::arguments::server::Config;
 use crate::exit::Failure;
 
 /// Runs `carrack config …`.
-pub(crate) fn config(command: Config) -> Result<(), Failure> {
+pub(crate) fn config(command: Config, fips: Fips) -> Result<(), Failure> {
     match command {
         Config::Check(file) => {
             let path = file.path();
-            let checked = config::load(&path).map_err(wrong)?;
+            let checked = config::load(&path, fips).map_err(wrong)?;
             for warning in &checked.warnings {
                 eprintln!("carrack: warning: {warning}");
             }
@@ -23,7 +23,7 @@ pub(crate) fn config(command: Config) -> Result<(), Failure> {
             );
         }
         Config::Show(file) => {
-            let checked = config::load(&file.path()).map_err(wrong)?;
+            let checked = config::load(&file.path(), fips).map_err(wrong)?;
             print!("{}", config::show(&checked.config));
         }
         Config::Schema => println!("{:#}", config::schema()),

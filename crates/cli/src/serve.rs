@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use carrack_daemon::config::{self, Checked, Log, LogFormat};
+use carrack_daemon::config::{self, Checked, Fips, Log, LogFormat};
 use carrack_daemon::log;
 use carrack_daemon::quick::{Prepared, QuickStart};
 use carrack_daemon::run::{Server, Stopped};
@@ -14,15 +14,15 @@ use crate::hints::{Hints, Secret};
 use crate::password::{self, Given};
 
 /// Runs `carrack serve …` until the server was told to stop.
-pub(crate) fn serve(arguments: Serve) -> Result<(), Failure> {
+pub(crate) fn serve(arguments: Serve, fips: Fips) -> Result<(), Failure> {
     match arguments.config.clone() {
-        Some(file) => serve_file(&file, arguments.log_format),
-        None => serve_folder(arguments),
+        Some(file) => serve_file(&file, arguments.log_format, fips),
+        None => serve_folder(arguments, fips),
     }
 }
 
-fn serve_file(file: &std::path::Path, log_format: Option<LogFormat>) -> Result<(), Failure> {
-    let mut checked = config::load(file).map_err(crate::config::wrong)?;
+fn serve_file(file: &std::path::Path, log_format: Option<LogFormat>, fips: Fips) -> Result<(), Failure> {
+    let mut checked = config::load(file, fips).map_err(crate::config::wrong)?;
     if let Some(format) = log_format {
         checked.config.log.format = format;
     }
@@ -30,7 +30,7 @@ fn serve_file(file: &std::path::Path, log_format: Option<LogFormat>) -> Result<(
     run(checked, state, None)
 }
 
-fn serve_folder(arguments: Serve) -> Result<(), Failure> {
+fn serve_folder(arguments: Serve, fips: Fips) -> Result<(), Failure> {
     let folder = arguments.folder.unwrap_or_default();
     let given = password::given(arguments.password_file.as_deref())?;
     let log = Log { format: arguments.log_format.unwrap_or(LogFormat::Text), ..Log::default() };
@@ -45,6 +45,7 @@ fn serve_folder(arguments: Serve) -> Result<(), Failure> {
         read_only: arguments.read_only,
         plaintext: arguments.plaintext,
         log,
+        fips,
     };
     let Prepared { checked, state, kept_password } = start.prepare().map_err(Failure::failed)?;
     let secret = match (given.map(|(place, _)| place), kept_password) {

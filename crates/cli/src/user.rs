@@ -1,17 +1,24 @@
 //! `carrack user`: hashes for the configuration file.
 
+use carrack_core::password::{Cost, hash_with};
+use carrack_daemon::config::Fips;
+
 use crate::arguments::server::User;
 use crate::exit::Failure;
 use crate::password::{self, VARIABLE};
 
 /// Runs `carrack user …`.
-pub(crate) fn user(command: User) -> Result<(), Failure> {
+pub(crate) fn user(command: User, fips: Fips) -> Result<(), Failure> {
     let User::Hash { password_file } = command;
     let password = match password::given(password_file.as_deref())? {
         Some((_, password)) => password,
         None => password::prompt_new(&format!("--password-file FILE or {VARIABLE}"))?,
     };
-    let hash = carrack_core::password::hash(password.as_bytes()).map_err(Failure::failed)?;
+    let cost = match fips {
+        Fips::AsConfigured => Cost::RECOMMENDED,
+        Fips::Demanded => Cost::APPROVED,
+    };
+    let hash = hash_with(password.as_bytes(), cost).map_err(Failure::failed)?;
     println!("{hash}");
     Ok(())
 }

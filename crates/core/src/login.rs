@@ -106,7 +106,7 @@ impl Authenticator {
         let known_hash = match &account {
             Some(account) => match &account.credential {
                 Credential::Anyone => return Ok(Arc::clone(account)),
-                Credential::Argon2(hash) => Some(hash.clone()),
+                Credential::Password(hash) => Some(hash.clone()),
                 Credential::NoPassword => None,
             },
             None => None,

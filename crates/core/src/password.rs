@@ -1,4 +1,6 @@
-//! How are passwords kept and checked? Argon2id (RFC 9106) as PHC strings.
+//! How are passwords kept and checked? Argon2id (RFC 9106), or PBKDF2 where FIPS 140-3 is asked for, as PHC strings.
+
+mod pbkdf2;
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +8,9 @@ use std::sync::Arc;
 
 use argon2::password_hash::{PasswordHasher, phc};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
+
+use pbkdf2::Pbkdf2;
+pub use pbkdf2::SHORTEST_PASSWORD;
 
 /// Longest password that is ever hashed, in bytes. Longer ones are refused unread: hashing time must not grow with
 /// what a stranger sends.
@@ -19,19 +24,24 @@ const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 #[derive(Clone)]
 pub enum Credential {
     /// A password with this hash.
-    Argon2(PasswordHash),
+    Password(PasswordHash),
     /// Nothing: any password will do (anonymous).
     Anyone,
     /// No password: a certificate alone can.
     NoPassword,
 }
 
-/// A stored Argon2id hash that was checked to be usable when the configuration was read.
+/// A stored hash that was checked to be usable when the configuration was read.
 #[derive(Clone)]
 pub struct PasswordHash {
     /// Shared: it is cloned into the thread that checks a login.
-    hash: Arc<phc::PasswordHash>,
+    hash: Arc<Stored>,
     cost: Cost,
+}
+
+enum Stored {
+    Argon2id(Box<phc::PasswordHash>),
+    Pbkdf2(Pbkdf2),
 }
 
 /// Why a stored hash is of no use. An account with such a hash must not come to be.
@@ -40,10 +50,10 @@ pub enum PasswordHashError {
     /// Not a PHC string.
     #[error("not a password hash; `carrack user hash` makes one that begins with $argon2id$")]
     Malformed,
-    /// Another algorithm than Argon2id, version 1.3.
-    #[error("not an argon2id hash of version 19")]
+    /// Another algorithm than Argon2id, version 1.3, and PBKDF2 with HMAC-SHA-512.
+    #[error("neither an argon2id hash of version 19 nor one of pbkdf2-sha512")]
     Algorithm,
-    /// Salt or output missing, or parameters outside what RFC 9106 allows.
+    /// Salt or output missing, or parameters outside what RFC 9106 or SP 800-132 allows.
     #[error("the hash is incomplete or its parameters are out of range")]
     Parameters,
 }
@@ -54,29 +64,50 @@ pub enum HashingError {
     /// Longer than [`MAX_PASSWORD`].
     #[error("the password is longer than {MAX_PASSWORD} bytes")]
     TooLong,
+    /// Shorter than [`SHORTEST_PASSWORD`], for PBKDF2.
+    #[error("the password is shorter than {SHORTEST_PASSWORD} bytes, the least that FIPS 140-3 allows")]
+    TooShort,
     /// No randomness or no memory.
     #[error("the password could not be hashed")]
     Failed,
 }
 
-/// How much work one hash is.
+/// How much work one hash is, and by which function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
-    /// Memory in KiB.
-    pub memory_kib: u32,
-    /// Passes over the memory.
-    pub passes: u32,
-    /// Lanes.
-    pub lanes: u32,
+pub enum Cost {
+    /// Argon2id.
+    Argon2id {
+        /// Memory in KiB.
+        memory_kib: u32,
+        /// Passes over the memory.
+        passes: u32,
+        /// Lanes.
+        lanes: u32,
+    },
+    /// PBKDF2 with HMAC-SHA-512.
+    Pbkdf2 {
+        /// Rounds of HMAC.
+        rounds: u32,
+    },
 }
 
 impl Cost {
     /// OWASP's recommendation for Argon2id: 19 MiB, two passes, one lane.
-    pub const RECOMMENDED: Cost = Cost { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
+    pub const RECOMMENDED: Cost = Cost::Argon2id { memory_kib: 19 * 1024, passes: 2, lanes: 1 };
+    /// OWASP's recommendation for PBKDF2 with HMAC-SHA-512, the function that FIPS 140-3 approves of.
+    pub const APPROVED: Cost = Cost::Pbkdf2 { rounds: 210_000 };
 
-    fn params(self) -> Result<Params, HashingError> {
-        Params::new(self.memory_kib, self.passes, self.lanes, None).map_err(|_| HashingError::Failed)
+    /// How long it takes beside others, very roughly: to fill a KiB takes Argon2id about as long as a round takes PBKDF2.
+    pub fn weight(self) -> u64 {
+        match self {
+            Cost::Argon2id { memory_kib, passes, .. } => u64::from(memory_kib) * u64::from(passes),
+            Cost::Pbkdf2 { rounds } => u64::from(rounds),
+        }
     }
+}
+
+fn params(memory_kib: u32, passes: u32, lanes: u32) -> Result<Params, HashingError> {
+    Params::new(memory_kib, passes, lanes, None).map_err(|_| HashingError::Failed)
 }
 
 /// Hashes a password for a configuration, with a fresh salt and the recommended cost.
@@ -99,16 +130,25 @@ pub fn hash_with(password: &[u8], cost: Cost) -> Result<String, HashingError> {
     if password.len() > MAX_PASSWORD {
         return Err(HashingError::TooLong);
     }
-    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.params()?);
+    let params = match cost {
+        Cost::Argon2id { memory_kib, passes, lanes } => params(memory_kib, passes, lanes)?,
+        Cost::Pbkdf2 { rounds } => return pbkdf2::hash(password, rounds),
+    };
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let hash: phc::PasswordHash = argon2.hash_password(password).map_err(|_| HashingError::Failed)?;
     Ok(hash.to_string())
 }
 
 impl PasswordHash {
-    /// Parses a PHC string (`$argon2id$v=19$m=…,t=…,p=…$salt$hash`). Weak parameters are accepted: whoever writes
+    /// Parses a PHC string (`$argon2id$v=19$m=…,t=…,p=…$salt$hash` or `$pbkdf2-sha512$i=…,l=…$salt$hash`). Weak parameters are accepted: whoever writes
     /// the configuration chose them.
     pub fn parse(text: &str) -> Result<PasswordHash, PasswordHashError> {
         let hash = phc::PasswordHash::new(text).map_err(|_| PasswordHashError::Malformed)?;
+        if hash.algorithm.as_str() == pbkdf2::NAME {
+            let hash = Pbkdf2::parse(&hash)?;
+            let cost = Cost::Pbkdf2 { rounds: hash.rounds() };
+            return Ok(PasswordHash { hash: Arc::new(Stored::Pbkdf2(hash)), cost });
+        }
         if hash.algorithm.as_str() != Algorithm::Argon2id.as_str() {
             return Err(PasswordHashError::Algorithm);
         }
@@ -123,8 +163,9 @@ impl PasswordHash {
         if params.m_cost() > MAX_MEMORY_KIB {
             return Err(PasswordHashError::Parameters);
         }
-        let cost = Cost { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() };
-        Ok(PasswordHash { hash: Arc::new(hash), cost })
+        let cost =
+            Cost::Argon2id { memory_kib: params.m_cost(), passes: params.t_cost(), lanes: params.p_cost() };
+        Ok(PasswordHash { hash: Arc::new(Stored::Argon2id(Box::new(hash))), cost })
     }
 
     /// Whether this is the password. Takes as long as [`PasswordHash::cost`] says; run it off event threads.
@@ -134,8 +175,12 @@ impl PasswordHash {
 
     /// The same, in memory that is used again.
     pub(crate) fn verify_in(&self, memory: &mut Memory, password: &[u8]) -> bool {
-        let (Some(salt), Some(expected)) = (&self.hash.salt, &self.hash.hash) else { return false };
-        let Ok(params) = Params::try_from(&*self.hash) else { return false };
+        let hash = match &*self.hash {
+            Stored::Argon2id(hash) => hash,
+            Stored::Pbkdf2(hash) => return password.len() <= MAX_PASSWORD && hash.verify(password),
+        };
+        let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else { return false };
+        let Ok(params) = Params::try_from(&**hash) else { return false };
         let mut output = vec![0; expected.len()];
         let hashed = password.len() <= MAX_PASSWORD && memory.hash(params, password, salt, &mut output);
         // SECURITY: outputs are compared in constant time.
@@ -166,8 +211,12 @@ impl Memory {
 
 /// Does the work of a check, for a user who does not exist.
 pub(crate) fn verify_decoy(memory: &mut Memory, password: &[u8], cost: Cost) {
+    let (memory_kib, passes, lanes) = match cost {
+        Cost::Argon2id { memory_kib, passes, lanes } => (memory_kib, passes, lanes),
+        Cost::Pbkdf2 { rounds } => return pbkdf2::do_the_work(rounds),
+    };
     let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
-    if let Ok(params) = cost.params() {
+    if let Ok(params) = params(memory_kib, passes, lanes) {
         // The outcome means nothing; only the time it took does.
         memory.hash(params, password, b"no such user", &mut output);
     }
@@ -191,7 +240,7 @@ impl fmt::Debug for PasswordHash {
 impl fmt::Debug for Credential {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Credential::Argon2(_) => "Argon2(..)",
+            Credential::Password(_) => "Password(..)",
             Credential::Anyone => "Anyone",
             Credential::NoPassword => "NoPassword",
         })
@@ -204,7 +253,7 @@ mod tests {
 
     #[test]
     fn only_complete_argon2id_hashes_are_accepted() {
-        let good = hash_with(b"secret", Cost { memory_kib: 8, passes: 1, lanes: 1 }).unwrap();
+        let good = hash_with(b"secret", Cost::Argon2id { memory_kib: 8, passes: 1, lanes: 1 }).unwrap();
         assert!(PasswordHash::parse(&good).unwrap().verify(b"secret"));
         let (without_output, _) = good.rsplit_once('$').unwrap();
         for bad in [
@@ -226,7 +275,7 @@ mod tests {
     fn memory_that_was_used_changes_nothing() {
         let mut memory = Memory::default();
         for memory_kib in [64, 8, 32] {
-            let cost = Cost { memory_kib, passes: 2, lanes: 1 };
+            let cost = Cost::Argon2id { memory_kib, passes: 2, lanes: 1 };
             let hash = PasswordHash::parse(&hash_with(b"secret", cost).unwrap()).unwrap();
             for _ in 0..2 {
                 assert!(hash.verify_in(&mut memory, b"secret"));

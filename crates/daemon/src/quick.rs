@@ -3,12 +3,13 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use carrack_core::password::{Cost, hash_with};
 use zeroize::Zeroizing;
 
 use crate::config::{
-    Ccc, Checked, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Fault, FolderPath,
-    HashedPassword, Limits, Listen, Log, Login, Mode, Passive, Permission, Plaintext, PlaintextGrant,
-    PortRange, Tables, Timeouts, Upload, User, UserName, check,
+    Ccc, Checked, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Fault, Fips,
+    FolderPath, HashedPassword, Limits, Listen, Log, Login, Mode, Passive, Permission, Plaintext,
+    PlaintextGrant, PortRange, Tables, Timeouts, Upload, User, UserName, check,
 };
 use crate::state::{StateError, StateFolder, standard_folder};
 
@@ -42,6 +43,8 @@ pub struct QuickStart {
     pub plaintext: Plaintext,
     /// The log.
     pub log: Log,
+    /// Whether FIPS 140-3 was asked for.
+    pub fips: Fips,
 }
 
 /// Why a quick start did not come about.
@@ -56,7 +59,7 @@ pub enum QuickStartError {
     )]
     NoStateFolder,
     /// The password cannot be hashed.
-    #[error("{0}\n  mend: choose a shorter password")]
+    #[error("{0}\n  mend: choose another password")]
     Password(#[from] carrack_core::password::HashingError),
     /// What was asked for makes no sense together.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
@@ -95,7 +98,11 @@ impl QuickStart {
                 (kept.clone(), Some(kept))
             }
         };
-        let hash = HashedPassword::new(carrack_core::password::hash(password.as_bytes())?);
+        let cost = match self.fips {
+            Fips::AsConfigured => Cost::RECOMMENDED,
+            Fips::Demanded => Cost::APPROVED,
+        };
+        let hash = HashedPassword::new(hash_with(password.as_bytes(), cost)?);
         for user in checked.config.user.0.iter_mut().filter(|user| user.name == self.user) {
             user.password = Some(hash.clone());
         }
@@ -155,6 +162,7 @@ impl QuickStart {
         Config {
             state: Some(state),
             roots: Vec::new(),
+            fips: self.fips == Fips::Demanded,
             listen: Tables(vec![
                 listen(Mode::Explicit, self.explicit, self.plaintext),
                 listen(Mode::Implicit, self.implicit, Plaintext::Refuse),

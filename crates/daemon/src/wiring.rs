@@ -105,7 +105,7 @@ fn links(config: &Config, user: &User) -> Links {
 fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> {
     let name = user.name.as_str().to_owned();
     let credential = match &user.password {
-        Some(hash) => Credential::Argon2(
+        Some(hash) => Credential::Password(
             PasswordHash::parse(hash.as_str())
                 .map_err(|source| WiringError::Password { user: name.clone(), source })?,
         ),

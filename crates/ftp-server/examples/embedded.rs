@@ -37,7 +37,7 @@ impl Accounts for OneAccount {
 async fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args_os().nth(1).ok_or("which folder?")?);
     let store = LocalStore::open(&folder, LocalSettings::new(Arc::new(NoIndex)))?;
-    let credential = Credential::Argon2(PasswordHash::parse(&password::hash(b"secret")?)?);
+    let credential = Credential::Password(PasswordHash::parse(&password::hash(b"secret")?)?);
     let account = Arc::new(Account::new("alice", credential, Arc::new(store)));
     let core = Core::new(Authenticator::new(Arc::new(OneAccount(account)), 2), Events::default());
 

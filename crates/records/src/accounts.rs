@@ -53,10 +53,10 @@ impl Accounts for ConfiguredAccounts {
         self.by_name
             .values()
             .filter_map(|account| match &account.credential {
-                Credential::Argon2(hash) => Some(hash.cost()),
+                Credential::Password(hash) => Some(hash.cost()),
                 Credential::Anyone | Credential::NoPassword => None,
             })
-            .max_by_key(|cost| u64::from(cost.memory_kib) * u64::from(cost.passes))
+            .max_by_key(|cost| cost.weight())
             .unwrap_or(Cost::RECOMMENDED)
     }
 }

@@ -20,7 +20,7 @@ use thiserror::Error;
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::{alpn, policy};
+use crate::{alpn, fips, policy};
 
 /// Why a challenge cannot be shown.
 #[derive(Debug, Error)]
@@ -52,6 +52,7 @@ impl ChallengeTls {
         // Each question is asked anew.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
+        fips::admit(config.fips())?;
         Ok(ChallengeTls { config: Arc::new(config), shown })
     }
 

@@ -38,6 +38,7 @@ pub use web::WebTls;
 use crate::{
     alpn,
     data::DataStream,
+    fips,
     identity::{CertificateDescription, Identity},
     info::{TlsInfo, Version},
     policy,
@@ -233,11 +234,13 @@ fn base(
 ) -> Result<ClientConfig, ClientTlsError> {
     // Without authorities; every control connection puts its own verifier here.
     let nobody = rustls::RootCertStore::empty();
-    Ok(ClientConfig::builder_with_provider(Arc::clone(provider))
+    let base = ClientConfig::builder_with_provider(Arc::clone(provider))
         .with_protocol_versions(versions)
         .map_err(ClientTlsError::Provider)?
         .with_root_certificates(nobody)
-        .with_no_client_auth())
+        .with_no_client_auth();
+    fips::admit(base.fips()).map_err(ClientTlsError::Provider)?;
+    Ok(base)
 }
 
 impl ClientControlTls {

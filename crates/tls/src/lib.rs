@@ -83,6 +83,7 @@ pub mod client;
 pub mod client_certificate;
 mod control;
 pub mod data;
+pub mod fips;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;

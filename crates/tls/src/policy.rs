@@ -17,7 +17,7 @@ use thiserror::Error;
 pub use group::{Group, Standing};
 pub use suite::Suite;
 
-use crate::{identity::Identity, info::Version};
+use crate::{fips, identity::Identity, info::Version};
 
 /// Whether FIPS 140 approves of something, as the certified module sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +82,14 @@ fn mend_suites(version: &Version) -> &'static str {
 }
 
 impl Default for TlsPolicy {
+    /// Everything that is good; beside a [FIPS module](crate::fips) what that approves of.
     fn default() -> TlsPolicy {
+        let speakable = |approval| fips::module().is_none() || approval == Approval::Approved;
+        let usual = |group: &&Group| group.standing == Standing::ByDefault && speakable(group.approval);
         TlsPolicy {
             minimum: Version::Tls12,
-            suites: Suite::all().iter().collect(),
-            groups: Group::all().iter().filter(|group| group.standing == Standing::ByDefault).collect(),
+            suites: Suite::all().iter().filter(|suite| speakable(suite.approval)).collect(),
+            groups: Group::all().iter().filter(usual).collect(),
         }
     }
 }

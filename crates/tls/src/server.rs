@@ -25,7 +25,7 @@ use crate::{
     client_certificate::{Accepted, Asking, ClientCertificates, ClientIdentity, ClientRefusal},
     control::RecordByRecord,
     data::DataStream,
-    handshake,
+    fips, handshake,
     identity::{Identities, Identity, Showing},
     info::TlsInfo,
     policy::TlsPolicy,
@@ -123,7 +123,8 @@ impl ServerTls {
     /// the same suite, without which nothing resumes.
     ///
     /// # Errors
-    /// When the cryptographic provider has no suites for the versions.
+    /// When the cryptographic provider has no suites for the versions, or beside a [FIPS module](crate::fips) that does not
+    /// approve of the policy.
     pub fn new(settings: Settings) -> Result<ServerTls, rustls::Error> {
         let Settings { identities, policy, clients, sessions } = settings;
         let base = base(&policy, &identities, WebPkiClientVerifier::no_client_auth())?;
@@ -188,6 +189,7 @@ fn base(
     base.ignore_client_order = true;
     base.session_storage = Arc::new(NoServerSessionStorage {});
     base.max_tls13_tickets = TICKETS_ON_REQUEST;
+    fips::admit(base.fips())?;
     Ok(base)
 }
 

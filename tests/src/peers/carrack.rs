@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use super::{Abilities, Ability, Site};
 use crate::certificates::Identity;
 use crate::programs::Tls;
-use crate::server::Server;
+use crate::server::{Server, under_fips};
 use crate::setup::{EVERYTHING, Setup, USER};
 
 pub(super) const ABILITIES: Abilities = Abilities {
@@ -26,9 +26,11 @@ pub(super) const ABILITIES: Abilities = Abilities {
 
 pub(super) fn start(site: &Site<'_>) -> Server {
     let minimum = if site.only == Some(Tls::V13) { "\"1.3\"" } else { "\"1.2\"" };
+    // FIPS 140-3 leaves nothing in clear.
+    let protection = if under_fips() { "require" } else { "optional" };
     Setup::new()
         .user_at(USER, site.home, &[EVERYTHING])
-        .explicit("data_protection = \"optional\"")
+        .explicit(&format!("data_protection = {protection:?}"))
         .option("tls", "certificate", &format!("{:?}", site.files.certificate))
         .option("tls", "key", &format!("{:?}", site.files.key))
         .option("tls", "minimum_version", minimum)

@@ -5,7 +5,7 @@ use crate::backend::{self, Backend, Located};
 use crate::certificate::CertificateRule;
 use crate::password::{Cost, PasswordHash};
 
-const CHEAP: Cost = Cost { memory_kib: 8, passes: 1, lanes: 1 };
+const CHEAP: Cost = Cost::Argon2id { memory_kib: 8, passes: 1, lanes: 1 };
 
 /// A store that is never asked anything.
 struct Nowhere;
@@ -60,7 +60,7 @@ impl Accounts for Two {
         let credential = match name {
             "alice" => {
                 let hash = password::hash_with(b"secret", CHEAP).unwrap();
-                Credential::Argon2(PasswordHash::parse(&hash).unwrap())
+                Credential::Password(PasswordHash::parse(&hash).unwrap())
             }
             "anonymous" => Credential::Anyone,
             "certificate" => Credential::NoPassword,

@@ -14,6 +14,7 @@ mod check;
 mod choice;
 mod clients;
 mod fingerprint;
+mod fips;
 mod homes;
 mod identities;
 mod later;
@@ -36,6 +37,7 @@ pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, Challenge, Directory, E
 pub use certificate::CertificateName;
 pub use check::{Checked, Fault, check};
 pub(crate) use clients::trust as client_trust;
+pub use fips::Fips;
 pub use manual::manual;
 pub use name::{CharacterSet, Host};
 pub use problem::{Problem, Problems};
@@ -61,7 +63,7 @@ use reader::{Key, Reader};
 ///
 /// # Errors
 /// Everything that is wrong with the file, or that it cannot be read.
-pub fn load(path: &Path) -> Result<Checked, Problems> {
+pub fn load(path: &Path, fips: Fips) -> Result<Checked, Problems> {
     let file = path.display().to_string();
     let fail = |message: String, mend: &str| Problems {
         file: file.clone(),
@@ -93,7 +95,7 @@ pub fn load(path: &Path) -> Result<Checked, Problems> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let base =
         std::path::absolute(folder).map_err(|error| fail(error.to_string(), "name an existing folder"))?;
-    parse(&text, &base).map_err(|problems| Problems { file, problems })
+    parse_under(&text, &base, fips).map_err(|problems| Problems { file, problems })
 }
 
 /// Reads and checks the text of a configuration whose relative paths begin at `base`.
@@ -101,6 +103,10 @@ pub fn load(path: &Path) -> Result<Checked, Problems> {
 /// # Errors
 /// Everything that is wrong, in the order of the text.
 pub fn parse(text: &str, base: &Path) -> Result<Checked, Vec<Problem>> {
+    parse_under(text, base, Fips::AsConfigured)
+}
+
+fn parse_under(text: &str, base: &Path, fips: Fips) -> Result<Checked, Vec<Problem>> {
     let (document, errors) = toml::de::DeTable::parse_recoverable(text);
     let mut reader = Reader::new(text);
     for error in &errors {
@@ -114,7 +120,10 @@ pub fn parse(text: &str, base: &Path) -> Result<Checked, Vec<Problem>> {
         None
     };
     let (mut problems, places) = reader.finish();
-    let checked = config.map(|config| check(config, base));
+    let checked = config.map(|mut config| {
+        config.fips |= fips == Fips::Demanded;
+        check(config, base)
+    });
     let mut result = None;
     match checked {
         Some(Ok(checked)) => result = Some(checked),

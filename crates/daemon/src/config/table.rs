@@ -25,6 +25,9 @@ section! {
         Restart state: Option<PathBuf> = [optional];
         /// Folders beneath which every home must lie. Left out: the homes themselves.
         Restart roots: Vec<PathBuf> = [Vec::new()];
+        /// Whether cryptography is done by the FIPS 140-3 validated module alone, and nothing is served without it. The program must have been
+        /// built with the module; what the mode does not approve of is an error. Page `fips.md` tells what it covers.
+        Restart fips: bool = [false];
         /// The addresses on which clients are served.
         Restart listen: Tables<Listen> = [Tables::default()];
         /// Passive data connections.
@@ -246,7 +249,7 @@ section! {
     pub struct User {
         /// The name given to `USER`.
         Restart name: UserName = [required];
-        /// The argon2id hash of the password, made by `carrack user hash`. Only the user of `[plaintext]` may go without, and has no more
+        /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Only the user of `[plaintext]` may go without, and has no more
         /// than `[plaintext]` grants then, with TLS as well.
         Restart password: Option<HashedPassword> = [optional];
         /// The folder on disk that this user sees as `/`. It must be there.

@@ -416,22 +416,22 @@ impl HashedPassword {
 
 impl Setting for HashedPassword {
     const KIND: Kind = Kind::Text {
-        what: "an argon2id hash",
+        what: "what `carrack user hash` prints",
         example: "$argon2id$v=19$…",
-        pattern: Some("^\\$argon2id\\$"),
+        pattern: Some("^\\$(argon2id|pbkdf2-sha512)\\$"),
         secret: true,
     };
     fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
         let problem = match value.get_ref() {
             DeValue::String(text) => match PasswordHash::parse(text) {
                 Ok(_) => return Some(Self(text.clone().into_owned())),
-                Err(_) if text.starts_with("$argon2id$") => {
+                Err(_) if ["$argon2id$", "$pbkdf2-sha512$"].iter().any(|start| text.starts_with(start)) => {
                     "this hash does not parse; a part of it is missing or changed"
                 }
-                Err(_) if text.starts_with('$') => "this hash is not argon2id",
+                Err(_) if text.starts_with('$') => "this hash is neither argon2id nor pbkdf2-sha512",
                 Err(_) => "this is not a hash; passwords do not stand here in clear",
             },
-            _ => "expected an argon2id hash as a string",
+            _ => "expected a hash as a string",
         };
         // SECURITY: neither message nor excerpt repeats the value, which may be a password typed in the wrong place.
         reader.secret_problem(

@@ -19,6 +19,7 @@ use carrack_core::login::Authenticator;
 use carrack_ftp_server::{FtpServer, NamedAddress, SharedPort};
 use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
+use carrack_tls::fips::Approved;
 use carrack_tls::{AcceptedClients, Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
 
 use crate::acme::{self, Acme, Questions};
@@ -77,6 +78,16 @@ impl Server {
     /// Something is not there, or the system refuses it. Nothing listens then.
     pub fn start(checked: Checked, state: StateFolder) -> Result<Self, StartError> {
         let Checked { config, identities, tls, partners, client_trust, .. } = checked;
+        if config.fips {
+            let module = Approved::demand()?.module();
+            tracing::info!(
+                target: "carrack",
+                generation = module.generation,
+                release = module.release,
+                certificate = module.certificate.unwrap_or_default(),
+                "fips"
+            );
+        }
         let signals = Signals::new().map_err(StartError::System)?;
         descriptors::raise_limit(&config);
 

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use carrack_tls::fips::NotApproved;
+
 use crate::config::Mode;
 use crate::state::StateError;
 use crate::wiring::WiringError;
@@ -76,6 +78,9 @@ pub enum StartError {
     /// The identity cannot be used for TLS.
     #[error("the certificate cannot be used: {0}")]
     Tls(String),
+    /// FIPS 140-3 was asked for and cannot be promised.
+    #[error(transparent)]
+    Fips(#[from] NotApproved),
     /// Signals or threads.
     #[error("the system refuses what every server needs: {0}")]
     System(io::Error),

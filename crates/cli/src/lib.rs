@@ -14,6 +14,7 @@ mod client;
 mod completions;
 mod config;
 mod exit;
+mod fips;
 mod hints;
 mod manual;
 mod netrc;
@@ -23,32 +24,42 @@ mod serve;
 mod state;
 mod terminal;
 mod user;
+mod version;
 
 use std::process::ExitCode;
 
+use carrack_daemon::config::Fips;
 use clap::Parser;
 
 use arguments::{Arguments, Command};
+use exit::Failure;
 
 /// The C library's allocator keeps the 19 MiB of every password hash in the arena of the thread that
 /// hashed, for ever: over a gigabyte after a hundred logins. This one gives memory back.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
-        Command::Talk(command) => client::talk(command),
-        Command::Trust(command) => client::trust(command),
-        Command::Serve(arguments) => serve::serve(*arguments),
-        Command::User(command) => user::user(command),
-        Command::Config(command) => config::config(command),
-        Command::Cert(command) => cert::cert(command),
-        Command::Completions { shell } => completions::completions(shell),
-        Command::Manual { folder } => manual::manual(&folder),
-    };
+/// Does what the arguments of this process say.
+pub fn run() -> ExitCode {
+    let Arguments { command, fips } = Arguments::parse();
+    let outcome = fips::demand(fips, &command).and_then(|fips| run_command(command, fips));
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
     if !failure.text().is_empty() {
         client::screen::line(&format!("carrack: {}", failure.text()));
     }
     ExitCode::from(failure.status() as u8)
+}
+
+fn run_command(command: Command, fips: Fips) -> Result<(), Failure> {
+    match command {
+        Command::Talk(command) => client::talk(command),
+        Command::Trust(command) => client::trust(command),
+        Command::Serve(arguments) => serve::serve(*arguments, fips),
+        Command::User(command) => user::user(command, fips),
+        Command::Config(command) => config::config(command, fips),
+        Command::Cert(command) => cert::cert(command),
+        Command::Completions { shell } => completions::completions(shell),
+        Command::Manual { folder } => manual::manual(&folder),
+        Command::Version { json } => version::version(json, fips),
+    }
 }
