@@ -6,9 +6,6 @@ use std::time::{Duration, SystemTime};
 use carrack_core::error::ErrorKind;
 use carrack_records::partials::{Expired, PartialJournal};
 use carrack_storage::local::remove_expired;
-use carrack_tls::AcceptedClients;
-
-use crate::config::{Config, client_trust};
 
 /// How often expired uploads are looked for. They hold disk space, not correctness.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
@@ -40,19 +37,4 @@ fn sweep(journal: &PartialJournal, expiry: Duration) -> std::io::Result<Expired>
             }
         })
     })
-}
-
-/// Reads authorities and revocation lists of clients again. Where something is of no use it is told, and all the old ones stay.
-pub(crate) async fn renew_clients(config: Arc<Config>, accepted: &AcceptedClients) {
-    let loaded = tokio::task::spawn_blocking(move || client_trust(&config)).await;
-    match loaded {
-        Ok(Ok(trust)) => {
-            accepted.replace(trust);
-            tracing::info!(target: "carrack", "client_trust_replaced");
-        }
-        Ok(Err((_, why, _))) => {
-            tracing::error!(target: "carrack", why, kept = "the authorities and lists in use", "client_trust_refused");
-        }
-        Err(_) => {}
-    }
 }

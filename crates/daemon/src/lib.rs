@@ -24,6 +24,7 @@
 
 mod acme;
 mod addresses;
+mod clients;
 pub mod config;
 mod housekeeping;
 mod http;

@@ -15,9 +15,9 @@ pub(crate) struct Files {
     staple: Option<PathBuf>,
 }
 
-/// What the files of an identity were like at one moment; `None` where there was none.
+/// What files were like at one moment; `None` where there was none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Stamp(Vec<Option<FileStamp>>);
+pub(crate) struct Stamp(Vec<Option<FileStamp>>);
 
 /// What tells one state of a file from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,22 @@ struct FileStamp {
 pub(super) struct Loaded {
     pub(super) identity: Identity,
     pub(super) staple: Result<(), IdentityError>,
+}
+
+impl Stamp {
+    /// What these files are like now. Links are followed: renewing programs exchange links.
+    pub(crate) fn of<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Stamp {
+        let stamp = |path: &Path| {
+            let file = std::fs::metadata(path).ok()?;
+            Some(FileStamp {
+                device: file.dev(),
+                inode: file.ino(),
+                changed: (file.mtime(), file.mtime_nsec()),
+                length: file.size(),
+            })
+        };
+        Stamp(paths.into_iter().map(|path| stamp(path)).collect())
+    }
 }
 
 impl Files {
@@ -66,19 +82,10 @@ impl Files {
         if self.are_there() { Identity::load(&self.certificate, &self.key).map(Some) } else { Ok(None) }
     }
 
-    /// What they are like now. Links are followed: renewing programs exchange links.
+    /// What they are like now.
     pub(super) fn stamp(&self) -> Stamp {
-        let stamp = |path: &Path| {
-            let file = std::fs::metadata(path).ok()?;
-            Some(FileStamp {
-                device: file.dev(),
-                inode: file.ino(),
-                changed: (file.mtime(), file.mtime_nsec()),
-                length: file.size(),
-            })
-        };
         let paths = [Some(&self.certificate), Some(&self.key), self.staple.as_ref()];
-        Stamp(paths.into_iter().flatten().map(|path| stamp(path)).collect())
+        Stamp::of(paths.into_iter().flatten())
     }
 
     /// Loads it. A staple that is of no use keeps no certificate out; the one before goes on where it is for this certificate.

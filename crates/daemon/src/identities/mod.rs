@@ -20,7 +20,8 @@ use tokio::sync::Notify;
 use crate::state::StateError;
 use age::{Age, News};
 pub(crate) use files::Files;
-use files::{Loaded, Stamp};
+use files::Loaded;
+pub(crate) use files::Stamp;
 use source::Origin;
 pub(crate) use source::Source;
 

@@ -21,9 +21,11 @@ use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
 use carrack_tls::fips::Approved;
 use carrack_tls::{AcceptedClients, Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
+use tokio::sync::Notify;
 
 use crate::acme::{self, Acme, Questions};
 use crate::addresses::{self, Addresses};
+use crate::clients;
 use crate::config::{Checked, Config, Mode};
 use crate::housekeeping;
 use crate::http;
@@ -220,6 +222,11 @@ impl Server {
         }
 
         let config = Arc::new(self.config);
+        let clients_asked = Arc::new(Notify::new());
+        if let Some(accepted) = self.accepted {
+            let keeper = clients::Keeper::new(Arc::clone(&config), accepted);
+            upkeep.spawn(clients::keep(keeper, Arc::clone(&clients_asked)));
+        }
         let why = loop {
             match self.signals.next().await {
                 Told::Stop(signal) => break signal,
@@ -230,9 +237,7 @@ impl Server {
                         "reloading"
                     );
                     calls.asked.notify_one();
-                    if let Some(accepted) = &self.accepted {
-                        housekeeping::renew_clients(Arc::clone(&config), accepted).await;
-                    }
+                    clients_asked.notify_one();
                     if let Some(acme) = &acme {
                         acme.try_now();
                     }
