@@ -299,6 +299,18 @@ fn changing_certificates(peer: Peer) {
     assert!(changed.stderr.contains(&was), "{}", changed.report());
 }
 
+/// Each scenario once: what took longer than its time is finished, and counts.
+fn measuring(way: &Way<'_>) {
+    let scenarios = "put-1,login,smallget-1,list";
+    let flags = ["--seconds", "1", "--size", "256k", "--entries", "20", "--scenario", scenarios];
+    let url = way.url("");
+    let measured = objects(&way.client.prints(["bench", "--json"].into_iter().chain(flags).chain([&*url])));
+    let found: Vec<_> = measured.iter().map(|object| object["scenario"].as_str().unwrap()).collect();
+    assert_eq!(found.join(","), scenarios);
+    assert!(measured.iter().all(|object| object["operations"].as_u64() > Some(0)), "{measured:?}");
+    assert!(tree::names(&way.server.home()).is_empty());
+}
+
 /// Servers that ask for the client's certificate.
 fn showing_certificates(peer: Peer) {
     if !peer.is_here() || !peer.abilities().client_certificates.is_there() {
@@ -375,6 +387,8 @@ macro_rules! against {
             #[test]
             fn appends() { in_every_way($which, appending); }
             #[test]
+            fn is_measured() { in_every_way($which, measuring); }
+            #[test]
             fn keeps_times() { in_every_way($which, keeping_times); }
             #[test]
             fn in_active_mode() { in_every_way($which, active_mode); }
@@ -423,7 +437,8 @@ fn the_page_has_every_verb() {
     let help = Program::new(server::program()).arg("--help").run().ok().stdout;
     let verbs = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
     let page = page::page();
-    let others = ["serve", "user", "config", "cert", "trust", "completions", "manual", "help"];
+    let others =
+        ["serve", "user", "config", "cert", "trust", "completions", "manual", "version", "help"];
     for verb in verbs.lines().filter_map(|line| line.split_whitespace().next()) {
         assert!(
             others.contains(&verb) || page.contains(&format!("`{verb}")),

@@ -19,7 +19,7 @@ pub(crate) fn demand(is_asked_for: bool, command: &Command) -> Result<Fips, Fail
     Ok(Fips::Demanded)
 }
 
-/// SECURITY: without these flags the client connects under TLS or not at all, and data connections are protected.
+/// SECURITY: without these flags and scenarios the client connects under TLS or not at all, and data connections are protected.
 fn protected(talk: &Talk) -> Result<(), Failure> {
     let (connection, _) = client::flags(talk);
     for (given, flag, what) in [
@@ -29,6 +29,14 @@ fn protected(talk: &Talk) -> Result<(), Failure> {
         if given {
             return Err(Failure::usage(format!("with --fips {what}; leave {flag} out")));
         }
+    }
+    if let Talk::Bench(bench) = talk
+        && let Some(scenario) = bench.scenarios.iter().find(|scenario| scenario.is_clear())
+    {
+        let name = scenario.name();
+        return Err(Failure::usage(format!(
+            "with --fips files are protected; leave the scenario {name} out"
+        )));
     }
     Ok(())
 }

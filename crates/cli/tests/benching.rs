@@ -90,9 +90,21 @@ fn what_a_server_refuses_is_told_and_the_rest_is_measured() {
     let measured = Measured::start();
     let ran = measured.bench("--scenario get-c,smallput-8");
     assert!(ran.out.contains("\nsmallput-8 "), "{ran:#?}");
-    let said = ran.failed(3);
+    let said = ran.failed(1);
     assert!(said.contains("get-c was not measured") && said.contains("534"), "{said}");
+    measured.bench("--scenario get-c").failed(3);
     assert!(measured.is_empty());
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told_and_nothing_is_said_to_be_left() {
+    let measured = Measured::start();
+    let url = measured.server.url("not/there/");
+    let mut words = measured.words(SHORT);
+    words.pop();
+    words.push(url);
+    let said = measured.home.run_with(measured.server.value("password"), words).failed(6);
+    assert!(said.contains("not/there/carrack-bench-") && !said.contains("left behind"), "{said}");
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(super) const ABILITIES: Abilities = Abilities {
     implicit: Ability::Yes,
     held_to_tls12: Ability::No("Carrack's server can be held to TLS 1.3, never to the older version"),
     requires_reuse: Ability::No("Carrack's server prefers resumption; `data_tls_reuse` can require it"),
-    client_certificates: Ability::No("Carrack's server does not ask for certificates yet"),
+    client_certificates: Ability::Yes,
     active: Ability::Yes,
     clear_data: Ability::Yes,
     machine_listings: Ability::Yes,
@@ -28,13 +28,20 @@ pub(super) fn start(site: &Site<'_>) -> Server {
     let minimum = if site.only == Some(Tls::V13) { "\"1.3\"" } else { "\"1.2\"" };
     // FIPS 140-3 leaves nothing in clear.
     let protection = if under_fips() { "require" } else { "optional" };
-    Setup::new()
+    let mut setup = Setup::new()
         .user_at(USER, site.home, &[EVERYTHING])
         .explicit(&format!("data_protection = {protection:?}"))
         .option("tls", "certificate", &format!("{:?}", site.files.certificate))
         .option("tls", "key", &format!("{:?}", site.files.key))
-        .option("tls", "minimum_version", minimum)
-        .start()
+        .option("tls", "minimum_version", minimum);
+    if let Some(authorities) = &site.clients {
+        setup = setup.listen("client_certificate = \"required\"").option(
+            "tls",
+            "client_ca",
+            &format!("{authorities:?}"),
+        );
+    }
+    setup.start()
 }
 
 /// Has the server show what lies in its files now.

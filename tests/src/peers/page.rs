@@ -36,7 +36,7 @@ const CONNECTION: [Row; 8] = [
     ("`--clear-data`, with explicit TLS", |can| can.clear_data),
 ];
 
-const VERBS: [Row; 13] = [
+const VERBS: [Row; 14] = [
     ("`ls`, `tree`", |_| Ability::Yes),
     ("… read from machine listings (MLSD)", |can| can.machine_listings),
     ("`stat`", |_| Ability::Yes),
@@ -50,6 +50,7 @@ const VERBS: [Row; 13] = [
     ("`mkdir`, `rmdir`, `rm`, `rm -r`, `mv`", |_| Ability::Yes),
     ("`hash`, and `cp` verified by it", |can| can.hash),
     ("`hash --download`, and `cp` verified by size", |_| Ability::Yes),
+    ("`bench`: logins, files and listings", |_| Ability::Yes),
 ];
 
 /// The page.

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use carrack_ftp_client::url::Url;
 use carrack_ftp_client::{Client, RemotePath, Settings, Store, Unwatched};
@@ -24,6 +25,8 @@ const PIECE: usize = 64 * 1024;
 /// Where is measured, and what is there.
 pub(super) struct Ground {
     folder: RemotePath,
+    /// Whether it may be there.
+    is_begun: bool,
     /// How many files a listing has.
     entries: u32,
     /// What uploads send. In memory, so that no disk of this machine is measured.
@@ -36,14 +39,14 @@ pub(super) struct Ground {
 }
 
 impl Ground {
-    /// Makes the folder.
-    pub(super) async fn make(client: &mut Client, url: &Url, arguments: &Bench) -> Result<Ground, Failure> {
+    /// A folder of its own below the URL's, which is not made yet.
+    pub(super) fn at(client: &Client, url: &Url, arguments: &Bench) -> Result<Ground, Failure> {
         let name = format!("carrack-bench-{}", std::process::id());
         let folder = client.resolve(&url.path).join(name.as_bytes()).map_err(Failure::usage)?;
         let (big, small) = (in_memory(arguments.size)?, in_memory(SMALL)?);
-        client.make_folder(&folder).await?;
         Ok(Ground {
             folder,
+            is_begun: false,
             entries: arguments.entries,
             big: Arc::new(big),
             small: Arc::new(small),
@@ -55,6 +58,15 @@ impl Ground {
 
     pub(super) fn folder(&self) -> &RemotePath {
         &self.folder
+    }
+
+    /// Makes the folder.
+    pub(super) async fn begin(&mut self, client: &mut Client) -> Result<(), Failure> {
+        // An interruption may come before the answer.
+        self.is_begun = true;
+        let made = client.make_folder(&self.folder).await;
+        self.is_begun = made.is_ok();
+        Ok(made?)
     }
 
     /// Makes what a scenario needs and is not there yet.
@@ -114,10 +126,14 @@ impl Ground {
 
     /// Removes everything, as far as it is there.
     pub(super) async fn remove(&mut self, settings: &Arc<Settings>) -> Result<(), Failure> {
+        if !self.is_begun {
+            return Ok(());
+        }
         let mut client = Client::connect(Arc::clone(settings)).await?;
         if let Some(listed) = self.listed.take() {
-            for_each_entry(settings, &listed, self.entries, &Chore::Remove).await?;
-            client.remove_folder(&listed).await?;
+            // What that leaves behind keeps the folder from being removed, which is told.
+            let _ = for_each_entry(settings, &listed, self.entries, &Chore::Remove).await;
+            let _ = client.remove_folder(&listed).await;
         }
         for path in self.made.drain(..) {
             // It may never have come to be.
@@ -150,20 +166,31 @@ enum Chore {
     Remove,
 }
 
-/// Does something for each file of the listing, by several sessions.
+/// Does something for each file of the listing, by as many of several sessions as the server grants.
 async fn for_each_entry(
     settings: &Arc<Settings>,
     folder: &RemotePath,
     entries: u32,
     chore: &Chore,
 ) -> Result<(), Failure> {
+    let mut granted = vec![Client::connect(Arc::clone(settings)).await?];
+    while granted.len() < MAKERS.min(entries) as usize {
+        match Client::connect(Arc::clone(settings)).await {
+            Ok(client) => granted.push(client),
+            Err(_) => break,
+        }
+    }
+    let next = Arc::new(AtomicU32::new(0));
     let mut makers = JoinSet::new();
-    for maker in 0..MAKERS.min(entries) {
-        let (settings, folder, chore) = (Arc::clone(settings), folder.clone(), chore.clone());
+    for mut client in granted {
+        let (next, folder, chore) = (Arc::clone(&next), folder.clone(), chore.clone());
         makers.spawn(async move {
-            let mut client = Client::connect(settings).await?;
-            let mut number = maker;
-            while number < entries {
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= entries {
+                    client.quit().await;
+                    return Ok::<_, Failure>(());
+                }
                 let path = folder.join(format!("file-{number:06}.dat").as_bytes()).map_err(Failure::usage)?;
                 match &chore {
                     Chore::Make(from) => {
@@ -173,10 +200,7 @@ async fn for_each_entry(
                         let _ = client.remove_file(&path).await;
                     }
                 }
-                number += MAKERS;
             }
-            client.quit().await;
-            Ok::<_, Failure>(())
         });
     }
     while let Some(made) = makers.join_next().await {

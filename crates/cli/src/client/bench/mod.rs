@@ -23,7 +23,7 @@ use super::interrupt::until;
 use super::output::Output;
 use super::session::Session;
 use crate::arguments::bench::{Bench, Scenario};
-use crate::exit::{Failure, Status};
+use crate::exit::{Failure, Status, Tally};
 use ground::Ground;
 use process::ServerProcess;
 
@@ -51,7 +51,7 @@ pub(crate) async fn bench(
         idle: arguments.idle,
         server,
     };
-    let mut ground = until(stop, Ground::make(&mut client, &url, &arguments)).await?;
+    let mut ground = Ground::at(&client, &url, &arguments)?;
     let outcome = until(stop, run.all(&scenarios(&arguments), &mut ground, &mut client, output)).await;
     // Also after an interruption, over a connection that is not in the middle of anything.
     if let Err(failure) = ground.remove(&run.settings).await {
@@ -74,24 +74,28 @@ impl Run {
         client: &mut Client,
         output: &Output,
     ) -> Result<(), Failure> {
+        ground.begin(client).await?;
         report::title(output, self.server.is_some())?;
-        let mut worst = None;
+        let mut tally = Tally::default();
         for scenario in scenarios {
             let measured = self.one(*scenario, ground, client).await;
             match measured {
-                Ok(measured) => report::measured(output, *scenario, &measured)?,
+                Ok(measured) => {
+                    tally.done();
+                    report::measured(output, *scenario, &measured)?;
+                }
                 Err(failure) => {
                     let failure = Failure::new(
                         failure.status(),
                         format!("{} was not measured: {}", scenario.name(), failure.text()),
                     );
                     output.failed(None, &failure)?;
-                    worst.get_or_insert(failure.status());
+                    tally.failed(failure.status());
                 }
             }
             output.flush()?;
         }
-        worst.map_or(Ok(()), |status| Err(Failure::told(status)))
+        tally.outcome()
     }
 
     async fn one(

@@ -49,7 +49,7 @@ impl Scenario {
     ];
 
     /// As it is called on the command line.
-    pub(super) fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
@@ -79,7 +79,8 @@ impl Scenario {
         }
     }
 
-    pub(super) fn is_clear(self) -> bool {
+    /// Whether its files travel in clear.
+    pub(crate) fn is_clear(self) -> bool {
         matches!(self, Scenario::GetClear | Scenario::PutClear)
     }
 
