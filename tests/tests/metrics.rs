@@ -68,8 +68,8 @@ fn refusals_are_counted_and_no_client_makes_a_series() {
     }
     wait_for(to, "carrack_logins_total{outcome=\"refused\"} 3");
     let mut plain = TcpStream::connect(server.implicit).unwrap();
-    // A record that is none of a handshake's beginning.
-    plain.write_all(&[22, 3, 1, 0, 1, 99]).unwrap();
+    // A handshake message, whole, that begins no handshake.
+    plain.write_all(&[22, 3, 1, 0, 4, 99, 0, 0, 0]).unwrap();
     wait_for(to, "carrack_tls_handshakes_failed_total{connection=\"control\"} 1");
     let text = ask(to, "GET /metrics");
     assert!(!text.contains("mallory") && !text.contains("127.0.0.1:"), "{text}");
