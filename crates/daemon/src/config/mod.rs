@@ -30,6 +30,7 @@ mod table;
 mod tls_policy;
 mod value;
 mod warnings;
+mod words;
 
 use std::path::Path;
 
