@@ -70,7 +70,7 @@ impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("connections", "Control connections now", self.connections.clone());
-        registry.register("sessions", "Logins now", self.sessions.clone());
+        registry.register("sessions", "Sessions of users now", self.sessions.clone());
         registry.register(
             "connections_refused",
             "Connections turned away by a limit",
@@ -164,9 +164,9 @@ impl Subscriber for Metrics {
                     Err(LoginError::Overloaded) => "overloaded",
                 };
                 self.logins.get_or_create(&[("outcome", outcome)]).inc();
-                if outcome == "accepted" {
-                    self.sessions.inc();
-                }
+            }
+            Event::SessionOpened { .. } => {
+                self.sessions.inc();
             }
             Event::SessionEnded { .. } => {
                 self.sessions.dec();
@@ -207,7 +207,10 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use carrack_core::event::{Agreed, Origin, SessionId};
+    use carrack_core::event::{Agreed, Events, Origin, SessionId};
+    use carrack_core::login::Authenticator;
+    use carrack_core::{Core, Session};
+    use carrack_records::partials::PartialJournal;
     use carrack_tls::Identity;
 
     fn named(identity: Identity) -> Named {
@@ -257,6 +260,33 @@ mod tests {
         for strange in ["alice", "mallory", "192.0.2.1", "anything"] {
             assert!(!text.contains(strange), "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_is_gone_before_its_password_was_judged_is_no_session() {
+        let dir = tempfile::tempdir().unwrap();
+        let hash = carrack_core::password::hash(b"secret").unwrap();
+        let text = format!(
+            "state = \"state\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n\
+             [[user]]\nname = \"alice\"\npassword = \"{hash}\"\nhome = \".\"\n"
+        );
+        let checked = crate::config::parse(&text, dir.path()).unwrap();
+        let index = PartialJournal::open(dir.path()).unwrap();
+        let index: Arc<dyn carrack_core::backend::PartialIndex> = Arc::new(index);
+        let accounts = crate::wiring::accounts(&checked.config, &[], &index).unwrap();
+        let metrics = Arc::new(measured().0);
+        let events = Events::new([Arc::<Metrics>::clone(&metrics) as Arc<dyn Subscriber>]);
+        let core = Core::new(Authenticator::new(Arc::new(accounts), 1), events);
+        let origin = Origin { id: SessionId(7), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" };
+        let has = |line: &str| metrics.text(SystemTime::now()).lines().any(|found| found == line);
+
+        // Nobody is there any more to open a session for.
+        let account = core.login(&origin, "alice", b"secret", None).await.unwrap();
+        assert!(has("carrack_logins_total{outcome=\"accepted\"} 1") && has("carrack_sessions 0"));
+        let session = Session::open(&core, account, origin, false);
+        assert!(has("carrack_sessions 1"));
+        drop(session);
+        assert!(has("carrack_sessions 0"));
     }
 
     #[test]
