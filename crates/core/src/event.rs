@@ -113,7 +113,15 @@ pub enum Event {
         /// How long it lasted.
         lasted: Duration,
     },
-    /// A session that was logged in is over.
+    /// A login was let in. Not every [`Login`](Event::Login) that worked leads to one: a client may be gone before its password was
+    /// judged. Every one of these is followed by one [`SessionEnded`](Event::SessionEnded).
+    SessionOpened {
+        /// Who.
+        origin: Origin,
+        /// The account.
+        user: String,
+    },
+    /// A session that was opened is over.
     SessionEnded {
         /// Who.
         origin: Origin,

@@ -2,16 +2,12 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use carrack_tls::AcceptedClients;
-use tokio::sync::Notify;
 
 use crate::config::{Config, client_trust};
-use crate::identities::Stamp;
-
-/// How often the files are looked at. A list that revokes somebody is in force a minute after it was written.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+use crate::watch::{self, Found, Occasion, Stamp, Watch};
 
 /// Keeps what is accepted up to date with what lies on the disk.
 #[derive(Debug)]
@@ -19,91 +15,100 @@ pub(crate) struct Keeper {
     config: Arc<Config>,
     accepted: Arc<AcceptedClients>,
     files: Vec<PathBuf>,
-    /// What the files were like when they were last read.
-    read: Stamp,
-}
-
-/// Looks after it for as long as it is polled: every minute, and whenever `asked`.
-pub(crate) async fn keep(mut keeper: Keeper, asked: Arc<Notify>) {
-    let mut every = tokio::time::interval(LOOK_EVERY);
-    loop {
-        let must = tokio::select! {
-            _ = every.tick() => false,
-            () = asked.notified() => true,
-        };
-        let looked = tokio::task::spawn_blocking(move || {
-            if must || keeper.has_changed() {
-                keeper.renew();
-            }
-            keeper
-        });
-        match looked.await {
-            Ok(back) => keeper = back,
-            Err(_) => return,
-        }
-    }
+    watch: Watch,
 }
 
 impl Keeper {
-    /// One for what was read from the files a moment ago.
+    /// One for what the check of the configuration has read from the files. The first look reads them again, as they may have changed
+    /// meanwhile.
     pub(crate) fn new(config: Arc<Config>, accepted: Arc<AcceptedClients>) -> Keeper {
         let tls = config.tls.iter();
         let files: Vec<PathBuf> = tls.flat_map(|tls| tls.client_ca.iter().chain(&tls.crl)).cloned().collect();
-        let read = Stamp::of(&files);
-        Keeper { config, accepted, files, read }
+        Keeper { config, accepted, files, watch: Watch::default() }
     }
+}
 
-    fn has_changed(&self) -> bool {
-        Stamp::of(&self.files) != self.read
-    }
+impl watch::Keeper for Keeper {
+    const WHAT: &'static str = "client_ca and crl";
 
-    /// Reads authorities and lists. Where something is of no use it is told, once for each state of the files, and all the old
-    /// ones stay.
-    fn renew(&mut self) {
-        // Before they are read: what changes meanwhile is seen at the next look.
-        self.read = Stamp::of(&self.files);
-        match client_trust(&self.config) {
+    /// Where something is of no use all the old ones stay.
+    fn look(&mut self, occasion: Occasion, _: SystemTime) {
+        let is_news = occasion == Occasion::Asked || !self.watch.is_new();
+        let Some(look) = self.watch.begin(Stamp::of(&self.files), occasion) else { return };
+        let found = match client_trust(&self.config) {
             Ok(trust) => {
                 self.accepted.replace(trust);
-                tracing::info!(target: "carrack", "client_trust_replaced");
+                if is_news {
+                    tracing::info!(target: "carrack", "client_trust_replaced");
+                }
+                Found::Right
             }
-            Err((_, why, _)) => {
-                tracing::error!(target: "carrack", why, kept = "the authorities and lists in use", "client_trust_refused");
+            Err((key, why, mend)) => {
+                if look.tells() {
+                    let kept = "the authorities and lists in use";
+                    tracing::error!(target: "carrack", key, why, mend, kept, "client_trust_refused");
+                }
+                Found::Wrong
             }
-        }
+        };
+        self.watch.end(look, found);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use super::*;
+    use crate::watch::said;
 
     const CHAIN: &[u8] = include_bytes!("../../tls/src/identity/fixtures/staple/chain.pem");
 
-    #[test]
-    fn files_that_change_are_read_once_and_those_that_are_of_no_use_leave_what_was() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("ca.pem"), CHAIN).unwrap();
+    /// A keeper over `ca.pem` in a folder.
+    fn kept(dir: &Path) -> (Keeper, Arc<AcceptedClients>) {
+        fs::write(dir.join("ca.pem"), CHAIN).unwrap();
         let hash = carrack_core::password::hash(b"secret").unwrap();
         let text = format!(
             "state = \"state\"\n[[listen]]\naddress = \"127.0.0.1:0\"\nclient_certificate = \"optional\"\n\
              [tls]\nclient_ca = \"ca.pem\"\n[[user]]\nname = \"alice\"\npassword = \"{hash}\"\nhome = \".\"\n"
         );
-        let checked = crate::config::parse(&text, dir.path()).unwrap();
+        let checked = crate::config::parse(&text, dir).unwrap();
         let accepted = Arc::new(AcceptedClients::new(checked.client_trust.unwrap()));
-        let mut keeper = Keeper::new(Arc::new(checked.config), Arc::clone(&accepted));
-        assert!(!keeper.has_changed());
+        (Keeper::new(Arc::new(checked.config), Arc::clone(&accepted)), accepted)
+    }
+
+    fn look(keeper: &mut Keeper, occasion: Occasion) -> Vec<String> {
+        said(|| watch::Keeper::look(keeper, occasion, SystemTime::now()))
+    }
+
+    #[test]
+    fn files_that_change_are_read_once_and_those_that_are_of_no_use_leave_what_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut keeper, accepted) = kept(dir.path());
+        assert_eq!(look(&mut keeper, Occasion::Routine), [""; 0]);
         let before = accepted.current();
+        assert_eq!(look(&mut keeper, Occasion::Routine), [""; 0]);
+        assert!(Arc::ptr_eq(&before, &accepted.current()));
         fs::write(dir.path().join("ca.pem"), b"no certificate").unwrap();
-        assert!(keeper.has_changed());
-        keeper.renew();
-        assert!(!keeper.has_changed(), "it is told once");
+        assert_eq!(look(&mut keeper, Occasion::Routine), [""; 0], "it may be half written");
+        let told = look(&mut keeper, Occasion::Routine);
+        assert!(matches!(&told[..], [line] if line.contains("client_trust_refused")), "{told:?}");
+        assert!(told[0].contains("\"key\":\"tls.client_ca\"") && told[0].contains("\"mend\":"), "{told:?}");
+        assert_eq!(look(&mut keeper, Occasion::Routine), [""; 0], "it is told once");
         assert!(Arc::ptr_eq(&before, &accepted.current()));
         fs::write(dir.path().join("ca.pem"), CHAIN).unwrap();
-        assert!(keeper.has_changed());
-        keeper.renew();
+        let told = look(&mut keeper, Occasion::Routine);
+        assert!(matches!(&told[..], [line] if line.contains("client_trust_replaced")), "{told:?}");
+        assert!(!Arc::ptr_eq(&before, &accepted.current()));
+    }
+
+    #[test]
+    fn what_changed_between_the_check_and_the_first_look_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut keeper, accepted) = kept(dir.path());
+        let before = accepted.current();
+        assert_eq!(look(&mut keeper, Occasion::Routine), [""; 0]);
         assert!(!Arc::ptr_eq(&before, &accepted.current()));
     }
 }

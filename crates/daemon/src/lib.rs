@@ -34,4 +34,5 @@ mod metrics;
 pub mod quick;
 pub mod run;
 pub mod state;
+mod watch;
 mod wiring;

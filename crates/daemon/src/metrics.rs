@@ -2,19 +2,19 @@
 //!
 //! Every series has labels of a few known words, or the files that the configuration names: a client can make none grow.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use carrack_core::event::{Channel, Direction, Event, Outcome, Subscriber};
 use carrack_core::login::LoginError;
 use carrack_net::{Drain, Phase};
-use carrack_tls::Identities;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::http::Answer;
+use crate::identities::{Named, Shown};
 
 /// The text format that the collector is told (OpenMetrics 1.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -39,14 +39,14 @@ pub(crate) struct Metrics {
     certificate_end: Family<ByFile, Gauge>,
     certificate_days: Family<ByFile, Gauge>,
     staple_end: Family<ByFile, Gauge>,
-    identities: Arc<Identities>,
-    /// The files of the identities, in the same order.
-    files: Vec<String>,
+    shown: Arc<Shown>,
+    /// Held by whoever reads: the series of certificates are made anew each time.
+    reading: Mutex<()>,
 }
 
 impl Metrics {
-    /// Nothing counted yet. `files` names the identities, in their order.
-    pub(crate) fn new(identities: Arc<Identities>, files: Vec<String>) -> Metrics {
+    /// Nothing counted yet.
+    pub(crate) fn new(shown: Arc<Shown>) -> Metrics {
         let mut metrics = Metrics {
             registry: Registry::with_prefix("carrack"),
             connections: Gauge::default(),
@@ -60,8 +60,8 @@ impl Metrics {
             certificate_end: Family::default(),
             certificate_days: Family::default(),
             staple_end: Family::default(),
-            identities,
-            files,
+            shown,
+            reading: Mutex::default(),
         };
         metrics.register();
         metrics
@@ -70,7 +70,7 @@ impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
         registry.register("connections", "Control connections now", self.connections.clone());
-        registry.register("sessions", "Logins now", self.sessions.clone());
+        registry.register("sessions", "Sessions of users now", self.sessions.clone());
         registry.register(
             "connections_refused",
             "Connections turned away by a limit",
@@ -116,7 +116,12 @@ impl Metrics {
 
     fn text(&self, now: SystemTime) -> String {
         let now_s = unix_s(now);
-        for (file, identity) in self.files.iter().zip(self.identities.set().iter()) {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        // What is no longer shown, or has no staple any more, has no series either.
+        for ends in [&self.certificate_end, &self.certificate_days, &self.staple_end] {
+            ends.clear();
+        }
+        for Named { file, identity } in self.shown.named().iter() {
             let label = || [("certificate", file.clone())];
             let end_s = unix_s(identity.first_to_end().not_after.into());
             self.certificate_end.get_or_create(&label()).set(end_s);
@@ -159,9 +164,9 @@ impl Subscriber for Metrics {
                     Err(LoginError::Overloaded) => "overloaded",
                 };
                 self.logins.get_or_create(&[("outcome", outcome)]).inc();
-                if outcome == "accepted" {
-                    self.sessions.inc();
-                }
+            }
+            Event::SessionOpened { .. } => {
+                self.sessions.inc();
             }
             Event::SessionEnded { .. } => {
                 self.sessions.dec();
@@ -199,15 +204,24 @@ fn unix_s(moment: SystemTime) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
-    use carrack_core::event::{Agreed, Origin, SessionId};
+    use carrack_core::event::{Agreed, Events, Origin, SessionId};
+    use carrack_core::login::Authenticator;
+    use carrack_core::{Core, Session};
+    use carrack_records::partials::PartialJournal;
     use carrack_tls::Identity;
+
+    fn named(identity: Identity) -> Named {
+        Named { file: "a \"b\".pem".to_owned(), identity }
+    }
 
     fn measured() -> (Metrics, i64) {
         let made = Identity::self_signed(&["a.example".to_owned()]).unwrap();
         let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes()).unwrap();
         let end_s = unix_s(identity.not_after());
-        (Metrics::new(Arc::new(Identities::new(identity)), vec!["a \"b\".pem".to_owned()]), end_s)
+        (Metrics::new(Arc::new(Shown::new(named(identity), Vec::new()))), end_s)
     }
 
     #[test]
@@ -248,6 +262,33 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_client_that_is_gone_before_its_password_was_judged_is_no_session() {
+        let dir = tempfile::tempdir().unwrap();
+        let hash = carrack_core::password::hash(b"secret").unwrap();
+        let text = format!(
+            "state = \"state\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n\
+             [[user]]\nname = \"alice\"\npassword = \"{hash}\"\nhome = \".\"\n"
+        );
+        let checked = crate::config::parse(&text, dir.path()).unwrap();
+        let index = PartialJournal::open(dir.path()).unwrap();
+        let index: Arc<dyn carrack_core::backend::PartialIndex> = Arc::new(index);
+        let accounts = crate::wiring::accounts(&checked.config, &[], &index).unwrap();
+        let metrics = Arc::new(measured().0);
+        let events = Events::new([Arc::<Metrics>::clone(&metrics) as Arc<dyn Subscriber>]);
+        let core = Core::new(Authenticator::new(Arc::new(accounts), 1), events);
+        let origin = Origin { id: SessionId(7), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" };
+        let has = |line: &str| metrics.text(SystemTime::now()).lines().any(|found| found == line);
+
+        // Nobody is there any more to open a session for.
+        let account = core.login(&origin, "alice", b"secret", None).await.unwrap();
+        assert!(has("carrack_logins_total{outcome=\"accepted\"} 1") && has("carrack_sessions 0"));
+        let session = Session::open(&core, account, origin, false);
+        assert!(has("carrack_sessions 1"));
+        drop(session);
+        assert!(has("carrack_sessions 0"));
+    }
+
     #[test]
     fn the_end_of_a_certificate_is_measured_also_behind_it() {
         let (metrics, end_s) = measured();
@@ -260,6 +301,20 @@ mod tests {
             let line = format!("carrack_certificate_not_after_seconds{label} {end_s}");
             assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
         }
+    }
+
+    #[test]
+    fn a_staple_that_is_gone_has_no_series() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tls/src/identity/fixtures/staple");
+        let identity = Identity::load(&fixtures.join("chain.pem"), &fixtures.join("leaf.key.pem")).unwrap();
+        let stapled = identity.with_staple(&fixtures.join("good.der")).unwrap();
+        let shown = Arc::new(Shown::new(named(stapled), Vec::new()));
+        let metrics = Metrics::new(Arc::clone(&shown));
+        let has = |series: &str| metrics.text(SystemTime::now()).contains(series);
+        assert!(has("carrack_staple_not_after_seconds{") && has("a \\\"b\\\".pem"));
+        shown.replace(Named { file: "c.pem".to_owned(), identity }, Vec::new());
+        assert!(!has("carrack_staple_not_after_seconds{") && !has("a \\\"b\\\".pem"));
+        assert!(has("carrack_certificate_days_left{certificate=\"c.pem\"}"));
     }
 
     #[test]

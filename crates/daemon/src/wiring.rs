@@ -178,8 +178,7 @@ fn permissions(words: &[Word]) -> Permissions {
         .collect()
 }
 
-/// What one listener's FTP server is told.
-/// Takes `partners` for the partner servers' side of TLS, where there is one.
+/// What one listener's FTP server is told. `partners` is how it speaks TLS with partner servers, where there are any.
 pub(crate) fn ftp_settings(
     config: &Config,
     listen: &Listen,
@@ -247,7 +246,6 @@ pub(crate) fn ftp_settings(
             partners: fxp.partners.clone().into(),
             tls: partners.cloned(),
         }),
-        // Permissions of the users say it all; nothing is taken away from every session at once.
     }
 }
 

@@ -8,7 +8,7 @@ mod tests;
 use std::sync::Arc;
 
 use rustls::{
-    SupportedProtocolVersion,
+    SignatureAlgorithm, SupportedProtocolVersion,
     crypto::{CryptoProvider, aws_lc_rs},
     version::{TLS12, TLS13},
 };
@@ -17,7 +17,7 @@ use thiserror::Error;
 pub use group::{Group, Standing};
 pub use suite::Suite;
 
-use crate::{fips, identity::Identity, info::Version};
+use crate::{fips, identity::Identity, info::Version, issue::KeyType};
 
 /// Whether FIPS 140 approves of something, as the certified module sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,15 +147,30 @@ impl TlsPolicy {
     /// # Errors
     /// [`PolicyError::KeyWithoutSuite`].
     pub fn serves(&self, identity: &Identity) -> Result<(), PolicyError> {
-        let key = identity.certified_key().key.algorithm();
+        self.serves_algorithm(identity.certified_key().key.algorithm())
+    }
+
+    /// The same of an identity that is still to be made, with a key of this kind.
+    ///
+    /// # Errors
+    /// [`PolicyError::KeyWithoutSuite`].
+    pub fn serves_kind(&self, kind: KeyType) -> Result<(), PolicyError> {
+        self.serves_algorithm(match kind {
+            KeyType::EcdsaP256 | KeyType::EcdsaP384 => SignatureAlgorithm::ECDSA,
+            KeyType::Ed25519 => SignatureAlgorithm::ED25519,
+            KeyType::Rsa2048 | KeyType::Rsa3072 | KeyType::Rsa4096 => SignatureAlgorithm::RSA,
+        })
+    }
+
+    fn serves_algorithm(&self, key: SignatureAlgorithm) -> Result<(), PolicyError> {
         let older = |suite: &&&Suite| suite.version() == Version::Tls12;
         if self.minimum == Version::Tls13 || self.suites.iter().filter(older).any(|suite| suite.serves(key)) {
             return Ok(());
         }
         Err(PolicyError::KeyWithoutSuite {
             key: match key {
-                rustls::SignatureAlgorithm::RSA => "RSA",
-                rustls::SignatureAlgorithm::ED25519 => "Ed25519",
+                SignatureAlgorithm::RSA => "RSA",
+                SignatureAlgorithm::ED25519 => "Ed25519",
                 _ => "ECDSA",
             },
         })

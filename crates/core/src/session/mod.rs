@@ -148,6 +148,7 @@ impl Session {
     /// Opens a session of this account. `read_only` takes away all permissions but listing and reading.
     pub fn open(core: &Arc<Core>, account: Arc<Account>, origin: Origin, read_only: bool) -> Session {
         let ceiling = if read_only { Permissions::READ_ONLY } else { Permissions::ALL };
+        core.events.emit(&Event::SessionOpened { origin: origin.clone(), user: account.name.clone() });
         Session {
             core: Arc::clone(core),
             policy: Policy::new(Arc::clone(&account), ceiling),

@@ -61,11 +61,7 @@ enum Kind {
 
 /// Where questions come in, where they come in at this machine: the address in the file, or the port that authorities ask at.
 pub(super) fn address(acme: &Acme) -> Option<SocketAddr> {
-    match acme.challenge {
-        Challenge::Http01 => Some(acme.http_address.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 80)))),
-        Challenge::TlsAlpn01 => Some(acme.tls_alpn_address.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 443)))),
-        Challenge::Dns01 => None,
-    }
+    acme.asked_at().map(|(_, address)| address)
 }
 
 impl Answers {

@@ -16,7 +16,6 @@ mod order;
 mod schedule;
 mod web;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -78,16 +77,6 @@ impl Acme {
         })?;
         let acme = Self { settings: settings.clone(), folder, answers, web, mended: Notify::new() };
         Ok((Arc::new(acme), questions))
-    }
-
-    /// Where the certificates lie once they are issued, each with its key, in the order of the configuration.
-    pub(crate) fn files(&self) -> Vec<PathBuf> {
-        self.settings
-            .certificate
-            .iter()
-            .filter_map(first)
-            .map(|name| self.folder.identity_file(name))
-            .collect()
     }
 
     /// Says that whatever made orders fail is mended: they are tried again now.

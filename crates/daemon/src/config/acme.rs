@@ -214,6 +214,18 @@ impl Acme {
         self.certificate.iter().flat_map(|certificate| &certificate.names)
     }
 
+    /// The address where the authority's questions come in, and the key that names it; `None` where they do not come to this machine.
+    /// Left out it is the port that authorities ask at.
+    pub(crate) fn asked_at(&self) -> Option<(&'static str, SocketAddr)> {
+        let at =
+            |address: Option<SocketAddr>, port| address.unwrap_or(SocketAddr::from(([0, 0, 0, 0], port)));
+        match self.challenge {
+            Challenge::Http01 => Some(("http_address", at(self.http_address, 80))),
+            Challenge::TlsAlpn01 => Some(("tls_alpn_address", at(self.tls_alpn_address, 443))),
+            Challenge::Dns01 => None,
+        }
+    }
+
     /// The MAC key that binds an account with the authority to the ACME account (RFC 8555 §7.3.4).
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use super::table::{Ccc, Config, DataProtection, Listen, Login, Mode, Plaintext, 
 use super::tls_policy::Policies;
 use super::value::beside;
 use super::warnings::Warning;
-use super::{acme, clients, fips, homes, identities, tls_policy, warnings};
+use super::{acme, addresses, clients, fips, homes, identities, tls_policy, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -138,27 +138,9 @@ fn listeners(config: &Config, faults: &mut Faults) {
         );
     }
     for (index, listen) in config.listen.iter().enumerate() {
-        let place = |key: &str| format!("listen.{index}.{key}");
         implicit_rules(listen, index, faults);
-        let Listen { address, .. } = listen;
-        if address.port() == 0 {
-            continue;
-        }
-        if config.listen.iter().take(index).any(|other| other.address == *address) {
-            faults.add(
-                place("address"),
-                format!("{address} is used by two listeners"),
-                "give each its own port",
-            );
-        }
-        if config.passive.ports.0.contains(&address.port()) {
-            faults.add(
-                place("address"),
-                format!("port {} lies in passive.ports, {}", address.port(), config.passive.ports),
-                "move one of the two",
-            );
-        }
     }
+    addresses::check(config, faults);
 }
 
 /// Implicit FTPS protects control and data at all times; a file that says otherwise does not mean what it says.

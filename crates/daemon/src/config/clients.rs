@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use carrack_tls::{
-    Authorities, ClientTrust, ClientTrustSettings, Sha256Fingerprint, UnknownRevocation as Unknown,
-    load_revocations,
+    Authorities, ClientTrust, ClientTrustError, ClientTrustSettings, Sha256Fingerprint,
+    UnknownRevocation as Unknown, load_revocations,
 };
 
 use super::check::Faults;
@@ -74,7 +74,15 @@ pub(crate) fn trust(config: &Config) -> Result<ClientTrust, Unusable> {
         Some(UnknownRevocation::Accept) => Unknown::Accept,
         Some(UnknownRevocation::Refuse) | None => Unknown::Refuse,
     };
-    ClientTrust::new(settings).map_err(|error| unusable("tls.client_ca", &error))
+    ClientTrust::new(settings).map_err(|error| unusable(key_of(&error), &error))
+}
+
+/// The key of the file that is at fault.
+fn key_of(error: &ClientTrustError) -> &'static str {
+    match error {
+        ClientTrustError::Authority { .. } => "tls.client_ca",
+        ClientTrustError::Revocations { .. } => "tls.crl",
+    }
 }
 
 fn keys(config: &Config) -> HashSet<Sha256Fingerprint> {
@@ -155,5 +163,23 @@ fn pointless(tls: Option<&Tls>, asked: bool, faults: &mut Faults) {
             "there is no list of revoked certificates to ask",
             "add crl = [\"ca.crl\"], or take it out",
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_is_told_of_the_key_that_names_its_file() {
+        let why = || "broken".to_owned();
+        for (error, key) in [
+            (ClientTrustError::Authority { position: 2, why: why() }, "tls.client_ca"),
+            (ClientTrustError::Revocations { why: why() }, "tls.crl"),
+        ] {
+            let (place, what, mend) = unusable(key_of(&error), &error);
+            assert_eq!(place, key);
+            assert!(what.contains("broken") && !mend.is_empty(), "{what}; {mend}");
+        }
     }
 }

@@ -9,6 +9,7 @@
 //! ```
 
 mod acme;
+mod addresses;
 mod certificate;
 mod check;
 mod choice;

@@ -122,10 +122,10 @@ section! {
 }
 
 section! {
-    /// The identity shown to clients. Left out: a self-signed one, made once and kept in the state folder.
+    /// The identity shown to clients, and which TLS is spoken.
     pub struct Tls {
-        /// The certificate and its chain, PEM. Left out: what `[acme]` orders; without that a self-signed one, made once and kept in the
-        /// state folder.
+        /// The certificate and its chain, PEM. Left out: what `[acme]` orders; without that, or until it is there, a self-signed one,
+        /// made once and kept in the state folder.
         NewConnections certificate: Option<PathBuf> = [optional];
         /// Its private key, PEM.
         NewConnections key: Option<PathBuf> = [optional];

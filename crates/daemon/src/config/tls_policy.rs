@@ -1,5 +1,6 @@
 //! How are cipher suites and groups written, read and refused, and which TLS does each listener speak by them?
 
+use carrack_tls::issue::KeyType;
 use carrack_tls::{Group, PolicyError, Set, Suite, TlsPolicy, Version};
 use toml::Spanned;
 use toml::de::DeValue;
@@ -82,6 +83,7 @@ fn named<T: Setting>(
 
 /// The policies that the file comes to; what makes no sense goes to `faults`.
 pub(super) fn policies(config: &Config, identities: Option<&Set>, faults: &mut Faults) -> Option<Policies> {
+    let shown = Shows { identities, to_be_made: to_be_made(config) };
     let tls = config.tls.as_ref();
     let general = Wanted {
         minimum: tls.map_or(TlsVersion::Tls12, |tls| tls.minimum_version),
@@ -89,7 +91,7 @@ pub(super) fn policies(config: &Config, identities: Option<&Set>, faults: &mut F
         groups: tls.and_then(|tls| tls.groups.clone()).map(|groups| ("tls".to_owned(), groups)),
     };
     // Listeners would only say the same again.
-    let partners = general.policy("tls", "all", identities, faults)?;
+    let partners = general.policy("tls", "all", &shown, faults)?;
     let listeners: Vec<_> = config
         .listen
         .iter()
@@ -99,10 +101,27 @@ pub(super) fn policies(config: &Config, identities: Option<&Set>, faults: &mut F
                 return Some(partners.clone());
             }
             let table = format!("listen.{index}");
-            general.narrowed(listen, &table).policy(&table, &listen.address.to_string(), identities, faults)
+            general.narrowed(listen, &table).policy(&table, &listen.address.to_string(), &shown, faults)
         })
         .collect();
     Some(Policies { listeners: listeners.into_iter().collect::<Option<_>>()?, partners })
+}
+
+/// Whose keys every listener has to be able to show.
+struct Shows<'s> {
+    /// The identities that the file names.
+    identities: Option<&'s Set>,
+    /// Those that are not made yet.
+    to_be_made: Vec<KeyType>,
+}
+
+/// The kinds of keys that will be there besides those of the file: what an authority is asked for, and the server's own, which is
+/// shown while there is no other.
+fn to_be_made(config: &Config) -> Vec<KeyType> {
+    let ordered = config.acme.as_ref().map(|acme| acme.key_type.into());
+    let names_files = config.tls.as_ref().is_some_and(|tls| tls.certificate.is_some());
+    let own = (!names_files).then_some(KeyType::EcdsaP256);
+    ordered.into_iter().chain(own).collect()
 }
 
 /// What a table of the file wants, each list with the table that it stands in.
@@ -124,13 +143,7 @@ impl Wanted {
         }
     }
 
-    fn policy(
-        &self,
-        table: &str,
-        whom: &str,
-        identities: Option<&Set>,
-        faults: &mut Faults,
-    ) -> Option<TlsPolicy> {
+    fn policy(&self, table: &str, whom: &str, shown: &Shows<'_>, faults: &mut Faults) -> Option<TlsPolicy> {
         let minimum = match self.minimum {
             TlsVersion::Tls12 => Version::Tls12,
             TlsVersion::Tls13 => Version::Tls13,
@@ -138,12 +151,12 @@ impl Wanted {
         let suites = self.suites.as_ref().map(|(_, suites)| suites.clone());
         let groups = self.groups.as_ref().map(|(_, groups)| groups.clone());
         let made = TlsPolicy::new(minimum, suites, groups).and_then(|policy| {
-            // Without an identity of its own the server has an ECDSA key, and so one for the usual suites.
-            identities
+            shown
+                .identities
                 .into_iter()
                 .flat_map(Set::iter)
-                .try_for_each(|identity| policy.serves(identity))
-                .map(|()| policy)
+                .try_for_each(|identity| policy.serves(identity))?;
+            shown.to_be_made.iter().try_for_each(|kind| policy.serves_kind(*kind)).map(|()| policy)
         });
         made.map_err(|error| {
             let of = |list: Option<&String>, key| format!("{}.{key}", list.map_or(table, String::as_str));

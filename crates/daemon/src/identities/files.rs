@@ -1,11 +1,11 @@
-//! In which files does one identity lie, and have they changed?
+//! In which files does one identity lie that the configuration names?
 
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use carrack_tls::{Identity, IdentityError};
 
 use crate::config::Tls;
+use crate::watch::Stamp;
 
 /// The files of one identity.
 #[derive(Debug, Clone)]
@@ -15,38 +15,15 @@ pub(crate) struct Files {
     staple: Option<PathBuf>,
 }
 
-/// What files were like at one moment; `None` where there was none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stamp(Vec<Option<FileStamp>>);
-
-/// What tells one state of a file from another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct FileStamp {
-    device: u64,
-    inode: u64,
-    changed: (i64, i64),
-    length: u64,
-}
-
 /// An identity that can be shown, and what is wrong with its staple.
 pub(super) struct Loaded {
     pub(super) identity: Identity,
     pub(super) staple: Result<(), IdentityError>,
 }
 
-impl Stamp {
-    /// What these files are like now. Links are followed: renewing programs exchange links.
-    pub(crate) fn of<'p>(paths: impl IntoIterator<Item = &'p PathBuf>) -> Stamp {
-        let stamp = |path: &Path| {
-            let file = std::fs::metadata(path).ok()?;
-            Some(FileStamp {
-                device: file.dev(),
-                inode: file.ino(),
-                changed: (file.mtime(), file.mtime_nsec()),
-                length: file.size(),
-            })
-        };
-        Stamp(paths.into_iter().map(|path| stamp(path)).collect())
+impl From<Identity> for Loaded {
+    fn from(identity: Identity) -> Loaded {
+        Loaded { identity, staple: Ok(()) }
     }
 }
 
@@ -67,21 +44,6 @@ impl Files {
             .collect()
     }
 
-    /// Certificate and key in one file.
-    pub(crate) fn both_in(file: PathBuf) -> Files {
-        Files { certificate: file.clone(), key: file, staple: None }
-    }
-
-    /// Whether there is a certificate.
-    pub(super) fn are_there(&self) -> bool {
-        self.certificate.exists()
-    }
-
-    /// The identity, where there is one.
-    pub(super) fn issued(&self) -> Result<Option<Identity>, IdentityError> {
-        if self.are_there() { Identity::load(&self.certificate, &self.key).map(Some) } else { Ok(None) }
-    }
-
     /// What they are like now.
     pub(super) fn stamp(&self) -> Stamp {
         let paths = [Some(&self.certificate), Some(&self.key), self.staple.as_ref()];
@@ -89,12 +51,18 @@ impl Files {
     }
 
     /// Loads it. A staple that is of no use keeps no certificate out; the one before goes on where it is for this certificate.
-    pub(super) fn load(&self, before: &Identity) -> Result<Loaded, IdentityError> {
+    pub(super) fn load(&self, before: Option<&Identity>) -> Result<Loaded, IdentityError> {
         let identity = Identity::load(&self.certificate, &self.key)?;
-        let Some(staple) = &self.staple else { return Ok(Loaded { identity, staple: Ok(()) }) };
+        let Some(staple) = &self.staple else { return Ok(identity.into()) };
         Ok(match identity.with_staple(staple) {
-            Ok(identity) => Loaded { identity, staple: Ok(()) },
-            Err(error) => Loaded { identity: identity.with_staple_of(before), staple: Err(error) },
+            Ok(identity) => identity.into(),
+            Err(error) => {
+                let identity = match before {
+                    Some(before) => identity.with_staple_of(before),
+                    None => identity,
+                };
+                Loaded { identity, staple: Err(error) }
+            }
         })
     }
 }

@@ -1,12 +1,13 @@
 //! Which identities does a running server show, and what becomes of their files when they change?
 //!
 //! ```text
-//!  a minute has passed, SIGHUP, a certificate was issued ─► Keeper ─ stamp, load ─► Identities (what new connections are shown)
+//!  a minute has passed, SIGHUP, a certificate was issued ─► Keeper ─ stamp, load ─► Shown (what new connections are shown)
 //!                                   └───── age ─────────► certificate_ends, certificate_expired, staple_expired
 //! ```
 
 mod age;
 mod files;
+mod shown;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -14,19 +15,15 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use carrack_tls::{Identities, Identity, Set};
-use tokio::sync::Notify;
+use carrack_tls::{Identity, Set, TlsPolicy};
 
-use crate::state::StateError;
+use crate::run::StartError;
+use crate::watch::{self, Found, Occasion, Watch};
 use age::{Age, News};
-pub(crate) use files::Files;
 use files::Loaded;
-pub(crate) use files::Stamp;
-use source::Origin;
+pub(crate) use shown::{Named, Shown};
 pub(crate) use source::Source;
-
-/// How often files are looked at: a renewed certificate is in use a minute later, and a look is three system calls.
-const LOOK_EVERY: Duration = Duration::from_secs(60);
+use source::{Origin, Own, Unusable};
 
 /// How often the server's own certificate is renewed where it has to be, should that fail.
 const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
@@ -34,160 +31,208 @@ const RENEW_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// Keeps what is shown up to date with what lies on the disk.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    source: Source,
-    shown: Arc<Identities>,
-    /// One for each identity, in the same order.
-    watched: Vec<Watched>,
+    /// Those that the configuration names or orders, the default's first.
+    entries: Vec<Entry>,
+    own: Own,
+    /// The server's own, while there is no other.
+    stand_in: Option<StandIn>,
+    /// What the listeners speak: each of them must be able to show whatever there is.
+    policies: Vec<TlsPolicy>,
+    shown: Arc<Shown>,
+}
+
+/// An identity of the configuration.
+#[derive(Debug)]
+struct Entry {
+    origin: Origin,
+    /// What is shown of it; `None` while it is pending.
+    identity: Option<Identity>,
+    watch: Watch,
+    age: Age,
+}
+
+/// The server's own identity, while it is shown.
+#[derive(Debug)]
+struct StandIn {
+    identity: Identity,
+    age: Age,
     renewed: Instant,
 }
 
-/// What was seen and told of one identity.
-#[derive(Debug, Default)]
-struct Watched {
-    age: Age,
-    /// What its files were like when all was done and said about them; `None` before the first look.
-    settled: Option<Stamp>,
-    /// What they were like at the last look, when they could not be used.
-    doubtful: Option<Stamp>,
-}
-
-/// Why files are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Occasion {
-    /// It is time: what is half written is given until the next look.
-    Routine,
-    /// The administrator said so, and wants to hear what came of it.
-    Asked,
-}
-
-/// What makes a keeper look at once.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Calls {
-    /// The administrator says so.
-    pub(crate) asked: Arc<Notify>,
-    /// An authority has issued a certificate.
-    pub(crate) issued: Arc<Notify>,
-}
-
-/// Looks after the identities for as long as it is polled: now, every minute, and at every call.
-pub(crate) async fn keep(mut keeper: Keeper, calls: Calls) {
-    let mut every = tokio::time::interval(LOOK_EVERY);
-    loop {
-        let occasion = tokio::select! {
-            _ = every.tick() => Occasion::Routine,
-            () = calls.asked.notified() => Occasion::Asked,
-            () = calls.issued.notified() => Occasion::Routine,
-        };
-        let looked = tokio::task::spawn_blocking(move || {
-            keeper.look(occasion, SystemTime::now());
-            keeper
-        });
-        match looked.await {
-            Ok(back) => keeper = back,
-            Err(_) => return,
-        }
-    }
-}
-
 impl Keeper {
-    /// One that shows `shown`, which `source` gave a moment ago.
-    pub(crate) fn new(source: Source, shown: Arc<Identities>) -> Keeper {
-        let count = shown.set().iter().count();
-        let watched = std::iter::repeat_with(Watched::default).take(count).collect();
-        Keeper { source, shown, watched, renewed: Instant::now() }
+    /// One that shows what `source` has now. `configured` are those of the files that the configuration names, which its check has
+    /// loaded; `policies` are what listeners speak.
+    ///
+    /// # Errors
+    /// The server's own is needed, and cannot be read or made; or no listener could show what an authority has issued.
+    pub(crate) fn start(
+        source: Source,
+        configured: Option<Set>,
+        policies: Vec<TlsPolicy>,
+    ) -> Result<Keeper, StartError> {
+        let mut configured =
+            configured.into_iter().flat_map(|set| std::iter::once(set.default).chain(set.further));
+        let (origins, own) = source.into_parts();
+        let mut entries = Vec::new();
+        for origin in origins {
+            let identity = match &origin {
+                Origin::Configured(_) => configured.next(),
+                Origin::Issued { .. } => issued(&origin, &policies)?,
+            };
+            entries.push(Entry { origin, identity, watch: Watch::default(), age: Age::default() });
+        }
+        let mut there = entries.iter().filter_map(Entry::named);
+        let (default, stand_in) = match there.next() {
+            Some(default) => (default, None),
+            None => {
+                let stand_in =
+                    StandIn { identity: own.load()?, age: Age::default(), renewed: Instant::now() };
+                (stand_in.named(&own), Some(stand_in))
+            }
+        };
+        let shown = Arc::new(Shown::new(default, there.collect()));
+        Ok(Keeper { entries, own, stand_in, policies, shown })
     }
 
-    /// Loads what has changed, and tells what is to be told.
-    fn look(&mut self, occasion: Occasion, now: SystemTime) {
-        let before: Vec<Identity> = self.shown.set().iter().cloned().collect();
-        let mut after = Vec::new();
-        let renews = self.renewed.elapsed() >= RENEW_EVERY;
-        if renews {
-            self.renewed = Instant::now();
-        }
-        for (index, (identity, watched)) in before.iter().zip(&mut self.watched).enumerate() {
-            let fresh = match self.source.origin(index) {
-                Some(Origin::Configured(files)) => watched.look(files, identity, occasion),
-                Some(Origin::Issued(files)) if files.are_there() => watched.look(files, identity, occasion),
-                Some(Origin::Issued(_) | Origin::Own) | None => (renews || occasion == Occasion::Asked)
-                    .then(|| own(self.source.own(), &self.source.name(index), identity, occasion))
-                    .flatten(),
-            };
-            after.push(fresh.unwrap_or_else(|| identity.clone()));
-        }
-        for (index, (identity, watched)) in after.iter().zip(&mut self.watched).enumerate() {
-            watched
-                .age
-                .news(identity, now)
-                .into_iter()
-                .for_each(|news| tell(news, identity, self.source.name(index)));
-        }
-        let mut after = after.into_iter();
-        if let Some(default) = after.next() {
-            self.shown.replace(Set { default, further: after.collect() });
-        }
+    /// What is shown.
+    pub(crate) fn shown(&self) -> &Arc<Shown> {
+        &self.shown
+    }
+
+    /// The file of the certificate that clients have to trust, where the server has made it itself for want of any other in the
+    /// configuration.
+    pub(crate) fn own_certificate(&self) -> Option<std::path::PathBuf> {
+        self.entries.is_empty().then(|| self.own.file())
     }
 }
 
-impl Watched {
-    /// Loads the files where they have changed. `None`: what is shown stays.
-    ///
-    /// Certificate, key and staple change one after the other, and a program may write them in place. So what cannot be used is
-    /// given until the next look; if it is the same then, it is told, once.
-    fn look(&mut self, files: &Files, shown: &Identity, occasion: Occasion) -> Option<Identity> {
-        let stamp = files.stamp();
-        if occasion == Occasion::Routine && self.settled.as_ref() == Some(&stamp) {
-            return None;
+impl watch::Keeper for Keeper {
+    const WHAT: &'static str = "certificates, keys and staples";
+
+    fn look(&mut self, occasion: Occasion, now: SystemTime) {
+        for entry in &mut self.entries {
+            entry.look(&self.policies, occasion);
         }
-        let stands_still = occasion == Occasion::Asked || self.doubtful.as_ref() == Some(&stamp);
-        let loaded = files.load(shown);
-        let certificate = files.certificate.display().to_string();
-        let is_right = matches!(&loaded, Ok(Loaded { staple: Ok(()), .. }));
-        if stands_still {
-            match &loaded {
-                Ok(Loaded { staple: Ok(()), .. }) => {}
-                Ok(Loaded { staple: Err(error), .. }) => {
-                    tracing::warn!(target: "carrack", certificate, why = %error, "staple_refused");
-                }
-                Err(error) => refused(&certificate, error),
+        let mut there = self.entries.iter().filter_map(Entry::named);
+        let default = match (there.next(), &mut self.stand_in) {
+            (Some(default), stand_in) => {
+                *stand_in = None;
+                Some(default)
+            }
+            (None, Some(stand_in)) => {
+                stand_in.look(&self.own, occasion);
+                Some(stand_in.named(&self.own))
+            }
+            (None, None) => None,
+        };
+        if let Some(default) = default {
+            self.shown.replace(default, there.collect());
+        }
+        for entry in &mut self.entries {
+            let Entry { origin, identity, age, .. } = entry;
+            if let Some(identity) = identity {
+                tell(age.news(identity, now), identity, &origin.file().display().to_string());
             }
         }
-        if is_right || stands_still {
-            (self.settled, self.doubtful) = (Some(stamp), None);
-        } else {
-            self.doubtful = Some(stamp);
+        if let Some(StandIn { identity, age, .. }) = &mut self.stand_in {
+            tell(age.news(identity, now), identity, &self.own.file().display().to_string());
         }
-        let Loaded { identity, .. } = loaded.ok()?;
-        told(&identity, shown, &certificate, occasion);
-        Some(identity)
     }
 }
 
-/// The server's own identity, made anew where it had to be.
-fn own(
-    loaded: Result<Identity, StateError>,
-    certificate: &str,
-    shown: &Identity,
-    occasion: Occasion,
-) -> Option<Identity> {
-    match loaded {
-        Ok(identity) => {
-            told(&identity, shown, certificate, occasion);
-            Some(identity)
-        }
-        Err(error) => {
-            refused(certificate, &error);
-            None
+impl Entry {
+    fn named(&self) -> Option<Named> {
+        let identity = self.identity.clone()?;
+        Some(Named { file: self.origin.file().display().to_string(), identity })
+    }
+
+    /// Loads the files where they have changed. Where they are of no use, or gone, what is shown stays.
+    fn look(&mut self, policies: &[TlsPolicy], occasion: Occasion) {
+        let Some(look) = self.watch.begin(self.origin.stamp(), occasion) else { return };
+        let loaded = self.origin.load(self.identity.as_ref()).and_then(|loaded| {
+            loaded.as_ref().map_or(Ok(()), |loaded| serves(policies, &loaded.identity))?;
+            Ok(loaded)
+        });
+        let certificate = self.origin.file().display().to_string();
+        let found = match &loaded {
+            Ok(None | Some(Loaded { staple: Ok(()), .. })) => Found::Right,
+            Ok(Some(Loaded { staple: Err(error), .. })) => {
+                if look.tells() {
+                    tracing::warn!(target: "carrack", certificate, why = %error, "staple_refused");
+                }
+                Found::Wrong
+            }
+            Err(error) => {
+                if look.tells() {
+                    refused(&certificate, error);
+                }
+                Found::Wrong
+            }
+        };
+        self.watch.end(look, found);
+        if let Ok(Some(Loaded { identity, .. })) = loaded {
+            told(&identity, self.identity.as_ref(), &certificate, occasion);
+            self.identity = Some(identity);
         }
     }
+}
+
+impl StandIn {
+    fn named(&self, own: &Own) -> Named {
+        Named { file: own.file().display().to_string(), identity: self.identity.clone() }
+    }
+
+    /// Makes it anew where it has to be.
+    fn look(&mut self, own: &Own, occasion: Occasion) {
+        if occasion == Occasion::Routine && self.renewed.elapsed() < RENEW_EVERY {
+            return;
+        }
+        self.renewed = Instant::now();
+        let certificate = own.file().display().to_string();
+        match own.load() {
+            Ok(identity) => {
+                told(&identity, Some(&self.identity), &certificate, occasion);
+                self.identity = identity;
+            }
+            Err(error) => refused(&certificate, &error),
+        }
+    }
+}
+
+/// What an authority has issued before this start; `None` where it is pending.
+fn issued(origin: &Origin, policies: &[TlsPolicy]) -> Result<Option<Identity>, StartError> {
+    let file = origin.file().display();
+    let identity = match origin.load(None) {
+        Ok(loaded) => loaded.map(|loaded| loaded.identity),
+        Err(error) => {
+            // It is ordered anew.
+            tracing::error!(target: "carrack", why = %error, "acme_state_failed");
+            None
+        }
+    };
+    if let Some(identity) = &identity {
+        serves(policies, identity).map_err(|why| {
+            StartError::Tls(format!(
+                "{file}: {why}; or move the file away: another is ordered with acme.key_type"
+            ))
+        })?;
+    }
+    Ok(identity)
+}
+
+/// Whether every listener can show it.
+fn serves(policies: &[TlsPolicy], identity: &Identity) -> Result<(), Unusable> {
+    Ok(policies.iter().try_for_each(|policy| policy.serves(identity))?)
 }
 
 /// Tells what an identity that was loaded brings.
-fn told(identity: &Identity, shown: &Identity, certificate: &str, occasion: Occasion) {
-    if identity.fingerprint() != shown.fingerprint() {
+fn told(identity: &Identity, shown: Option<&Identity>, certificate: &str, occasion: Occasion) {
+    let Some(shown) = shown.filter(|shown| shown.fingerprint() == identity.fingerprint()) else {
         let sha256 = identity.fingerprint();
         tracing::info!(target: "carrack", certificate, %sha256, "certificate_replaced");
-    } else if identity.staple() != shown.staple() {
+        return;
+    };
+    if identity.staple() != shown.staple() {
         let until = identity.staple().map(|staple| staple.until().to_string());
         tracing::info!(target: "carrack", certificate, until, "staple_replaced");
     } else if occasion == Occasion::Asked {
@@ -200,18 +245,21 @@ fn refused(certificate: &str, error: &dyn std::error::Error) {
     tracing::error!(target: "carrack", certificate, why = %error, kept, "certificate_refused");
 }
 
-fn tell(news: News, identity: &Identity, certificate: String) {
+fn tell(news: Vec<News>, identity: &Identity, certificate: &str) {
     let first = identity.first_to_end();
-    let subject = &first.subject;
-    let end = first.not_after;
-    match news {
-        News::Ends(days) => {
-            tracing::warn!(target: "carrack", certificate, subject, days, %end, "certificate_ends");
-        }
-        News::Ended => tracing::error!(target: "carrack", certificate, subject, %end, "certificate_expired"),
-        News::StapleStale => {
-            let until = identity.staple().map(|staple| staple.until().to_string());
-            tracing::warn!(target: "carrack", certificate, until, "staple_expired");
+    let (subject, end) = (&first.subject, first.not_after);
+    for news in news {
+        match news {
+            News::Ends(days) => {
+                tracing::warn!(target: "carrack", certificate, subject, days, %end, "certificate_ends");
+            }
+            News::Ended => {
+                tracing::error!(target: "carrack", certificate, subject, %end, "certificate_expired")
+            }
+            News::StapleStale => {
+                let until = identity.staple().map(|staple| staple.until().to_string());
+                tracing::warn!(target: "carrack", certificate, until, "staple_expired");
+            }
         }
     }
 }

@@ -1,117 +1,132 @@
 //! Where do the identities of a server come from: files that the configuration names, an authority by ACME, or itself?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use carrack_tls::{Identity, Set};
+use carrack_tls::{Identity, IdentityError, PolicyError};
 
-use super::Files;
-use crate::acme::Acme;
+use super::files::{Files, Loaded};
 use crate::config::Config;
-use crate::state::{StateError, StateFolder};
+use crate::state::{AcmeFolder, StateError, StateFolder};
+use crate::watch::Stamp;
 
 /// The identities of a server, by where they come from.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// The default's first.
+    /// The default's first. None where the server has its own alone.
     origins: Vec<Origin>,
-    /// The names that the server's own identity stands for.
+    own: Own,
+}
+
+/// The server's own identity, self-signed: shown while there is no other. A listener must not be down because an authority is.
+#[derive(Debug)]
+pub(super) struct Own {
+    /// The names that it stands for.
     names: Vec<String>,
-    /// Where that is kept. Holding the folder here keeps its lock.
+    /// Where it is kept. Holding the folder here keeps its lock.
     state: StateFolder,
 }
 
 /// Where one identity comes from.
 #[derive(Debug)]
-pub(crate) enum Origin {
+pub(super) enum Origin {
     /// Files that the configuration names.
     Configured(Files),
-    /// What an authority issues by ACME, in the state folder; the server's own until it has. A listener must not be down because an
-    /// authority is.
-    Issued(Files),
-    /// The server's own, self-signed.
-    Own,
+    /// What an authority issues by ACME, in the state folder. It is pending until the authority has.
+    Issued {
+        /// Where it is kept,
+        folder: Arc<AcmeFolder>,
+        /// under its first name,
+        name: String,
+        /// in this file.
+        file: PathBuf,
+    },
+}
+
+/// Why an identity is not shown.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    /// Files that the configuration names.
+    #[error(transparent)]
+    Files(#[from] IdentityError),
+    /// What is kept.
+    #[error(transparent)]
+    Kept(#[from] StateError),
+    /// What an authority had issued is there no more.
+    #[error("the file is gone; put it back, or start the server again: then it is ordered anew")]
+    Gone,
+    /// A listener cannot show it.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
 }
 
 impl Source {
-    /// What `[tls]` names, then what `[acme]` orders; where there is neither, the server's own.
-    pub(crate) fn of(
-        config: &Config,
-        acme: Option<&Arc<Acme>>,
-        names: Vec<String>,
-        state: StateFolder,
-    ) -> Source {
-        let configured = config.tls.iter().flat_map(Files::of).map(Origin::Configured);
-        let issued =
-            acme.iter().flat_map(|acme| acme.files()).map(|file| Origin::Issued(Files::both_in(file)));
-        Source::new(configured.chain(issued).collect(), names, state)
-    }
-
-    /// These; where there is none, the server's own.
-    pub(super) fn new(mut origins: Vec<Origin>, names: Vec<String>, state: StateFolder) -> Source {
-        if origins.is_empty() {
-            origins.push(Origin::Own);
-        }
-        Source { origins, names, state }
-    }
-
-    /// All of them as they are now. `configured` are those of the files that the configuration names, which its check has
-    /// loaded.
+    /// What `[tls]` names, then what `[acme]` orders.
     ///
     /// # Errors
-    /// The server's own is needed, and cannot be read or made.
-    pub(crate) fn load(&self, configured: Option<Set>) -> Result<Set, StateError> {
-        let mut configured =
-            configured.into_iter().flat_map(|set| std::iter::once(set.default).chain(set.further));
-        let mut all = Vec::new();
-        for origin in &self.origins {
-            let loaded = match origin {
-                Origin::Configured(_) => configured.next(),
-                Origin::Issued(files) => files.issued().unwrap_or_else(|error| {
-                    // It is ordered anew.
-                    tracing::error!(target: "carrack", why = %error, "acme_state_failed");
-                    None
-                }),
-                Origin::Own => None,
-            };
-            all.push(match loaded {
-                Some(identity) => identity,
-                None => self.own()?,
-            });
+    /// What is kept of `[acme]` cannot be opened.
+    pub(crate) fn of(config: &Config, names: Vec<String>, state: StateFolder) -> Result<Source, StateError> {
+        let mut origins: Vec<_> = config.tls.iter().flat_map(Files::of).map(Origin::Configured).collect();
+        if let Some(acme) = &config.acme {
+            let folder = Arc::new(state.acme()?);
+            let first = acme.certificate.iter().filter_map(|certificate| certificate.names.first());
+            origins.extend(first.map(|name| Origin::issued(&folder, name.as_str())));
         }
-        let mut all = all.into_iter();
-        match all.next() {
-            Some(default) => Ok(Set { default, further: all.collect() }),
-            None => self.own().map(Set::from),
+        Ok(Source::new(origins, names, state))
+    }
+
+    /// These.
+    pub(super) fn new(origins: Vec<Origin>, names: Vec<String>, state: StateFolder) -> Source {
+        Source { origins, own: Own { names, state } }
+    }
+
+    pub(super) fn into_parts(self) -> (Vec<Origin>, Own) {
+        (self.origins, self.own)
+    }
+}
+
+impl Origin {
+    /// The one that an authority issues, kept in `folder` under its first name.
+    pub(super) fn issued(folder: &Arc<AcmeFolder>, name: &str) -> Origin {
+        Origin::Issued { folder: Arc::clone(folder), name: name.to_owned(), file: folder.identity_file(name) }
+    }
+
+    /// Where the certificate lies.
+    pub(super) fn file(&self) -> &Path {
+        match self {
+            Origin::Configured(files) => &files.certificate,
+            Origin::Issued { file, .. } => file,
         }
     }
 
-    /// The server's own identity, made or renewed where it has to be.
-    pub(crate) fn own(&self) -> Result<Identity, StateError> {
+    /// What its files are like now.
+    pub(super) fn stamp(&self) -> Stamp {
+        match self {
+            Origin::Configured(files) => files.stamp(),
+            Origin::Issued { file, .. } => Stamp::of([file]),
+        }
+    }
+
+    /// Loads it; `None` where it is pending. `before` is what it was, if anything.
+    pub(super) fn load(&self, before: Option<&Identity>) -> Result<Option<Loaded>, Unusable> {
+        match self {
+            Origin::Configured(files) => Ok(Some(files.load(before)?)),
+            Origin::Issued { folder, name, .. } => match folder.identity(name)? {
+                None if before.is_some() => Err(Unusable::Gone),
+                identity => Ok(identity.map(Loaded::from)),
+            },
+        }
+    }
+}
+
+impl Own {
+    /// It, made or renewed where it has to be.
+    pub(super) fn load(&self) -> Result<Identity, StateError> {
         self.state.identity(&self.names)
     }
 
-    /// Where one comes from.
-    pub(super) fn origin(&self, index: usize) -> Option<&Origin> {
-        self.origins.get(index)
-    }
-
-    /// What an identity is called in logs and measurements.
-    pub(crate) fn name(&self, index: usize) -> String {
-        let file = match self.origins.get(index) {
-            Some(Origin::Configured(files) | Origin::Issued(files)) => files.certificate.clone(),
-            Some(Origin::Own) | None => self.state.certificate(),
-        };
-        file.display().to_string()
-    }
-
-    /// All of them, the default's first.
-    pub(crate) fn names(&self) -> Vec<String> {
-        (0..self.origins.len()).map(|index| self.name(index)).collect()
-    }
-
-    /// The file of the certificate that clients have to trust, where the server has made it itself.
-    pub(crate) fn own_certificate(&self) -> Option<PathBuf> {
-        matches!(self.origins.as_slice(), [Origin::Own]).then(|| self.state.certificate())
+    /// Where the certificate lies.
+    pub(super) fn file(&self) -> PathBuf {
+        self.state.certificate()
     }
 }

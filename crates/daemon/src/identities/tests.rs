@@ -1,42 +1,47 @@
 //! Files that change under a running server, in the ways in which renewing programs and people change them.
 
 use std::fs;
-use std::io::{self, Write};
-use std::sync::Mutex;
+use std::path::Path;
 
-use carrack_tls::SelfSigned;
-use tracing_subscriber::layer::SubscriberExt;
+use carrack_tls::issue::{KeyType, PrivateKey, Profile, Purpose};
+use carrack_tls::{SelfSigned, Suite, Version};
 
 use super::*;
 use crate::config::{RevokedSessions, Tables, Tls, TlsIdentity, TlsVersion, UnknownRevocation};
-use crate::state::StateFolder;
+use crate::identities::files::Files;
+use crate::state::{AcmeFolder, StateFolder};
+use crate::watch::{self as watching, Keeper as _};
 
 const STAPLED_CHAIN: &str = include_str!("../../../tls/src/identity/fixtures/staple/chain.pem");
 const STAPLED_KEY: &str = include_str!("../../../tls/src/identity/fixtures/staple/leaf.key.pem");
 const STAPLE: &[u8] = include_bytes!("../../../tls/src/identity/fixtures/staple/good.der");
 const STAPLE_OF_ANOTHER: &[u8] = include_bytes!("../../../tls/src/identity/fixtures/staple/other.der");
 
-/// A keeper of two identities whose files lie in a folder, and what it says.
+/// A keeper of two identities whose files lie in a folder.
 struct World {
     folder: tempfile::TempDir,
     keeper: Keeper,
-    said: Said,
-}
-
-#[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Said {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 fn made(name: &str) -> SelfSigned {
     Identity::self_signed(&[name.to_owned()]).unwrap()
+}
+
+/// A `[tls]` with these files.
+fn tls(certificate: &Path, key: &Path, further: Vec<TlsIdentity>) -> Tls {
+    Tls {
+        certificate: Some(certificate.to_owned()),
+        key: Some(key.to_owned()),
+        staple: None,
+        identity: Tables(further),
+        minimum_version: TlsVersion::Tls12,
+        suites: None,
+        groups: None,
+        client_ca: None,
+        crl: Vec::new(),
+        unknown_revocation: UnknownRevocation::Refuse,
+        revoked_sessions: RevokedSessions::End,
+    }
 }
 
 impl World {
@@ -48,31 +53,17 @@ impl World {
             fs::write(path(&format!("{name}.pem")), &made.certificate_pem).unwrap();
             fs::write(path(&format!("{name}.key")), made.key_pem.as_bytes()).unwrap();
         }
-        let tls = Tls {
-            certificate: Some(path("a.pem")),
-            key: Some(path("a.key")),
-            staple: None,
-            identity: Tables(vec![TlsIdentity {
-                certificate: path("b.pem"),
-                key: path("b.key"),
-                staple: Some(path("b.der")),
-            }]),
-            minimum_version: TlsVersion::Tls12,
-            suites: None,
-            groups: None,
-            client_ca: None,
-            crl: Vec::new(),
-            unknown_revocation: UnknownRevocation::Refuse,
-            revoked_sessions: RevokedSessions::End,
-        };
+        let further =
+            TlsIdentity { certificate: path("b.pem"), key: path("b.key"), staple: Some(path("b.der")) };
+        let tls = tls(&path("a.pem"), &path("a.key"), vec![further]);
         let load = |name: &str| {
             Identity::load(&path(&format!("{name}.pem")), &path(&format!("{name}.key"))).unwrap()
         };
-        let shown = Arc::new(Identities::several(Set { default: load("a"), further: vec![load("b")] }));
+        let set = Set { default: load("a"), further: vec![load("b")] };
         let state = StateFolder::open(&path("state")).unwrap();
         let origins = Files::of(&tls).into_iter().map(Origin::Configured).collect();
         let source = Source::new(origins, Vec::new(), state);
-        World { keeper: Keeper::new(source, shown), folder, said: Said::default() }
+        World { keeper: Keeper::start(source, Some(set), Vec::new()).unwrap(), folder }
     }
 
     fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
@@ -82,25 +73,24 @@ impl World {
         fs::rename(fresh, self.folder.path().join(name)).unwrap();
     }
 
-    /// The events of a look.
     fn look(&mut self, occasion: Occasion) -> Vec<String> {
-        let writer = self.said.clone();
-        let layer = tracing_subscriber::fmt::layer().json().with_writer(move || writer.clone());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-            self.keeper.look(occasion, SystemTime::now());
-        });
-        let said = String::from_utf8(std::mem::take(&mut *self.said.0.lock().unwrap())).unwrap();
-        let event = |line: &str| {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            line["fields"]["message"].as_str().unwrap().to_owned()
-        };
-        said.lines().map(event).collect()
+        look(&mut self.keeper, occasion)
     }
 
     fn shown(&self) -> Vec<String> {
-        let set = self.keeper.shown.set();
+        let set = self.keeper.shown.identities().set();
         set.iter().map(|identity| identity.fingerprint().to_string()).collect()
     }
+}
+
+/// The events of a look.
+fn look(keeper: &mut Keeper, occasion: Occasion) -> Vec<String> {
+    let said = watching::said(|| keeper.look(occasion, SystemTime::now()));
+    let event = |line: &String| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        line["fields"]["message"].as_str().unwrap().to_owned()
+    };
+    said.iter().map(event).collect()
 }
 
 const NOTHING: [&str; 0] = [];
@@ -116,7 +106,7 @@ fn a_changed_pair_is_shown_and_the_other_stays() {
     let after = world.shown();
     assert_eq!(after[0], before[0]);
     assert_ne!(after[1], before[1]);
-    assert!(world.keeper.shown.set().further[0].staple().is_some());
+    assert!(world.keeper.shown.identities().set().further[0].staple().is_some());
     assert_eq!(world.look(Occasion::Routine), NOTHING);
     assert_eq!(world.look(Occasion::Asked), ["certificate_unchanged"; 2]);
 }
@@ -157,7 +147,7 @@ fn a_bad_staple_keeps_no_certificate_out_and_the_one_before_goes_on() {
     world.write("b.pem", STAPLED_CHAIN);
     world.write("b.key", STAPLED_KEY);
     world.write("b.der", STAPLE_OF_ANOTHER);
-    let staple = |world: &World| world.keeper.shown.set().further[0].staple().is_some();
+    let staple = |world: &World| world.keeper.shown.identities().set().further[0].staple().is_some();
     assert_eq!(world.look(Occasion::Routine), ["certificate_replaced"]);
     assert!(!staple(&world));
     assert_eq!(world.look(Occasion::Routine), ["staple_refused"]);
@@ -179,17 +169,145 @@ fn what_ends_is_told_once_for_each_identity() {
     world.write("a.pem", &ends.certificate_pem);
     world.write("a.key", ends.key_pem.as_bytes());
     world.look(Occasion::Asked);
-    let end = world.keeper.shown.current().not_after();
+    let end = world.keeper.shown.identities().current().not_after();
     let mut said = || {
-        let writer = world.said.clone();
-        let layer = tracing_subscriber::fmt::layer().json().with_writer(move || writer.clone());
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-            world.keeper.look(Occasion::Routine, end - Duration::from_secs(5 * 24 * 3600 + 60));
-        });
-        String::from_utf8(std::mem::take(&mut *world.said.0.lock().unwrap())).unwrap()
+        let at = end - Duration::from_secs(5 * 24 * 3600 + 60);
+        watching::said(|| world.keeper.look(Occasion::Routine, at)).join("\n")
     };
     let first = said();
     assert_eq!(first.matches("certificate_ends").count(), 2, "{first}");
     assert!(first.contains("\"days\":5") && first.contains("a.pem") && first.contains("b.pem"), "{first}");
     assert_eq!(said().matches("certificate_ends").count(), 0);
+}
+
+/// Certificates that an authority issues, in a state folder of its own.
+struct Ordered {
+    folder: tempfile::TempDir,
+    acme: Arc<AcmeFolder>,
+}
+
+/// The default, everything; or what cannot show an RSA key.
+fn policy(suites: Option<&[&str]>) -> Vec<TlsPolicy> {
+    let suites = suites.map(|names| names.iter().map(|name| Suite::named(name).unwrap()).collect());
+    vec![TlsPolicy::new(Version::Tls12, suites, None).unwrap()]
+}
+
+const ECDSA_ALONE: &[&str] = &["TLS_AES_256_GCM_SHA384", "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384"];
+
+/// Chain and key of an RSA certificate for this name.
+fn rsa(name: &str) -> (String, String) {
+    let key = PrivateKey::generate(KeyType::Rsa2048).unwrap();
+    let profile =
+        Profile { names: vec![name.parse().unwrap()], days: None, purpose: Purpose::Server, subject: None };
+    (profile.self_signed(&key).unwrap(), key.to_pem(None).unwrap().to_string())
+}
+
+impl Ordered {
+    fn new() -> Ordered {
+        let folder = tempfile::tempdir().unwrap();
+        let state = StateFolder::open(&folder.path().join("state")).unwrap();
+        Ordered { acme: Arc::new(state.acme().unwrap()), folder }
+    }
+
+    /// A keeper of what is ordered for these names, with certificate and key of a configuration in front of it.
+    fn keeper(
+        &self,
+        names: &[&str],
+        configured: Option<&(String, String)>,
+        policies: Vec<TlsPolicy>,
+    ) -> Result<Keeper, StartError> {
+        let state = StateFolder::open(&self.folder.path().join("state")).unwrap();
+        let mut origins: Vec<_> = names.iter().map(|name| Origin::issued(&self.acme, name)).collect();
+        let set = configured.map(|(chain, key)| {
+            let file = self.folder.path().join("configured.pem");
+            fs::write(&file, format!("{chain}{key}")).unwrap();
+            origins.insert(0, Origin::Configured(Files::of(&tls(&file, &file, Vec::new())).remove(0)));
+            Set::from(Identity::load(&file, &file).unwrap())
+        });
+        Keeper::start(Source::new(origins, vec!["localhost".to_owned()], state), set, policies)
+    }
+
+    fn issue(&self, name: &str) {
+        let made = made(name);
+        self.acme.keep_identity(name, &made.certificate_pem, &made.key_pem).unwrap();
+    }
+}
+
+/// The names of what is shown, and the file of each.
+fn names(keeper: &Keeper) -> Vec<(String, String)> {
+    let set = keeper.shown.identities().set();
+    let named = keeper.shown.named();
+    assert!(set.iter().map(Identity::fingerprint).eq(named.iter().map(|named| named.identity.fingerprint())));
+    let file = |file: &str| file.rsplit('/').next().unwrap().to_owned();
+    named.iter().map(|named| (named.identity.names().join(" "), file(&named.file))).collect()
+}
+
+fn entry(name: &str, file: &str) -> (String, String) {
+    (name.to_owned(), file.to_owned())
+}
+
+#[test]
+fn nothing_stands_in_for_a_pending_certificate_where_another_is_there() {
+    let ordered = Ordered::new();
+    ordered.issue("second.example");
+    let mut keeper = ordered.keeper(&["first.example", "second.example"], None, policy(None)).unwrap();
+    let second = entry("second.example", "second.example.pem");
+    assert_eq!(names(&keeper), std::slice::from_ref(&second));
+    assert_eq!(look(&mut keeper, Occasion::Asked), ["certificate_unchanged"]);
+    ordered.issue("first.example");
+    assert_eq!(look(&mut keeper, Occasion::Routine), ["certificate_replaced"]);
+    assert_eq!(names(&keeper), [entry("first.example", "first.example.pem"), second]);
+}
+
+#[test]
+fn a_configured_rsa_certificate_is_alone_beside_a_pending_one() {
+    let ordered = Ordered::new();
+    let configured = rsa("rsa.example");
+    let mut keeper = ordered.keeper(&["first.example"], Some(&configured), policy(None)).unwrap();
+    assert_eq!(names(&keeper), [entry("rsa.example", "configured.pem")]);
+    assert_eq!(look(&mut keeper, Occasion::Routine), NOTHING);
+    assert_eq!(names(&keeper), [entry("rsa.example", "configured.pem")]);
+}
+
+#[test]
+fn the_own_identity_stands_in_until_the_first_certificate_is_there() {
+    let ordered = Ordered::new();
+    let mut keeper = ordered.keeper(&["first.example", "second.example"], None, policy(None)).unwrap();
+    assert_eq!(names(&keeper), [entry("localhost", "cert.pem")]);
+    assert_eq!(look(&mut keeper, Occasion::Asked), ["certificate_unchanged"]);
+    ordered.issue("second.example");
+    assert_eq!(look(&mut keeper, Occasion::Routine), ["certificate_replaced"]);
+    assert_eq!(names(&keeper), [entry("second.example", "second.example.pem")]);
+    assert_eq!(keeper.own_certificate(), None);
+}
+
+#[test]
+fn an_issued_certificate_whose_file_is_gone_stays_in_use() {
+    let ordered = Ordered::new();
+    ordered.issue("first.example");
+    let mut keeper = ordered.keeper(&["first.example"], None, policy(None)).unwrap();
+    assert_eq!(look(&mut keeper, Occasion::Routine), NOTHING);
+    let shown = names(&keeper);
+    fs::remove_file(ordered.acme.identity_file("first.example")).unwrap();
+    assert_eq!(look(&mut keeper, Occasion::Asked), ["certificate_refused"]);
+    assert_eq!(look(&mut keeper, Occasion::Routine), NOTHING);
+    assert_eq!(names(&keeper), shown);
+}
+
+#[test]
+fn what_a_listener_could_not_show_is_refused() {
+    let ordered = Ordered::new();
+    ordered.issue("first.example");
+    let mut keeper = ordered.keeper(&["first.example"], None, policy(Some(ECDSA_ALONE))).unwrap();
+    let shown = keeper.shown.identities().current().fingerprint();
+    let (chain, key) = rsa("first.example");
+    ordered.acme.keep_identity("first.example", &chain, &key).unwrap();
+    assert_eq!(look(&mut keeper, Occasion::Asked), ["certificate_refused"]);
+    assert_eq!(keeper.shown.identities().current().fingerprint(), shown);
+    drop(keeper);
+    // A start has nothing else to go on with.
+    let started = ordered.keeper(&["first.example"], None, policy(Some(ECDSA_ALONE)));
+    let error = started.unwrap_err().to_string();
+    assert!(error.contains("first.example.pem") && error.contains("key is RSA"), "{error}");
+    assert!(ordered.keeper(&["first.example"], None, policy(None)).is_ok());
 }

@@ -20,8 +20,7 @@ use carrack_ftp_server::{FtpServer, NamedAddress, SharedPort};
 use carrack_net::{Admission, Drain, Limits, Listener};
 use carrack_records::partials::PartialJournal;
 use carrack_tls::fips::Approved;
-use carrack_tls::{AcceptedClients, Identities, Identity, PartnerTls, ServerTls, Sessions, Settings};
-use tokio::sync::Notify;
+use carrack_tls::{AcceptedClients, Identity, PartnerTls, ServerTls, Sessions, Settings};
 
 use crate::acme::{self, Acme, Questions};
 use crate::addresses::{self, Addresses};
@@ -29,10 +28,11 @@ use crate::clients;
 use crate::config::{Checked, Config, Mode};
 use crate::housekeeping;
 use crate::http;
-use crate::identities::{self, Calls, Keeper, Source};
+use crate::identities::{Keeper, Shown, Source};
 use crate::log::EventLog;
 use crate::metrics::Metrics;
 use crate::state::StateFolder;
+use crate::watch::{self, Calls};
 use crate::wiring;
 
 use cut::CutTransfers;
@@ -56,7 +56,7 @@ pub struct Listening {
 /// A server that listens; nothing is accepted before [`Server::run`].
 pub struct Server {
     config: Config,
-    identities: Arc<Identities>,
+    keeper: Keeper,
     accepted: Option<Arc<AcceptedClients>>,
     listeners: Vec<(Arc<FtpServer>, Listener)>,
     listening: Vec<Listening>,
@@ -66,7 +66,6 @@ pub struct Server {
     log: Arc<EventLog>,
     cut: Arc<CutTransfers>,
     journal: Arc<PartialJournal>,
-    source: Source,
     acme: Option<(Arc<Acme>, Option<Questions>)>,
     metrics: Option<(Arc<Metrics>, Listener)>,
     // From here on a signal is ours, so that none that comes right after the start is lost.
@@ -100,12 +99,12 @@ impl Server {
         let accounts = wiring::accounts(&config, &[state.path().to_owned()], &index)?;
 
         let acme = config.acme.as_ref().map(|acme| Acme::start(acme, &state)).transpose()?;
-        let source = Source::of(&config, acme.as_ref().map(|(acme, _)| acme), names::names(&config), state);
-        let identities = Arc::new(Identities::several(source.load(identities)?));
+        let source = Source::of(&config, names::names(&config), state)?;
+        let keeper = Keeper::start(source, identities, tls.listeners.clone())?;
 
         let log = Arc::new(EventLog::default());
         let cut = Arc::new(CutTransfers::default());
-        let metrics = metrics(&config, &identities, &source)?;
+        let metrics = metrics(&config, keeper.shown())?;
         let mut subscribers = vec![
             Arc::<EventLog>::clone(&log) as Arc<dyn Subscriber>,
             Arc::<CutTransfers>::clone(&cut) as Arc<dyn Subscriber>,
@@ -140,7 +139,7 @@ impl Server {
             .map(|((listen, policy), listener)| {
                 let settings = wiring::ftp_settings(&config, listen, &addresses.told, partners.as_ref());
                 let tls = Settings {
-                    identities: Arc::clone(&identities),
+                    identities: keeper.shown().identities(),
                     policy,
                     clients: wiring::client_certificates(listen, accepted.as_ref()),
                     sessions: sessions.clone(),
@@ -154,7 +153,7 @@ impl Server {
             .collect::<Result<_, StartError>>()?;
         Ok(Self {
             config,
-            identities,
+            keeper,
             accepted,
             listeners,
             listening,
@@ -164,7 +163,6 @@ impl Server {
             log,
             cut,
             journal,
-            source,
             acme,
             metrics,
             signals,
@@ -178,13 +176,13 @@ impl Server {
 
     /// The identity shown to clients.
     pub fn identity(&self) -> Identity {
-        self.identities.current()
+        self.keeper.shown().identities().current()
     }
 
     /// The certificate that clients have to trust, as a file; `None` where the configuration names one of a public authority's
     /// making.
     pub fn certificate_file(&self) -> Option<PathBuf> {
-        self.source.own_certificate()
+        self.keeper.own_certificate()
     }
 
     /// Serves until SIGTERM or SIGINT, then drains: idle sessions are told `421`, transfers finish within `drain_s`. A second signal
@@ -202,10 +200,9 @@ impl Server {
         upkeep.spawn(async move { log.tell_suppressed().await });
         upkeep.spawn(housekeeping::partials(self.journal, self.config.upload.partial_expiry_s.into()));
         let calls = Calls::default();
-        let keeper = Keeper::new(self.source, Arc::clone(&self.identities));
-        upkeep.spawn(identities::keep(keeper, calls.clone()));
+        upkeep.spawn(watch::keep(self.keeper, calls.clone()));
         let acme = self.acme.map(|(acme, questions)| {
-            upkeep.spawn(acme::keep(Arc::clone(&acme), Arc::clone(&calls.issued)));
+            upkeep.spawn(acme::keep(Arc::clone(&acme), Arc::clone(&calls.written)));
             questions.into_iter().for_each(|questions| {
                 upkeep.spawn(questions.serve());
             });
@@ -222,10 +219,10 @@ impl Server {
         }
 
         let config = Arc::new(self.config);
-        let clients_asked = Arc::new(Notify::new());
+        let clients_calls = Calls::default();
         if let Some(accepted) = self.accepted {
             let keeper = clients::Keeper::new(Arc::clone(&config), accepted);
-            upkeep.spawn(clients::keep(keeper, Arc::clone(&clients_asked)));
+            upkeep.spawn(watch::keep(keeper, clients_calls.clone()));
         }
         let why = loop {
             match self.signals.next().await {
@@ -237,7 +234,7 @@ impl Server {
                         "reloading"
                     );
                     calls.asked.notify_one();
-                    clients_asked.notify_one();
+                    clients_calls.asked.notify_one();
                     if let Some(acme) = &acme {
                         acme.try_now();
                     }
@@ -274,17 +271,13 @@ impl std::fmt::Debug for Server {
 }
 
 /// The measurements, and where they are read; `None` where the configuration has none.
-fn metrics(
-    config: &Config,
-    identities: &Arc<Identities>,
-    source: &Source,
-) -> Result<Option<(Arc<Metrics>, Listener)>, StartError> {
+fn metrics(config: &Config, shown: &Arc<Shown>) -> Result<Option<(Arc<Metrics>, Listener)>, StartError> {
     let Some(address) = config.metrics.as_ref().map(|metrics| metrics.address) else { return Ok(None) };
     let failed = |source| StartError::Metrics { address, source };
     let listener = Listener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(target: "carrack", %address, "metrics_listening");
-    Ok(Some((Arc::new(Metrics::new(Arc::clone(identities), source.names())), listener)))
+    Ok(Some((Arc::new(Metrics::new(Arc::clone(shown))), listener)))
 }
 
 fn bind(config: &Config) -> Result<(Vec<Listener>, Vec<Listening>), StartError> {

@@ -29,7 +29,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {}\n  mend: {}", listen_failure(source), listen_mend(*mode, source))]
+    #[error("cannot listen on {address}: {}\n  mend: {}", listen_failure(source), mend(&listen_key(*mode), source))]
     Listen {
         /// Which.
         address: SocketAddr,
@@ -42,7 +42,7 @@ pub enum StartError {
     #[error(
         "cannot listen on {address}, the data port: {}\n  mend: {}",
         listen_failure(source),
-        data_port_mend(source)
+        mend("passive.ports", source)
     )]
     DataPort {
         /// Which.
@@ -52,9 +52,9 @@ pub enum StartError {
     },
     /// The address at which certificate authorities ask cannot be listened on.
     #[error(
-        "cannot listen on {address}, where certificate authorities ask: {}\n  mend: stop the other program, choose another address with \
-         {key} in [acme], or use challenge = \"dns-01\"",
-        listen_failure(source)
+        "cannot listen on {address}, where certificate authorities ask: {}\n  mend: {}, or use challenge = \"dns-01\"",
+        listen_failure(source),
+        mend(&format!("{key} in [acme], to which their port is led"), source)
     )]
     Challenges {
         /// Which.
@@ -66,8 +66,9 @@ pub enum StartError {
     },
     /// The address of the metrics cannot be listened on.
     #[error(
-        "cannot listen on {address} for metrics: {}\n  mend: stop the other program, or choose another address in metrics.address",
-        listen_failure(source)
+        "cannot listen on {address} for metrics: {}\n  mend: {}",
+        listen_failure(source),
+        mend("metrics.address", source)
     )]
     Metrics {
         /// Which.
@@ -95,23 +96,47 @@ fn listen_failure(error: &io::Error) -> String {
     }
 }
 
-fn data_port_mend(error: &io::Error) -> &'static str {
+/// The mend, where the address can be chosen with `key`.
+fn mend(key: &str, error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "choose a higher port in passive.ports, or grant the program CAP_NET_BIND_SERVICE"
+        io::ErrorKind::AddrNotAvailable => {
+            format!("0.0.0.0 stands for all addresses of this machine; choose with {key}")
         }
-        _ => "stop the other program, or choose another port in passive.ports",
+        io::ErrorKind::PermissionDenied => {
+            format!("choose a higher port with {key}, or grant the program CAP_NET_BIND_SERVICE")
+        }
+        _ => format!("stop the other program, or choose another port with {key}"),
     }
 }
 
-fn listen_mend(mode: Mode, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrNotAvailable => "0.0.0.0 stands for all addresses of this machine".to_owned(),
-        io::ErrorKind::PermissionDenied => {
-            format!("choose a higher port with --{mode} ADDR:PORT, or grant the program CAP_NET_BIND_SERVICE")
+fn listen_key(mode: Mode) -> String {
+    format!("--{mode} ADDR:PORT (`address` in the file)")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_for_root_alone_has_the_same_mend_for_every_address() {
+        let denied = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let address: SocketAddr = "0.0.0.0:80".parse().unwrap();
+        for (error, key) in [
+            (StartError::Listen { address, mode: Mode::Explicit, source: denied() }, "--explicit ADDR:PORT"),
+            (StartError::DataPort { address, source: denied() }, "passive.ports"),
+            (StartError::Metrics { address, source: denied() }, "metrics.address"),
+            (
+                StartError::Challenges {
+                    address: address.to_string(),
+                    key: "http_address",
+                    source: denied(),
+                },
+                "http_address in [acme]",
+            ),
+        ] {
+            let text = error.to_string();
+            assert!(text.contains("ports below 1024") && text.contains("CAP_NET_BIND_SERVICE"), "{text}");
+            assert!(text.contains(&format!("choose a higher port with {key}")), "{text}");
         }
-        _ => format!(
-            "stop the other program, or choose another port with --{mode} ADDR:PORT (`address` in the file)"
-        ),
     }
 }
