@@ -12,22 +12,18 @@ use carrack_tls::Sha256Fingerprint;
 use carrack_tls::challenge::ChallengeTls;
 use hyper::StatusCode;
 use instant_acme::ChallengeType;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::dns_hook::DnsHook;
 use super::error::AcmeError;
 use crate::config::{Acme, Challenge};
 use crate::http::{self, Answer};
+use crate::places;
 
 /// Where the authority asks (RFC 8555 §8.3).
 const PATH: &str = "/.well-known/acme-challenge/";
 
 /// The longest token that is taken. They have some 43 characters; the path of a request has to hold one.
 const TOKEN_BYTES: usize = 256;
-
-/// TLS connections of validators at a time; further ones wait in the kernel's queue.
-const CONNECTIONS: usize = 32;
 
 /// For the handshake of a validator. SECURITY: one that says nothing holds a place no longer than this.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -175,21 +171,15 @@ fn answer(tokens: &Tokens, path: &str) -> Answer {
     })
 }
 
-async fn serve_tls(mut listener: Listener, tls: Arc<ChallengeTls>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = listener.accept().await.stream;
-        while connections.try_join_next().is_some() {}
+async fn serve_tls(listener: Listener, tls: Arc<ChallengeTls>) {
+    places::serve(listener, |stream| {
         let tls = Arc::clone(&tls);
-        connections.spawn(async move {
+        async move {
             // Whatever goes wrong, the authority tells in its answer to the order.
             let _ = tokio::time::timeout(HANDSHAKE_TIME, tls.answer(stream)).await;
-            drop(place);
-        });
-    }
+        }
+    })
+    .await;
 }
 
 #[cfg(test)]

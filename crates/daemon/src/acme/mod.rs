@@ -16,7 +16,7 @@ mod order;
 mod schedule;
 mod web;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -57,12 +57,7 @@ impl Acme {
         settings: &config::Acme,
         state: &StateFolder,
     ) -> Result<(Arc<Self>, Option<Questions>), StartError> {
-        let tls = |error: &dyn std::fmt::Display| StartError::Tls(error.to_string());
-        let authorities = match &settings.ca {
-            Some(ca) => Authorities::load(ca).map_err(|error| tls(&error))?,
-            None => Authorities::Platform,
-        };
-        let web = Web::new(Arc::new(WebTls::new(authorities).map_err(|error| tls(&error))?));
+        let web = Web::new(Arc::new(trusting(settings.ca.as_deref())?));
         let folder = Arc::new(state.acme()?);
         let (answers, questions) = Answers::new(settings).map_err(|source| StartError::Challenges {
             address: answer::address(settings).map(|address| address.to_string()).unwrap_or_default(),
@@ -249,6 +244,21 @@ pub(crate) async fn keep(acme: Arc<Acme>, issued: Arc<Notify>) {
     }
 }
 
+/// What speaks TLS to the ACME server, which these authorities vouch for; without them, the system's.
+fn trusting(ca: Option<&Path>) -> Result<WebTls, StartError> {
+    let authorities = match ca {
+        // The error names the file itself.
+        Some(ca) => {
+            Authorities::load(ca).map_err(|error| StartError::AcmeTrust { why: error.to_string() })?
+        }
+        None => Authorities::Platform,
+    };
+    WebTls::new(authorities).map_err(|error| {
+        let file = ca.map(|ca| format!("{}: ", ca.display())).unwrap_or_default();
+        StartError::AcmeTrust { why: format!("{file}{error}") }
+    })
+}
+
 /// The name by which a certificate is kept.
 fn first(certificate: &AcmeCertificate) -> Option<&str> {
     certificate.names.first().map(config::OrderedName::as_str)
@@ -263,4 +273,25 @@ fn chance() -> Spread {
     // Without randomness everybody comes at the same time; nothing depends on it here.
     let _ = aws_lc_rs::rand::fill(&mut bytes);
     Spread::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_of_the_acme_server_that_is_none_is_told_as_such() {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("ca.pem");
+        for text in ["nothing", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            std::fs::write(&ca, text).unwrap();
+            let error = trusting(Some(&ca)).unwrap_err().to_string();
+            assert!(error.starts_with("nobody can vouch for the ACME server: "), "{error}");
+            assert!(
+                error.contains("ca.pem") && error.contains("\n  mend: ") && error.contains("acme.ca"),
+                "{error}"
+            );
+        }
+        assert!(trusting(None).is_ok());
+    }
 }
