@@ -109,32 +109,34 @@ impl Acme {
         let name = first(certificate).unwrap_or_default().to_owned();
         tracing::info!(target: "carrack", name, directory = self.directory(), "acme_ordering");
         self.web.forget_pause();
-        let plan = match self.order(certificate, &name).await {
+        let outcome = self.order(certificate, &name).await;
+        let asked = self.web.asked_pause();
+        let plan = match &outcome {
+            Ok(identity) => Plan::after_success(identity),
+            Err(_) => plan.after_failure(asked, chance(), SystemTime::now()),
+        };
+        let (folder, directory, kept) = (Arc::clone(&self.folder), self.directory().to_owned(), name.clone());
+        // A certificate that is there is there, whether this can be written or not.
+        if let Err(error) = blocking(move || folder.keep_attempt(&directory, &kept, plan.attempt())).await {
+            tracing::error!(target: "carrack", why = %error, "acme_state_failed");
+        }
+        // Told last: whoever has read it and calls is heard.
+        let due_in_s = seconds_until(plan.due());
+        match outcome {
             Ok(identity) => {
-                let plan = Plan::after_success(&identity);
-                let not_after = identity.description().not_after;
-                let (sha256, renewal_in_s) = (identity.fingerprint(), seconds_until(plan.due()));
-                tracing::info!(target: "carrack", name, %sha256, %not_after, renewal_in_s, "acme_issued");
-                plan
+                let (sha256, not_after) = (identity.fingerprint(), identity.description().not_after);
+                tracing::info!(target: "carrack", name, %sha256, %not_after, renewal_in_s = due_in_s, "acme_issued");
             }
             Err(error) => {
-                let asked = self.web.asked_pause();
-                let plan = plan.after_failure(asked, chance(), SystemTime::now());
-                let (failures, again_in_s) = (plan.failures(), seconds_until(plan.due()));
                 let sooner = match asked {
                     Some(_) => "the authority asks for a pause",
                     None => "SIGHUP tries at once",
                 };
+                let (mend, failures) = (error.mend(), plan.failures());
                 tracing::error!(
-                    target: "carrack", name, why = %error, mend = error.mend(), failures, again_in_s, sooner, "acme_failed"
+                    target: "carrack", name, why = %error, mend, failures, again_in_s = due_in_s, sooner, "acme_failed"
                 );
-                plan
             }
-        };
-        let (folder, directory) = (Arc::clone(&self.folder), self.directory().to_owned());
-        // A certificate that is there is there, whether this can be written or not.
-        if let Err(error) = blocking(move || folder.keep_attempt(&directory, &name, plan.attempt())).await {
-            tracing::error!(target: "carrack", why = %error, "acme_state_failed");
         }
         plan
     }
