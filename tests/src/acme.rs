@@ -112,7 +112,12 @@ impl AcmeServer {
 
     /// A server whose certificate comes from here.
     pub fn setup(&self, challenge: &str) -> Setup {
-        let setup = Setup::new()
+        self.known_to(Setup::new(), challenge)
+    }
+
+    /// These settings, with what orders certificates here.
+    pub fn known_to(&self, setup: Setup, challenge: &str) -> Setup {
+        let setup = setup
             .option("acme", "directory", &format!("\"https://{}:{DIRECTORY_PORT}/dir\"", self.ip))
             .option("acme", "ca", &format!("{:?}", self.folder.path().join("authority.pem")))
             .option("acme", "terms_agreed", "true")

@@ -76,11 +76,14 @@ impl Server {
     }
 
     /// Starts a server that was ended again, with the same folders and settings, on new ports.
-    pub fn start_again(mut self) -> Server {
+    pub fn start_again(self) -> Server {
+        self.start_again_with(|setup| setup)
+    }
+
+    /// The same with other settings.
+    pub fn start_again_with(mut self, change: impl FnOnce(Setup) -> Setup) -> Server {
         self.end();
-        let config = self.setup.write();
-        let setup = std::mem::take(&mut self.setup);
-        Server::start(setup, &config)
+        change(std::mem::take(&mut self.setup)).start()
     }
 
     /// The listener of that mode.

@@ -1,6 +1,7 @@
 //! Are certificates ordered, proved, shown and renewed by ACME, and does the server go on whatever the authority does?
 
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -30,8 +31,13 @@ fn listing(server: &Server, mode: Mode, root: &Path) -> Run {
 
 /// What the server shows now, as OpenSSL sees it.
 fn shown(server: &Server) -> String {
+    shown_as(server, NAME)
+}
+
+/// What it shows to those who ask for that name.
+fn shown_as(server: &Server, name: &str) -> String {
     let run = Program::new("openssl")
-        .args(["s_client", "-connect", &server.implicit.to_string(), "-servername", NAME])
+        .args(["s_client", "-connect", &server.implicit.to_string(), "-servername", name])
         .run();
     let pem = run.stdout.split_inclusive("-----END CERTIFICATE-----").next().unwrap_or_default().to_owned();
     let run =
@@ -93,6 +99,58 @@ fn a_name_and_a_wildcard_are_proved_through_the_dns() {
     is_served_with_a_certificate_from(&mut acme, setup, &["*.example.org", "example.org"]);
     let (present, cleanup) = ("present _acme-challenge.example.org", "cleanup _acme-challenge.example.org");
     assert_eq!(acme.hook_calls(), [present, present, cleanup, cleanup]);
+}
+
+#[test]
+fn certificates_are_ordered_one_by_one_and_shown_by_name_beside_settings_of_tls() {
+    const OTHER: &str = "files.example.org";
+    let Some(acme) = AcmeServer::start(Accounts::Open, SEASON_S) else { return };
+    let server = acme
+        .setup("http-01")
+        .option("tls", "minimum_version", "\"1.3\"")
+        .table(&certificate(&[NAME, "www.example.org"]))
+        .table(&certificate(&[OTHER]))
+        .start();
+    let issued = [NAME, OTHER].map(|name| {
+        let sha256 = server.logged("acme_issued", |line| line.text("name") == name).text("sha256");
+        server.logged("certificate_replaced", |line| line.text("sha256") == sha256);
+        sha256
+    });
+    assert_ne!(issued[0], issued[1]);
+    assert_eq!([NAME, OTHER].map(|name| shown_as(&server, name)), issued);
+    assert_eq!(shown_as(&server, "www.example.org"), issued[0]);
+    let old = Program::new("openssl")
+        .args(["s_client", "-connect", &server.implicit.to_string(), "-servername", NAME, "-tls1_2"])
+        .run();
+    assert!(!old.stdout.contains("BEGIN CERTIFICATE"), "{}", old.stdout);
+
+    // A restart finds both.
+    let server = server.start_again();
+    assert_eq!([NAME, OTHER].map(|name| shown_as(&server, name)), issued);
+    assert!(!server.logs.lines().iter().any(|line| line.is("acme_ordering")));
+}
+
+#[test]
+fn another_directory_orders_anew_and_the_old_certificate_is_shown_until_then() {
+    let Some(staging) = AcmeServer::start(Accounts::Open, SEASON_S) else { return };
+    let mut production = AcmeServer::prepared(Accounts::Open, SEASON_S).unwrap();
+    let server = staging.setup("http-01").table(&certificate(&[NAME])).start();
+    let first = server.logged("acme_issued", |_| true).text("sha256");
+    server.logged("certificate_replaced", |_| true);
+
+    let server = server.start_again_with(|setup| production.known_to(setup, "http-01"));
+    let failed = server.logged("acme_failed", |_| true);
+    assert!(failed.text("why").contains("cannot be asked"), "{}", failed.raw);
+    assert_eq!(shown(&server), first);
+    production.run();
+    server.signal(Signal::HUP);
+    let second = server.logged("acme_issued", |_| true).text("sha256");
+    server.logged("certificate_replaced", |line| line.text("sha256") == second);
+    listing(&server, Mode::Implicit, &production.root()).ok();
+
+    let server = server.start_again();
+    assert_eq!(shown(&server), second);
+    assert!(!server.logs.lines().iter().any(|line| line.is("acme_ordering")));
 }
 
 #[test]
@@ -195,6 +253,46 @@ fn a_bad_nonce_is_mended_at_once_and_a_limit_is_respected() {
     assert!(failed.text("why").contains("too many accounts"), "{}", failed.raw);
     assert!(failed.text("mend").contains("when the authority allows it"), "{}", failed.raw);
     assert!(failed.text("again_in_s").parse::<u64>().unwrap() > DAY_S - 60, "{}", failed.raw);
+    // Whoever calls is told, and the authority is left alone.
+    server.signal(Signal::HUP);
+    let waits = server.logged("acme_waits", |_| true);
+    assert!(waits.text("again_in_s").parse::<u64>().unwrap() > DAY_S - 60, "{}", waits.raw);
+    assert_eq!(refusing.nonces.lock().unwrap().len(), 2);
+}
+
+#[test]
+fn a_call_during_an_order_does_not_repeat_that_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let asking = Refusing::start(folder.path(), Behaviour::AsksAbout(NAME));
+    let gate = folder.path().join("gate");
+    Program::new("mkfifo").arg(&gate).run().ok();
+    // `present` ends when a line comes through the gate; `cleanup` is of no interest.
+    let hook = format!("case $1 in present) read line < '{}'; exit 3 ;; esac", gate.display());
+    // For both directions: neither side waits for the other to open it.
+    let mut gate = fs::File::options().read(true).write(true).open(&gate).unwrap();
+    let server = Setup::new()
+        .option("acme", "directory", &format!("\"https://{}/dir\"", asking.address))
+        .option("acme", "ca", &format!("{:?}", asking.authority()))
+        .option("acme", "terms_agreed", "true")
+        .option("acme", "challenge", "\"dns-01\"")
+        .option("acme", "dns_hook", &format!("[\"/bin/sh\", \"-c\", {hook:?}, \"hook\"]"))
+        .table(&certificate(&[NAME]))
+        .start();
+    server.logged("acme_ordering", |_| true);
+    server.signal(Signal::HUP);
+    server.logged("reloading", |_| true);
+    gate.write_all(b"go\n").unwrap();
+    server.logged("acme_failed", |line| line.text("failures") == "1");
+    server.signal(Signal::HUP);
+    server.logs.wait_for("the second call", |lines| {
+        (lines.iter().filter(|line| line.is("reloading")).count() == 2).then_some(())
+    });
+    gate.write_all(b"go\n").unwrap();
+    server.logged("acme_failed", |line| line.text("failures") == "2");
+    let events: Vec<_> = server.logs.lines().iter().map(|line| line.text("event")).collect();
+    let wanted = ["acme_ordering", "reloading", "acme_failed"];
+    let events: Vec<_> = events.iter().filter(|event| wanted.contains(&event.as_str())).collect();
+    assert_eq!(events, [wanted[0], wanted[1], wanted[2], wanted[1], wanted[0], wanted[2]]);
 }
 
 #[test]

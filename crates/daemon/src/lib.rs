@@ -31,6 +31,7 @@ mod http;
 mod identities;
 pub mod log;
 mod metrics;
+mod places;
 pub mod quick;
 pub mod run;
 pub mod state;

@@ -5,26 +5,25 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use carrack_net::Listener;
+use carrack_tls::Sha256Fingerprint;
 use carrack_tls::challenge::ChallengeTls;
 use hyper::StatusCode;
-use instant_acme::{ChallengeType, KeyAuthorization};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use instant_acme::ChallengeType;
 
 use super::dns_hook::DnsHook;
 use super::error::AcmeError;
 use crate::config::{Acme, Challenge};
 use crate::http::{self, Answer};
+use crate::places;
 
 /// Where the authority asks (RFC 8555 §8.3).
 const PATH: &str = "/.well-known/acme-challenge/";
 
 /// The longest token that is taken. They have some 43 characters; the path of a request has to hold one.
 const TOKEN_BYTES: usize = 256;
-
-/// TLS connections of validators at a time; further ones wait in the kernel's queue.
-const CONNECTIONS: usize = 32;
 
 /// For the handshake of a validator. SECURITY: one that says nothing holds a place no longer than this.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -45,7 +44,8 @@ type Tokens = Arc<Mutex<HashMap<String, String>>>;
 pub(super) struct Shown {
     name: String,
     token: String,
-    value: String,
+    /// RFC 8555 §8.1.
+    key_authorization: String,
 }
 
 /// A listener for the authority's questions.
@@ -62,6 +62,32 @@ enum Kind {
 /// Where questions come in, where they come in at this machine: the address in the file, or the port that authorities ask at.
 pub(super) fn address(acme: &Acme) -> Option<SocketAddr> {
     acme.asked_at().map(|(_, address)| address)
+}
+
+impl Shown {
+    /// What proves `name`.
+    ///
+    /// # Errors
+    /// The token is none.
+    pub(super) fn new(name: &str, token: &str, key_authorization: &str) -> Result<Self, AcmeError> {
+        // SECURITY: RFC 8555 §8.1: base64url and nothing else, so that no token leads anywhere.
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if token.is_empty() || token.len() > TOKEN_BYTES || !token.bytes().all(is_token) {
+            return Err(AcmeError::Strange("its token is not base64url".to_owned()));
+        }
+        let (name, token) = (name.to_owned(), token.to_owned());
+        Ok(Self { name, token, key_authorization: key_authorization.to_owned() })
+    }
+
+    /// Of the key authorization, by SHA-256 (RFC 8737 §3).
+    fn digest(&self) -> [u8; 32] {
+        *Sha256Fingerprint::of(self.key_authorization.as_bytes()).as_bytes()
+    }
+
+    /// What the TXT record holds (RFC 8555 §8.4).
+    fn record(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(self.digest())
+    }
 }
 
 impl Answers {
@@ -91,40 +117,20 @@ impl Answers {
         }
     }
 
-    /// Shows it. What is shown is taken away with [`hide`](Self::hide).
-    pub(super) async fn show(
-        &self,
-        name: &str,
-        token: &str,
-        key: &KeyAuthorization,
-    ) -> Result<Shown, AcmeError> {
-        // SECURITY: RFC 8555 §8.1: base64url and nothing else, so that no token leads anywhere.
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if token.is_empty() || token.len() > TOKEN_BYTES || !token.bytes().all(is_token) {
-            return Err(AcmeError::Strange("its token is not base64url".to_owned()));
-        }
-        let value = match self {
+    /// Shows it. It is put to `all` first: what was begun is to be taken away with [`hide`](Self::hide), however far it came.
+    pub(super) async fn show(&self, shown: Shown, all: &mut Vec<Shown>) -> Result<(), AcmeError> {
+        all.push(shown);
+        let Some(shown) = all.last() else { return Ok(()) };
+        match self {
             Self::Http(tokens) => {
-                lock(tokens).insert(token.to_owned(), key.as_str().to_owned());
-                key.as_str().to_owned()
+                lock(tokens).insert(shown.token.clone(), shown.key_authorization.clone());
             }
-            Self::TlsAlpn(tls) => {
-                let mut digest = [0; 32];
-                digest.iter_mut().zip(key.digest().as_ref()).for_each(|(to, from)| *to = *from);
-                tls.show(name, digest).map_err(|error| AcmeError::NotMade(error.to_string()))?;
-                String::new()
-            }
-            Self::Dns(hook) => {
-                let value = key.dns_value();
-                if let Err(error) = hook.present(name, &value).await {
-                    // It may have come half way; what it says about that matters less than the failure.
-                    let _ = hook.cleanup(name, &value).await;
-                    return Err(error);
-                }
-                value
-            }
-        };
-        Ok(Shown { name: name.to_owned(), token: token.to_owned(), value })
+            Self::TlsAlpn(tls) => tls
+                .show(&shown.name, shown.digest())
+                .map_err(|error| AcmeError::NotMade(error.to_string()))?,
+            Self::Dns(hook) => hook.present(&shown.name, &shown.record()).await?,
+        }
+        Ok(())
     }
 
     /// Takes away what was shown.
@@ -132,7 +138,7 @@ impl Answers {
         match self {
             Self::Http(tokens) => drop(lock(tokens).remove(&shown.token)),
             Self::TlsAlpn(tls) => tls.hide(&shown.name),
-            Self::Dns(hook) => hook.cleanup(&shown.name, &shown.value).await?,
+            Self::Dns(hook) => hook.cleanup(&shown.name, &shown.record()).await?,
         }
         Ok(())
     }
@@ -161,26 +167,29 @@ fn answer(tokens: &Tokens, path: &str) -> Answer {
     })
 }
 
-async fn serve_tls(mut listener: Listener, tls: Arc<ChallengeTls>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut connections = JoinSet::new();
-    loop {
-        // The semaphore is never closed.
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = listener.accept().await.stream;
-        while connections.try_join_next().is_some() {}
+async fn serve_tls(listener: Listener, tls: Arc<ChallengeTls>) {
+    places::serve(listener, |stream| {
         let tls = Arc::clone(&tls);
-        connections.spawn(async move {
+        async move {
             // Whatever goes wrong, the authority tells in its answer to the order.
             let _ = tokio::time::timeout(HANDSHAKE_TIME, tls.answer(stream)).await;
-            drop(place);
-        });
-    }
+        }
+    })
+    .await;
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_record_holds_the_digest_of_the_key_authorization() {
+        let shown = Shown::new("a.example", "abc", "abc.thumb").unwrap();
+        assert_eq!(shown.record(), "ILWUmitte4M611MoFcoESoglC5dOeSLM-0DMXNrZyjk");
+        for token in ["", "a/b", "a.b", "a b", &"a".repeat(TOKEN_BYTES + 1)] {
+            assert!(Shown::new("a.example", token, "key").is_err(), "{token:?}");
+        }
+    }
 
     #[test]
     fn only_a_token_that_is_shown_is_answered() {

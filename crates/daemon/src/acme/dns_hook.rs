@@ -5,18 +5,21 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::process::{ChildStderr, Command};
+use tokio::process::{Child, ChildStderr, Command};
 
 use super::error::{AcmeError, short};
 
 /// How long one call may take: some providers need minutes until a record is seen.
-const HOOK_TIME: Duration = Duration::from_secs(600);
+pub(super) const HOOK_TIME: Duration = Duration::from_secs(600);
 
 /// How long the end of its complaint is waited for once it has ended: something that it left running may hold the pipe open.
 const COMPLAINT_TIME: Duration = Duration::from_secs(1);
 
-/// How much is read of what the program complains about.
+/// How much is kept of what the program complains about: the end, where the reason stands.
 const COMPLAINT_BYTES: usize = 4096;
+
+/// How much of that is repeated, in characters, so that the status before it still finds room in the message.
+const COMPLAINT_CHARACTERS: usize = 500;
 
 /// The program, with its first arguments.
 #[derive(Debug)]
@@ -50,20 +53,22 @@ impl DnsHook {
 async fn run(words: &[OsString], arguments: [&str; 3]) -> Result<(), String> {
     let (program, first) = words.split_first().ok_or("there is none")?;
     // SECURITY: no shell reads the arguments, and the record's name was compared with what was ordered.
-    let mut child = Command::new(program)
+    let child = Command::new(program)
         .args(first)
         .args(arguments)
         .env_remove("CARRACK_PASSWORD")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| error.to_string())?;
-    let mut complaint = Complaint { pipe: child.stderr.take(), text: Vec::new() };
+    let mut family = Family(child);
+    let mut complaint = Complaint { pipe: family.0.stderr.take(), text: Vec::new() };
     let status = loop {
         tokio::select! {
-            status = child.wait() => break status.map_err(|error| error.to_string())?,
+            status = family.0.wait() => break status.map_err(|error| error.to_string())?,
             () = complaint.read_on() => {}
         }
     };
@@ -72,13 +77,25 @@ async fn run(words: &[OsString], arguments: [&str; 3]) -> Result<(), String> {
     }
     // What it wrote last may still be in the pipe.
     let _ = tokio::time::timeout(COMPLAINT_TIME, complaint.read_to_end()).await;
-    let complaint = String::from_utf8_lossy(&complaint.text);
-    Err(format!("{status}: {}", complaint.trim()))
+    Err(format!("{status}: {}", complaint.ending()))
 }
 
-/// What the program writes to standard error.
+/// The program and what it has started, which end with it when it takes too long: a script is only as good as what it waits for.
+struct Family(Child);
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        // `None` once it has ended: its number may be another's by then.
+        let leader = self.0.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
+        if let Some(leader) = leader {
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// What the program writes to standard error. It is read to the end, or a long one would end the program.
 struct Complaint {
-    /// `None` once it has ended or said enough; what it writes then meets a closed pipe.
+    /// `None` once it has ended.
     pipe: Option<ChildStderr>,
     text: Vec<u8>,
 }
@@ -92,15 +109,19 @@ impl Complaint {
             Ok(count) if count > 0 => self.text.extend(piece.iter().take(count)),
             _ => self.pipe = None,
         }
-        if self.text.len() >= COMPLAINT_BYTES {
-            self.pipe = None;
-        }
+        self.text.drain(..self.text.len().saturating_sub(COMPLAINT_BYTES));
     }
 
     async fn read_to_end(&mut self) {
         while self.pipe.is_some() {
             self.read_on().await;
         }
+    }
+
+    fn ending(&self) -> String {
+        let text = String::from_utf8_lossy(&self.text);
+        let text = text.trim();
+        text.chars().skip(text.chars().count().saturating_sub(COMPLAINT_CHARACTERS)).collect()
     }
 }
 
@@ -127,8 +148,6 @@ mod tests {
     async fn a_failure_is_told_with_what_the_program_said() {
         let error = shell("echo no such zone >&2; exit 3").present("a.example", "v").await.unwrap_err();
         assert!(error.to_string().contains("exit status: 3: no such zone"), "{error}");
-        let error = shell("yes nonsense >&2").present("a.example", "v").await.unwrap_err();
-        assert!(error.to_string().len() < 1000, "{error}");
         // Something that it leaves behind holds the pipe open, and nothing up.
         let left =
             shell("tail -f /dev/null & echo $! >&2; exit 4").present("a.example", "v").await.unwrap_err();
@@ -141,5 +160,43 @@ mod tests {
         .unwrap();
         let absent = DnsHook::new(vec!["/nonexistent/hook".into()]);
         assert!(absent.present("a.example", "v").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_says_much_is_heard_to_the_end() {
+        let much = "yes nonsense | head -c 300000 >&2";
+        shell(much).present("a.example", "v").await.unwrap();
+        let error = shell(&format!("{much}; echo no such zone >&2; exit 3"))
+            .present("a.example", "v")
+            .await
+            .unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("exit status: 3: ") && text.ends_with("no such zone"), "{text}");
+        assert!(text.len() < 1000, "{text}");
+    }
+
+    #[tokio::test]
+    async fn what_a_program_waits_for_ends_with_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+        // Both hold the pipe open; it ends when neither does.
+        let script = format!("exec 3> '{}'; echo here >&3; tail -f /dev/null; true", pipe.display());
+        let hook = shell(&script);
+        let opened = tokio::task::spawn_blocking(move || std::fs::File::open(pipe).unwrap());
+        let (mut file, mut word) = (None, [0; 5]);
+        tokio::select! {
+            ended = hook.present("a.example", "v") => panic!("{ended:?}"),
+            () = async {
+                let mut opened = opened.await.unwrap();
+                let read = move || {
+                    std::io::Read::read_exact(&mut opened, &mut word).unwrap();
+                    opened
+                };
+                file = Some(tokio::task::spawn_blocking(read).await.unwrap());
+            } => {}
+        }
+        let rest = tokio::task::spawn_blocking(move || std::io::read_to_string(file.unwrap()).unwrap());
+        assert_eq!(rest.await.unwrap(), "");
     }
 }

@@ -16,21 +16,22 @@ mod order;
 mod schedule;
 mod web;
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use carrack_tls::{Authorities, Identity, WebTls};
 use tokio::sync::Notify;
 
 use crate::config::{self, AcmeCertificate};
 use crate::run::StartError;
-use crate::state::{AcmeFolder, Attempt, StateFolder};
+use crate::state::{AcmeFolder, StateFolder};
 use account::blocking;
 use answer::Answers;
 pub(crate) use answer::Questions;
 use error::AcmeError;
 use order::{Issued, Ordering};
-use schedule::{Plan, Spread};
+use schedule::{Hurry, Plan, Spread};
 use web::Web;
 
 /// The longest sleep between two looks at the clock, which may be set meanwhile.
@@ -38,9 +39,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(3600);
 
 /// The shortest, so that a certificate which ends at once does not keep a processor busy.
 const LOOK_PAUSE: Duration = Duration::from_secs(1);
-
-/// How long one order may take, validation and the hook program included.
-const ORDER_TIME: Duration = Duration::from_secs(45 * 60);
 
 /// The certificates of `[acme]`.
 #[derive(Debug)]
@@ -59,12 +57,7 @@ impl Acme {
         settings: &config::Acme,
         state: &StateFolder,
     ) -> Result<(Arc<Self>, Option<Questions>), StartError> {
-        let tls = |error: &dyn std::fmt::Display| StartError::Tls(error.to_string());
-        let authorities = match &settings.ca {
-            Some(ca) => Authorities::load(ca).map_err(|error| tls(&error))?,
-            None => Authorities::Platform,
-        };
-        let web = Web::new(Arc::new(WebTls::new(authorities).map_err(|error| tls(&error))?));
+        let web = Web::new(Arc::new(trusting(settings.ca.as_deref())?));
         let folder = Arc::new(state.acme()?);
         let (answers, questions) = Answers::new(settings).map_err(|source| StartError::Challenges {
             address: answer::address(settings).map(|address| address.to_string()).unwrap_or_default(),
@@ -79,9 +72,14 @@ impl Acme {
         Ok((Arc::new(acme), questions))
     }
 
-    /// Says that whatever made orders fail is mended: they are tried again now.
+    /// Says that whatever made orders fail is mended: they are tried again now, unless the authority asked for a pause or this is
+    /// said too often.
     pub(crate) fn try_now(&self) {
         self.mended.notify_one();
+    }
+
+    fn directory(&self) -> &str {
+        self.settings.directory.as_str()
     }
 
     fn plans(&self) -> Vec<Plan> {
@@ -89,8 +87,8 @@ impl Acme {
             let name = first(certificate).unwrap_or_default();
             let names: Vec<_> = certificate.names.iter().map(config::OrderedName::as_str).collect();
             // What cannot be read is ordered anew; whoever loads it tells what it was.
-            let kept = self.folder.identity(name).ok().flatten();
-            let attempt = self.folder.attempt(name).ok().flatten();
+            let kept = self.folder.identity_of(self.directory(), name).ok().flatten();
+            let attempt = self.folder.attempt(self.directory(), name).ok().flatten();
             Plan::of(kept.as_ref(), &names, attempt, SystemTime::now())
         };
         self.settings.certificate.iter().map(plan).collect()
@@ -99,31 +97,38 @@ impl Acme {
     /// Orders one certificate now; says what is to be done next.
     async fn attempt(&self, certificate: &AcmeCertificate, plan: Plan) -> Plan {
         let name = first(certificate).unwrap_or_default().to_owned();
-        tracing::info!(target: "carrack", name, directory = self.settings.directory.as_str(), "acme_ordering");
+        tracing::info!(target: "carrack", name, directory = self.directory(), "acme_ordering");
         self.web.forget_pause();
-        let outcome = tokio::time::timeout(ORDER_TIME, self.order(certificate, &name)).await;
-        match outcome.unwrap_or(Err(AcmeError::TimeOut(ORDER_TIME.as_secs() / 60))) {
+        let outcome = self.order(certificate, &name).await;
+        let asked = self.web.asked_pause();
+        let plan = match &outcome {
+            Ok(identity) => Plan::after_success(identity),
+            Err(_) => plan.after_failure(asked, chance(), SystemTime::now()),
+        };
+        let (folder, directory, kept) = (Arc::clone(&self.folder), self.directory().to_owned(), name.clone());
+        // A certificate that is there is there, whether this can be written or not.
+        if let Err(error) = blocking(move || folder.keep_attempt(&directory, &kept, plan.attempt())).await {
+            tracing::error!(target: "carrack", why = %error, "acme_state_failed");
+        }
+        // Told last: whoever has read it and calls is heard.
+        let due_in_s = seconds_until(plan.due());
+        match outcome {
             Ok(identity) => {
-                let plan = Plan::after_success(&identity);
-                let not_after = identity.description().not_after;
-                let (sha256, renewal_in_s) = (identity.fingerprint(), seconds_until(plan.due));
-                tracing::info!(target: "carrack", name, %sha256, %not_after, renewal_in_s, "acme_issued");
-                plan
+                let (sha256, not_after) = (identity.fingerprint(), identity.description().not_after);
+                tracing::info!(target: "carrack", name, %sha256, %not_after, renewal_in_s = due_in_s, "acme_issued");
             }
             Err(error) => {
-                let plan = plan.after_failure(self.web.asked_pause(), chance(), SystemTime::now());
-                let (failures, again_in_s) = (plan.failures, seconds_until(plan.due));
+                let sooner = match asked {
+                    Some(_) => "the authority asks for a pause",
+                    None => "SIGHUP tries at once",
+                };
+                let (mend, failures) = (error.mend(), plan.failures());
                 tracing::error!(
-                    target: "carrack", name, why = %error, mend = error.mend(), failures, again_in_s,
-                    sooner = "SIGHUP tries at once", "acme_failed"
+                    target: "carrack", name, why = %error, mend, failures, again_in_s = due_in_s, sooner, "acme_failed"
                 );
-                let (folder, attempt) = (Arc::clone(&self.folder), Attempt { failures, next: plan.due });
-                if let Err(error) = blocking(move || folder.keep_attempt(&name, Some(attempt))).await {
-                    tracing::error!(target: "carrack", why = %error, "acme_state_failed");
-                }
-                plan
             }
         }
+        plan
     }
 
     async fn order(&self, certificate: &AcmeCertificate, name: &str) -> Result<Identity, AcmeError> {
@@ -131,7 +136,7 @@ impl Acme {
         let ordering =
             Ordering { acme: &self.settings, account: &account, answers: &self.answers, certificate };
         let Issued { chain, key, identity } = ordering.run().await?;
-        if Plan::after_success(&identity).due <= SystemTime::now() {
+        if Plan::after_success(&identity).due() <= SystemTime::now() {
             // Taken as a success it would be ordered again and again.
             let (from, until) = (identity.description().not_before, identity.description().not_after);
             let why = format!(
@@ -139,12 +144,9 @@ impl Acme {
             );
             return Err(AcmeError::BadCertificate(why));
         }
-        let (folder, name) = (Arc::clone(&self.folder), name.to_owned());
-        blocking(move || {
-            folder.keep_identity(&name, &chain, &key)?;
-            folder.keep_attempt(&name, None)
-        })
-        .await?;
+        let (folder, directory, name) =
+            (Arc::clone(&self.folder), self.directory().to_owned(), name.to_owned());
+        blocking(move || folder.keep_identity(&directory, &name, &chain, &key)).await?;
         Ok(identity)
     }
 }
@@ -155,6 +157,7 @@ struct Keeper {
     acme: Arc<Acme>,
     /// One for each certificate of the file.
     plans: Vec<Plan>,
+    hurry: Hurry,
 }
 
 impl Keeper {
@@ -162,7 +165,7 @@ impl Keeper {
     async fn new(acme: Arc<Acme>) -> Self {
         let reader = Arc::clone(&acme);
         let plans = tokio::task::spawn_blocking(move || reader.plans()).await.unwrap_or_default();
-        Self { acme, plans }
+        Self { acme, plans, hurry: Hurry::default() }
     }
 
     /// Waits until a certificate was ordered and is there. Whatever fails is told in the log and tried again.
@@ -170,25 +173,55 @@ impl Keeper {
         let acme = Arc::clone(&self.acme);
         loop {
             let now = SystemTime::now();
-            let due = self.plans.iter().position(|plan| plan.due <= now);
+            self.plans.iter_mut().for_each(|plan| *plan = plan.believed(now));
+            let due = self.plans.iter().position(|plan| plan.due() <= now);
             if let Some(index) = due
                 && let (Some(plan), Some(certificate)) =
-                    (self.plans.get_mut(index), acme.settings.certificate.get(index))
+                    (self.plans.get(index).copied(), acme.settings.certificate.get(index))
             {
-                *plan = acme.attempt(certificate, *plan).await;
-                if plan.failures == 0 {
+                let mut ordering = std::pin::pin!(acme.attempt(certificate, plan));
+                let plan = loop {
+                    // A call that comes meanwhile is about what has failed before, not about what fails in a moment.
+                    tokio::select! {
+                        biased;
+                        () = acme.mended.notified() => self.hurry(Some(index)),
+                        plan = &mut ordering => break plan,
+                    }
+                };
+                self.plans.iter_mut().skip(index).take(1).for_each(|kept| *kept = plan);
+                if plan.failures() == 0 {
                     return;
                 }
                 continue;
             }
-            let next = self.plans.iter().map(|plan| plan.due).min().unwrap_or(now + LOOK_EVERY);
+            let next = self.plans.iter().map(|plan| plan.due()).min().unwrap_or(now + LOOK_EVERY);
             let pause = next.duration_since(now).unwrap_or_default();
             tokio::select! {
                 () = tokio::time::sleep(pause.clamp(LOOK_PAUSE, LOOK_EVERY)) => {}
-                () = acme.mended.notified() => {
-                    let now = SystemTime::now();
-                    self.plans.iter_mut().for_each(|plan| *plan = plan.at_once(now));
-                }
+                () = acme.mended.notified() => self.hurry(None),
+            }
+        }
+    }
+
+    /// Has what failed tried sooner, but for the one that is being ordered.
+    fn hurry(&mut self, ordering: Option<usize>) {
+        let certificates = self.acme.settings.certificate.iter();
+        let plans = self.plans.iter_mut().zip(certificates).enumerate();
+        let mut failed = plans
+            .filter(|(index, (plan, _))| plan.failures() > 0 && ordering != Some(*index))
+            .map(|(_, waiting)| waiting)
+            .peekable();
+        if failed.peek().is_none() {
+            return;
+        }
+        let now = SystemTime::now();
+        let moment = now + self.hurry.pause(Instant::now());
+        for (plan, certificate) in failed {
+            *plan = plan.hurried(moment);
+            if plan.due() > now {
+                let (name, again_in_s) = (first(certificate), seconds_until(plan.due()));
+                let why = "the authority asks for a pause, or SIGHUP came too often";
+                tracing::info!(target: "carrack", name, again_in_s, why, "acme_waits");
             }
         }
     }
@@ -201,6 +234,21 @@ pub(crate) async fn keep(acme: Arc<Acme>, issued: Arc<Notify>) {
         keeper.next().await;
         issued.notify_one();
     }
+}
+
+/// What speaks TLS to the ACME server, which these authorities vouch for; without them, the system's.
+fn trusting(ca: Option<&Path>) -> Result<WebTls, StartError> {
+    let authorities = match ca {
+        // The error names the file itself.
+        Some(ca) => {
+            Authorities::load(ca).map_err(|error| StartError::AcmeTrust { why: error.to_string() })?
+        }
+        None => Authorities::Platform,
+    };
+    WebTls::new(authorities).map_err(|error| {
+        let file = ca.map(|ca| format!("{}: ", ca.display())).unwrap_or_default();
+        StartError::AcmeTrust { why: format!("{file}{error}") }
+    })
 }
 
 /// The name by which a certificate is kept.
@@ -217,4 +265,25 @@ fn chance() -> Spread {
     // Without randomness everybody comes at the same time; nothing depends on it here.
     let _ = aws_lc_rs::rand::fill(&mut bytes);
     Spread::from_be_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_of_the_acme_server_that_is_none_is_told_as_such() {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("ca.pem");
+        for text in ["nothing", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
+            std::fs::write(&ca, text).unwrap();
+            let error = trusting(Some(&ca)).unwrap_err().to_string();
+            assert!(error.starts_with("nobody can vouch for the ACME server: "), "{error}");
+            assert!(
+                error.contains("ca.pem") && error.contains("\n  mend: ") && error.contains("acme.ca"),
+                "{error}"
+            );
+        }
+        assert!(trusting(None).is_ok());
+    }
 }

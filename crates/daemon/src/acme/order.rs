@@ -11,14 +11,22 @@ use instant_acme::{
 use zeroize::Zeroizing;
 
 use super::answer::{Answers, Shown};
+use super::dns_hook::HOOK_TIME;
 use super::error::AcmeError;
 use crate::config::{Acme, AcmeCertificate};
 
-/// How the ACME server is asked whether it has come to an end: soon at first, ever less often, for five minutes.
-const PATIENCE: RetryPolicy = RetryPolicy::new()
-    .initial_delay(Duration::from_millis(250))
-    .backoff(1.5)
-    .timeout(Duration::from_secs(300));
+/// How long the ACME server is asked whether it has come to an end.
+const PATIENCE_TIME: Duration = Duration::from_secs(300);
+
+/// How it is asked: soon at first, ever less often.
+const PATIENCE: RetryPolicy =
+    RetryPolicy::new().initial_delay(Duration::from_millis(250)).backoff(1.5).timeout(PATIENCE_TIME);
+
+/// How long an order may take beside what each of its names takes: the authority's own work, and our key.
+const ORDER_TIME: Duration = Duration::from_secs(30 * 60);
+
+/// How long each name may take: the program that shows it, and a few questions to the ACME server.
+const NAME_TIME: Duration = HOOK_TIME.saturating_add(Duration::from_secs(5 * 60));
 
 /// A chain that was issued, with its key.
 pub(super) struct Issued {
@@ -42,14 +50,8 @@ impl Ordering<'_> {
         let identifiers: Vec<_> = names.map(|name| Identifier::Dns(name.as_str().to_owned())).collect();
         let order = self.account.new_order(&NewOrder::new(&identifiers)).await;
         let mut order = order.map_err(self.asking("for an order"))?;
-        let mut shown = Vec::new();
-        let outcome = self.fulfil(&mut order, &mut shown).await;
-        for shown in &shown {
-            if let Err(error) = self.answers.hide(shown).await {
-                tracing::warn!(target: "carrack", why = %error, mend = error.mend(), "acme_cleanup_failed");
-            }
-        }
-        outcome
+        let limit = limit(self.certificate.names.len());
+        while_shown(self.answers, limit, async |shown| self.fulfil(&mut order, shown).await).await
     }
 
     async fn fulfil(&self, order: &mut Order, shown: &mut Vec<Shown>) -> Result<Issued, AcmeError> {
@@ -94,7 +96,7 @@ impl Ordering<'_> {
                     offered,
                 })?;
             let key = challenge.key_authorization();
-            shown.push(self.answers.show(&name, &challenge.token, &key).await?);
+            self.answers.show(Shown::new(&name, &challenge.token, key.as_str())?, shown).await?;
             challenge.set_ready().await.map_err(self.asking("to validate a name"))?;
         }
         Ok(())
@@ -144,6 +146,27 @@ impl Ordering<'_> {
     }
 }
 
+/// How long an order for so many names may take.
+fn limit(names: usize) -> Duration {
+    NAME_TIME.saturating_mul(u32::try_from(names).unwrap_or(u32::MAX)).saturating_add(ORDER_TIME)
+}
+
+/// Does `work` within that time, and takes away again what it has shown, however it ends.
+async fn while_shown<T>(
+    answers: &Answers,
+    limit: Duration,
+    work: impl AsyncFnOnce(&mut Vec<Shown>) -> Result<T, AcmeError>,
+) -> Result<T, AcmeError> {
+    let mut shown = Vec::new();
+    let outcome = tokio::time::timeout(limit, work(&mut shown)).await;
+    for shown in &shown {
+        if let Err(error) = answers.hide(shown).await {
+            tracing::warn!(target: "carrack", why = %error, mend = error.mend(), "acme_cleanup_failed");
+        }
+    }
+    outcome.unwrap_or(Err(AcmeError::TimeOut(limit.as_secs() / 60)))
+}
+
 fn offered(challenges: &[Challenge]) -> String {
     let word = |challenge: &Challenge| match &challenge.r#type {
         ChallengeType::Http01 => "http-01".to_owned(),
@@ -153,4 +176,39 @@ fn offered(challenges: &[Challenge]) -> String {
         _ => "others".to_owned(),
     };
     challenges.iter().map(word).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::acme::dns_hook::DnsHook;
+
+    #[tokio::test]
+    async fn what_was_shown_is_taken_away_however_the_order_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let told = dir.path().join("told");
+        // It hangs when it shows the second name: nobody knows how far it came.
+        let script = format!(
+            "echo $1 $2 >> '{}'; case $1$2 in present*.b.example) exec tail -f /dev/null ;; esac",
+            told.display()
+        );
+        let words = ["/bin/sh", "-c", &script, "hook"].map(std::ffi::OsString::from);
+        let answers = Answers::Dns(DnsHook::new(words.to_vec()));
+        let outcome: Result<(), _> = while_shown(&answers, Duration::from_millis(500), async |shown| {
+            answers.show(Shown::new("a.example", "token", "key")?, shown).await?;
+            answers.show(Shown::new("b.example", "token", "key")?, shown).await
+        })
+        .await;
+        assert!(matches!(outcome, Err(AcmeError::TimeOut(0))), "{outcome:?}");
+        let told = std::fs::read_to_string(told).unwrap();
+        let cleaned: Vec<_> = told.lines().filter(|line| line.starts_with("cleanup ")).collect();
+        assert_eq!(cleaned, ["cleanup _acme-challenge.a.example", "cleanup _acme-challenge.b.example"]);
+    }
+
+    #[test]
+    fn the_limit_leaves_every_name_the_time_of_its_program() {
+        for names in [1, 2, 100] {
+            assert!(limit(names) > HOOK_TIME * u32::try_from(names).unwrap() + PATIENCE_TIME * 2);
+        }
+    }
 }

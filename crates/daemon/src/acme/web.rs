@@ -4,7 +4,7 @@ use std::error::Error;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use carrack_tls::WebTls;
 use http_body_util::{BodyExt, Full, Limited};
@@ -36,7 +36,7 @@ impl Web {
         Self { tls, asked_pause_s: Arc::default() }
     }
 
-    /// How long the server asked to be left alone when it refused last (RFC 8555 §6.6).
+    /// How long the server asked to be left alone since [`forget_pause`](Self::forget_pause) (RFC 8555 §6.6).
     pub(super) fn asked_pause(&self) -> Option<Duration> {
         match self.asked_pause_s.load(Ordering::Relaxed) {
             0 => None,
@@ -55,7 +55,9 @@ impl Web {
             .map_err(|_| format!("no answer within {} s", REQUEST_TIME.as_secs()))??;
         let status = response.status();
         if status.is_client_error() || status.is_server_error() {
-            self.asked_pause_s.store(pause_s(response.headers()), Ordering::Relaxed);
+            let pause_s = pause_s(response.headers(), SystemTime::now());
+            // Of several refusals the longest counts: the first is the reason for those that follow.
+            self.asked_pause_s.fetch_max(pause_s, Ordering::Relaxed);
             if !is_problem(response.headers()) {
                 return Err(format!("it answers {status}, and not as an ACME server does").into());
             }
@@ -103,13 +105,39 @@ async fn exchange(
     Ok(Response::from_parts(parts, Full::new(body)))
 }
 
-/// `Retry-After` in seconds, as ACME servers give it; 0 where there is none.
-fn pause_s(headers: &HeaderMap) -> u64 {
-    headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok()).unwrap_or(0)
+/// How many seconds after `now` `Retry-After` lies, which says it in seconds or as a date (RFC 9110 §10.2.3); 0 where there is none.
+fn pause_s(headers: &HeaderMap, now: SystemTime) -> u64 {
+    let value = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
+    let until = |date: SystemTime| date.duration_since(now).unwrap_or_default().as_secs();
+    value.parse().ok().or_else(|| httpdate::parse_http_date(value).ok().map(until)).unwrap_or(0)
 }
 
 /// Whether it is a problem document (RFC 7807 §3); JSON is let through as well.
 fn is_problem(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.starts_with("application/problem+json") || kind.starts_with("application/json")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_until_a_date() {
+        // The example of RFC 9110 §10.2.3, two minutes before.
+        let now = httpdate::parse_http_date("Fri, 31 Dec 1999 23:57:59 GMT").unwrap();
+        for (value, seconds) in [
+            ("120", 120),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", 120),
+            ("Fri, 31 Dec 1999 23:00:00 GMT", 0),
+            ("soon", 0),
+            ("-5", 0),
+            ("", 0),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(value));
+            assert_eq!(pause_s(&headers, now), seconds, "{value:?}");
+        }
+        assert_eq!(pause_s(&HeaderMap::new(), now), 0);
+    }
 }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use carrack_tls::Authorities;
 use carrack_tls::issue::{KeyType, SubjectName};
+use carrack_tls::{Authorities, WebTls};
 use toml::Spanned;
 use toml::de::DeValue;
 use zeroize::Zeroizing;
@@ -266,8 +266,12 @@ pub(super) fn check(acme: &mut Acme, base: &Path, faults: &mut Faults) {
     if let Some(Err(why)) = acme.eab_key() {
         faults.add("acme.eab_key_file", why, "put the key there as the authority gave it");
     }
-    if let Some(Err(error)) = acme.ca.as_deref().map(Authorities::load) {
-        let text = error.to_string();
+    let trusted = |ca: &Path| {
+        let authorities = Authorities::load(ca).map_err(|error| error.to_string())?;
+        // One that parses as PEM may still be no certificate.
+        WebTls::new(authorities).map_err(|error| format!("{}: {error}", ca.display()))
+    };
+    if let Some(Err(text)) = acme.ca.as_deref().map(trusted) {
         let (what, mend) =
             text.split_once("; ").unwrap_or((&text, "name a file of certificates, PEM, or take it out"));
         faults.add("acme.ca", what, mend);
@@ -338,4 +342,26 @@ fn challenge(acme: &mut Acme, base: &Path, faults: &mut Faults) {
         );
     }
     *program = Argument(path.to_string_lossy().into_owned());
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_authority_that_is_none_is_an_error_before_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        for (text, why) in [
+            ("nothing", "ca.pem"),
+            (
+                "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+                "certificate 1 of the authorities",
+            ),
+        ] {
+            std::fs::write(dir.path().join("ca.pem"), text).unwrap();
+            let config = "[acme]\nterms_agreed = true\nca = \"ca.pem\"\n[[acme.certificate]]\nnames = [\"a.example\"]\n";
+            let problems = crate::config::parse(config, dir.path()).unwrap_err();
+            let file = "carrack.toml".to_owned();
+            let text = crate::config::Problems { file, problems }.to_string();
+            assert!(text.contains("acme.ca") && text.contains(why), "{text}");
+        }
+    }
 }

@@ -229,7 +229,9 @@ impl Ordered {
 
     fn issue(&self, name: &str) {
         let made = made(name);
-        self.acme.keep_identity(name, &made.certificate_pem, &made.key_pem).unwrap();
+        self.acme
+            .keep_identity("https://acme.example/directory", name, &made.certificate_pem, &made.key_pem)
+            .unwrap();
     }
 }
 
@@ -301,7 +303,7 @@ fn what_a_listener_could_not_show_is_refused() {
     let mut keeper = ordered.keeper(&["first.example"], None, policy(Some(ECDSA_ALONE))).unwrap();
     let shown = keeper.shown.identities().current().fingerprint();
     let (chain, key) = rsa("first.example");
-    ordered.acme.keep_identity("first.example", &chain, &key).unwrap();
+    ordered.acme.keep_identity("https://acme.example/directory", "first.example", &chain, &key).unwrap();
     assert_eq!(look(&mut keeper, Occasion::Asked), ["certificate_refused"]);
     assert_eq!(keeper.shown.identities().current().fingerprint(), shown);
     drop(keeper);

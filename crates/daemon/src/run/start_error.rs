@@ -50,6 +50,15 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Nothing can vouch for the ACME server.
+    #[error(
+        "nobody can vouch for the ACME server: {why}\n  mend: name a file of certificates, PEM, in acme.ca; without it the system's \
+         authorities count"
+    )]
+    AcmeTrust {
+        /// What is wrong with its authorities.
+        why: String,
+    },
     /// The address at which certificate authorities ask cannot be listened on.
     #[error(
         "cannot listen on {address}, where certificate authorities ask: {}\n  mend: {}, or use challenge = \"dns-01\"",
