@@ -22,7 +22,7 @@ use crate::{
     alpn,
     binding::{Claim, ControlSession, ControlTickets, PolicyId, Proof, Registry},
     caller::Caller,
-    client_certificate::{Accepted, Asking, ClientCertificates, ClientIdentity, ClientRefusal},
+    client_certificate::{Accepted, Asking, ClientCertificates, ClientIdentity, ClientRefusal, Kept},
     control::RecordByRecord,
     data::DataStream,
     fips, handshake,
@@ -114,6 +114,8 @@ pub struct ControlTls {
     session: Arc<ControlSession>,
     showing: Arc<Showing>,
     client: OnceLock<Accepted>,
+    /// What was said last of its certificate.
+    verdict: Kept,
 }
 
 impl ServerTls {
@@ -159,7 +161,8 @@ impl ServerTls {
         let session = Arc::new(ControlSession::new(peer, self.policy));
         self.registry.enter(&session);
         let showing = Arc::new(Showing::new(Arc::clone(&self.identities), host));
-        ControlTls { server: Arc::clone(self), session, showing, client: OnceLock::new() }
+        let (client, verdict) = (OnceLock::new(), Kept::default());
+        ControlTls { server: Arc::clone(self), session, showing, client, verdict }
     }
 
     /// Whose certificates are accepted, where clients are asked for one.
@@ -234,20 +237,20 @@ impl ControlTls {
         self.client.get().map(|accepted| &accepted.identity)
     }
 
-    /// Judges the client's certificate once more, by what is accepted now; nothing is wrong where it showed none.
+    /// What the client's certificate proves by what is accepted now; `None` where it showed none. It may be asked as often as
+    /// there are commands: a verdict is kept until other certificates count or a date has come that decides otherwise, and as
+    /// long as it is the same one, it comes as the same object.
     ///
     /// # Errors
     /// The [`ClientRefusal`]: it was revoked meanwhile, it has expired, or its authority is no longer believed.
-    pub fn judge_client(&self) -> Result<(), Box<ClientRefusal>> {
+    pub fn judge_client(&self) -> Result<Option<Arc<ClientIdentity>>, Arc<ClientRefusal>> {
         let (Some(Accepted { chain, .. }), Some(accepted)) =
             (self.client.get(), self.server.clients.accepted())
         else {
-            return Ok(());
+            return Ok(None);
         };
-        match chain.split_first() {
-            Some((leaf, rest)) => accepted.current().judge(leaf, rest, UnixTime::now()).map(drop),
-            None => Ok(()),
-        }
+        let Some((leaf, rest)) = chain.split_first() else { return Ok(None) };
+        self.verdict.judge(accepted.current(), leaf, rest, UnixTime::now()).map(Some)
     }
 
     fn asking(&self) -> Option<Arc<Asking>> {

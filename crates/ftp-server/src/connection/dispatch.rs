@@ -17,6 +17,7 @@ impl Connection {
     /// done there is nothing else the client could say.
     pub(super) async fn dispatch(&mut self, event: Event) -> Result<Next, Ended> {
         let now = Instant::now();
+        let Some(event) = self.admit(event) else { return Ok(Next::GoOn) };
         match event {
             Event::BeginTls(upgrade) => {
                 self.queue_replies();

@@ -114,7 +114,7 @@ impl Judge {
             return (verdict, Stapled::unchecked(staple));
         }
         let (algorithms, usage) = (self.algorithms, KeyUsage::server_auth());
-        let way = Way { leaf, intermediates, roots: &self.roots, algorithms, usage, now };
+        let way = Way { leaf, intermediates, anchors: &self.roots.roots, algorithms, usage, now };
         let staple = match revocation::issuer(&way, &self.certificates) {
             Some(issuer) => Stapled::read(staple, leaf, Some(&issuer), now),
             None => Stapled::unchecked(staple),

@@ -108,8 +108,9 @@ pub(super) fn issuer(
     authorities: &[CertificateDer<'static>],
 ) -> Option<CertificateDer<'static>> {
     let leaf = EndEntityCert::try_from(way.leaf).ok()?;
-    let (all, roots) = (way.algorithms.all, &way.roots.roots);
-    let found = leaf.verify_for_usage(all, roots, way.intermediates, way.now, way.usage, None, None).ok()?;
+    let (all, anchors) = (way.algorithms.all, way.anchors);
+    let found =
+        leaf.verify_for_usage(all, anchors, way.intermediates, way.now, way.usage, None, None).ok()?;
     if let Some(above) = found.intermediate_certificates().next() {
         return Some(above.der().into_owned());
     }
@@ -190,7 +191,10 @@ mod tests {
             let now =
                 UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs() + days * 86_400));
             let usage = KeyUsage::server_auth();
-            judge(&Way { leaf: &leaf, intermediates: &[], roots: &roots, algorithms, usage, now }, &lists)
+            judge(
+                &Way { leaf: &leaf, intermediates: &[], anchors: &roots.roots, algorithms, usage, now },
+                &lists,
+            )
         };
         assert_eq!(judged(9), Ok(()));
         assert!(matches!(judged(11), Err(Distrust::RevocationsStale { next_update: Some(_), .. })));
@@ -219,7 +223,7 @@ mod tests {
             let file = dir.path().join("lists.pem");
             fs::write(&file, both).unwrap();
             let lists = RevocationLists::load(&[file]).unwrap();
-            let way = Way { leaf: &leaf, intermediates: &[], roots: &roots, algorithms, usage, now };
+            let way = Way { leaf: &leaf, intermediates: &[], anchors: &roots.roots, algorithms, usage, now };
             assert!(matches!(judge(&way, &lists), Err(Distrust::Revoked { since: Some(_), .. })));
         }
     }

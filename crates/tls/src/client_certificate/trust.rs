@@ -138,6 +138,24 @@ impl ClientTrust {
         }
     }
 
+    /// When a date in these certificates or in the lists next makes another verdict possible, in seconds since the start of
+    /// 1970.
+    pub(super) fn next_change(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> u64 {
+        let certificates = std::iter::once(leaf).chain(intermediates).filter_map(|der| describe(der).ok());
+        let dates = certificates.flat_map(|about| {
+            // The last second is one of its own.
+            let last = unix_time(about.not_after.into()).as_secs();
+            [unix_time(about.not_before.into()).as_secs(), last.saturating_add(1)]
+        });
+        let lists = self.lists.next_updates().map(|moment| unix_time(moment.into()).as_secs());
+        dates.chain(lists).filter(|moment| *moment > now.as_secs()).min().unwrap_or(u64::MAX)
+    }
+
     /// Whether an authority vouches for it; with what is unknown of its revocation.
     fn vouched(
         &self,
@@ -147,7 +165,7 @@ impl ClientTrust {
         description: &CertificateDescription,
     ) -> Result<Option<String>, ClientDistrust> {
         let (algorithms, usage) = (self.algorithms, KeyUsage::client_auth());
-        let way = Way { leaf, intermediates, roots: &self.roots, algorithms, usage, now };
+        let way = Way { leaf, intermediates, anchors: &self.roots.roots, algorithms, usage, now };
         let ask = |question| {
             way.verify(&self.lists, question).map_err(|error| ClientDistrust::of(error, description))
         };

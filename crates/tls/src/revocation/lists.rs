@@ -3,9 +3,8 @@
 use std::collections::HashSet;
 
 use rustls::{
-    RootCertStore,
     crypto::WebPkiSupportedAlgorithms,
-    pki_types::{CertificateDer, UnixTime},
+    pki_types::{CertificateDer, TrustAnchor, UnixTime},
 };
 use webpki::{
     CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
@@ -101,6 +100,11 @@ impl Lists {
         self.0.iter().map(|list| &list.described).filter(move |list| list.issuer == issuer)
     }
 
+    /// When their next ones are due.
+    pub(crate) fn next_updates(&self) -> impl Iterator<Item = Timestamp> {
+        self.0.iter().filter_map(|list| list.described.next_update)
+    }
+
     /// All of them, in an order by which the first of an issuer's name is signed by the issuer of this certificate, and not
     /// by another authority of the same name.
     ///
@@ -147,7 +151,8 @@ pub(crate) enum Question {
 pub(crate) struct Way<'w> {
     pub(crate) leaf: &'w CertificateDer<'w>,
     pub(crate) intermediates: &'w [CertificateDer<'w>],
-    pub(crate) roots: &'w RootCertStore,
+    /// Who is believed.
+    pub(crate) anchors: &'w [TrustAnchor<'w>],
     pub(crate) algorithms: WebPkiSupportedAlgorithms,
     pub(crate) usage: KeyUsage,
     pub(crate) now: UnixTime,
@@ -173,7 +178,7 @@ impl Way<'_> {
             options.with_depth(depth).with_status_policy(unknown).with_expiration_policy(expired).build()
         });
         let leaf = EndEntityCert::try_from(self.leaf)?;
-        let (all, roots) = (self.algorithms.all, &self.roots.roots);
-        leaf.verify_for_usage(all, roots, self.intermediates, self.now, self.usage, options, None).map(drop)
+        let (all, anchors) = (self.algorithms.all, self.anchors);
+        leaf.verify_for_usage(all, anchors, self.intermediates, self.now, self.usage, options, None).map(drop)
     }
 }

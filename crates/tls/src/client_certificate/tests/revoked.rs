@@ -1,5 +1,7 @@
 //! What revocation lists say of clients: several of one authority, old ones, and those of authorities above.
 
+use std::time::Duration;
+
 use rcgen::{
     CertificateRevocationListParams, KeyIdMethod, KeyUsagePurpose, RevokedCertParams, SerialNumber,
     date_time_ymd,
@@ -142,4 +144,36 @@ fn the_name_of_a_list_reads_as_the_name_of_its_authority() {
     let described = crate::revocation::RevocationList::describe(&list(&authority, 2020, 1, &[])).unwrap();
     assert_eq!(described.issuer, crate::describe(authority.der()).unwrap().subject);
     assert_eq!(described.issuer, "CN=Example\\, O=Other");
+}
+
+#[test]
+fn a_verdict_is_kept_until_a_date_or_other_lists_decide_otherwise() {
+    let root = root();
+    let leaf = client(&root, 7);
+    let at = |year| UnixTime::since_unix_epoch(Duration::from_secs(unix_s(year)));
+    let trust =
+        Arc::new(trusting(&[&root], vec![list_until(&root, 2020, 2030, 1, &[])], UnknownRevocation::Refuse));
+    let kept = Kept::default();
+    let said = |trust: &Arc<ClientTrust>, now| kept.judge(Arc::clone(trust), &leaf, &[], now);
+    let first = said(&trust, at(2025)).unwrap();
+    assert!(Arc::ptr_eq(&first, &said(&trust, at(2029)).unwrap()), "nothing has changed");
+    let stale = said(&trust, at(2030)).unwrap_err();
+    assert!(matches!(stale.why, ClientDistrust::RevocationsStale { .. }), "{stale}");
+    assert!(Arc::ptr_eq(&stale, &said(&trust, at(2031)).unwrap_err()));
+    assert!(said(&trust, at(2025)).is_ok(), "the clock was set back");
+    let newer = vec![list(&root, 2021, 2, &[7])];
+    let newer = Arc::new(trusting(&[&root], newer, UnknownRevocation::Refuse));
+    assert_eq!(said(&newer, at(2025)).unwrap_err().why, ClientDistrust::Revoked);
+    let mut short = numbered(named("alice"), 8);
+    short.not_after = date_time_ymd(2026, 1, 1);
+    let leaf = short.signed_by(&KeyPair::generate().unwrap(), &root).unwrap().der().clone();
+    let kept = Kept::default();
+    let said = |now| kept.judge(Arc::clone(&trust), &leaf, &[], now);
+    assert!(said(at(2026)).is_ok(), "its last second");
+    assert!(matches!(said(at(2027)).unwrap_err().why, ClientDistrust::Expired { .. }));
+}
+
+/// The first second of a year.
+fn unix_s(year: i32) -> u64 {
+    u64::try_from(date_time_ymd(year, 1, 1).unix_timestamp()).unwrap()
 }
