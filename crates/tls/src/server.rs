@@ -341,12 +341,12 @@ impl ControlTls {
         )
         .await
         .map_err(|error| error.explained(asking.as_ref()))?;
-        let proof = match (claim.proof(), asking) {
-            // SECURITY: a full handshake of a client who came with a certificate has to show it again.
-            (Proof::None | Proof::RecordedButFull, Some(asking)) if asking.accepted().is_none() => {
-                Proof::NoCertificate
-            }
-            (proof, _) => proof,
+        // SECURITY: a full handshake of a client who came with a certificate has to show it again.
+        let lacks_certificate = asking.is_some_and(|asking| asking.accepted().is_none());
+        let proof = match claim.proof() {
+            Proof::None | Proof::RecordedButFull if lacks_certificate => Proof::NoCertificate,
+            Proof::Stranger if lacks_certificate => Proof::StrangerWithoutCertificate,
+            proof => proof,
         };
         Ok((stream, proof))
     }
