@@ -9,8 +9,7 @@ use rustls::{
     ServerConfig,
     pki_types::UnixTime,
     server::{
-        Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
-        danger::ClientCertVerifier,
+        Acceptor, ClientHello, NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier,
     },
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -129,7 +128,9 @@ impl ServerTls {
     /// approve of the policy.
     pub fn new(settings: Settings) -> Result<ServerTls, rustls::Error> {
         let Settings { identities, policy, clients, sessions } = settings;
-        let base = base(&policy, &identities, WebPkiClientVerifier::no_client_auth())?;
+        // In its place each connection has its own.
+        let nobodys = Arc::new(Showing::new(Arc::clone(&identities), None));
+        let base = base(&policy, nobodys, WebPkiClientVerifier::no_client_auth())?;
         Ok(ServerTls {
             base,
             identities,
@@ -170,11 +171,20 @@ impl ServerTls {
         &self.clients
     }
 
-    /// A configuration under which a client is asked for its certificate, or not.
-    fn config(&self, asking: Option<&Arc<Asking>>) -> Result<ServerConfig, rustls::Error> {
+    /// A configuration under which a client is shown what `showing` says, and asked for its certificate, or not.
+    fn config(
+        &self,
+        showing: &Arc<Showing>,
+        asking: Option<&Arc<Asking>>,
+    ) -> Result<ServerConfig, rustls::Error> {
+        let showing = Arc::clone(showing);
         match asking {
-            None => Ok(self.base.clone()),
-            Some(asking) => base(&self.spoken, &self.identities, Arc::clone(asking) as _),
+            None => {
+                let mut config = self.base.clone();
+                config.cert_resolver = showing;
+                Ok(config)
+            }
+            Some(asking) => base(&self.spoken, showing, Arc::clone(asking) as _),
         }
     }
 }
@@ -182,13 +192,13 @@ impl ServerTls {
 /// What all configurations of a listener have in common.
 fn base(
     policy: &TlsPolicy,
-    identities: &Arc<Identities>,
+    showing: Arc<Showing>,
     clients: Arc<dyn ClientCertVerifier>,
 ) -> Result<ServerConfig, rustls::Error> {
     let mut base = ServerConfig::builder_with_provider(policy.provider())
         .with_protocol_versions(policy.versions())?
         .with_client_cert_verifier(clients)
-        .with_cert_resolver(Arc::clone(identities) as Arc<dyn ResolvesServerCert>);
+        .with_cert_resolver(showing);
     base.ignore_client_order = true;
     base.session_storage = Arc::new(NoServerSessionStorage {});
     base.max_tls13_tickets = TICKETS_ON_REQUEST;
@@ -219,11 +229,6 @@ impl ControlTls {
         }
         let info = TlsInfo::of(stream.get_ref().1);
         Ok((ControlStream::new(stream), info))
-    }
-
-    /// The identity that the client was shown; `None` before the handshake.
-    pub fn identity(&self) -> Option<&Identity> {
-        self.showing.identity()
     }
 
     /// Whether what the client was shown stands for `name` as well as anything here does: where the certificates are for
@@ -301,7 +306,7 @@ impl ControlTls {
         self.accept_caller(Caller::unread(socket), direction).await
     }
 
-    /// As [`accept_data`](Self::accept_data), for a connection that [`ServerTls::meet`] has met.
+    /// As [`accept_data`](Self::accept_data), for a connection that [`Sessions::meet`] has met.
     ///
     /// # Errors
     /// As there.
@@ -379,17 +384,16 @@ impl ControlTls {
             registry: Arc::clone(&self.server.registry),
             session: Arc::clone(&self.session),
         });
-        let mut config = self.server.config(asking)?;
+        let mut config = self.server.config(&self.showing, asking)?;
         config.ticketer = Arc::clone(&tickets) as _;
         config.session_storage = tickets;
         config.send_tls13_tickets = CONTROL_TICKETS;
-        config.cert_resolver = Arc::clone(&self.showing) as _;
         config.alpn_protocols = alpn::answer(alpn::CONTROL, hello.alpn());
         Ok(Arc::new(config))
     }
 
-    /// SECURITY: from the same base as the control connection's, so certificate resolver and versions are the same objects;
-    /// only what a claim decides differs, and which certificate is asked for.
+    /// SECURITY: made as the control connection's is, of the same policy and with the same [`Showing`]; only what a claim
+    /// decides differs, and which certificate is asked for.
     fn data_config(
         &self,
         hello: &ClientHello<'_>,
@@ -398,7 +402,7 @@ impl ControlTls {
         asking: Option<&Arc<Asking>>,
     ) -> Result<Arc<ServerConfig>, HandshakeError> {
         self.check_name(hello)?;
-        let mut config = self.server.config(asking)?;
+        let mut config = self.server.config(&self.showing, asking)?;
         config.ticketer = Arc::clone(claim) as _;
         config.session_storage = Arc::clone(claim) as _;
         config.send_tls13_tickets = match direction {
@@ -408,7 +412,6 @@ impl ControlTls {
         config.alpn_protocols = alpn::answer(alpn::DATA, hello.alpn());
         // For `DataStream::read_to`, which opens records with keys of its own.
         config.enable_secret_extraction = true;
-        config.cert_resolver = Arc::clone(&self.showing) as _;
         Ok(Arc::new(config))
     }
 }
