@@ -338,6 +338,7 @@ impl Open {
                 self.login = Some(pending);
                 format!("Login {user} {}", password.as_bytes().escape_ascii())
             }
+            Event::HostForgotten => "HostForgotten".to_owned(),
             Event::LoggedOut => "LoggedOut".to_owned(),
             Event::CloseDataPort => "CloseDataPort".to_owned(),
             Event::Passive { style, pending } => {

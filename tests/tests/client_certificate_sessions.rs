@@ -30,15 +30,15 @@ struct World {
 }
 
 impl World {
-    fn new(change: impl FnOnce(Setup) -> Setup) -> World {
+    fn new(change: impl FnOnce(Setup, &Identity) -> Setup) -> World {
         let authority = ClientAuthority::named(CA);
         let setup = with_authority(Setup::new(), &authority).listen("client_certificate = \"required\"");
         let list = setup.scratch().join("ca.crl");
         fs::write(&list, authority.list(&[], 10)).unwrap();
         let setup = setup.option("tls", "crl", &format!("[{list:?}]"));
         let setup = user(user(setup, "alice", &by_subject("alice")), "bob", &by_subject("bob"));
-        let server = change(setup).start();
         let (alice, bob) = (authority.issue_numbered("alice", 7), authority.issue_numbered("bob", 8));
+        let server = change(setup, &alice).start();
         World { authority, alice, bob, list, server }
     }
 
@@ -79,7 +79,7 @@ fn comes_in(server: &Server, mode: Mode, tls: Tls, identity: &Identity) -> bool 
 
 #[test]
 fn a_data_connection_resumes_or_shows_the_same_certificate() {
-    let world = World::new(|setup| setup);
+    let world = World::new(|setup, _| setup);
     for (mode, tls) in EVERY_WAY {
         let alice = showing(tls, &world.alice);
         let mut control = session(&world.server, mode, &alice, "alice");
@@ -101,7 +101,7 @@ fn a_data_connection_resumes_or_shows_the_same_certificate() {
 
 #[test]
 fn a_revoked_certificate_ends_its_sessions_on_reload_and_no_others() {
-    let world = World::new(|setup| setup);
+    let world = World::new(|setup, _| setup);
     for (round, (mode, tls)) in EVERY_WAY.into_iter().enumerate() {
         fs::write(&world.list, world.authority.list(&[], 10)).unwrap();
         world.reload("client_trust_replaced");
@@ -118,24 +118,63 @@ fn a_revoked_certificate_ends_its_sessions_on_reload_and_no_others() {
 }
 
 #[test]
-fn a_session_that_is_kept_moves_nothing_and_logs_in_no_more() {
-    let world = World::new(|setup| setup.option("tls", "revoked_sessions", "\"keep\""));
+fn a_session_that_is_kept_touches_no_file_and_logs_in_no_more() {
+    let by_password =
+        format!("login = \"either\"\n[[user.certificate]]\nissuer = \"CN={CA}\"\nsubject = \"CN=x\"");
+    let world = World::new(|setup, _| {
+        let setup = setup.quick_logins().option("tls", "revoked_sessions", "\"keep\"");
+        setup.user("carol", &[EVERYTHING, &by_password])
+    });
     let mut alice = session(&world.server, Mode::Explicit, &showing(Tls::V13, &world.alice), "alice");
     alice.upload("before", b"bytes");
     fs::write(&world.list, world.authority.list(&[7], 10)).unwrap();
     world.reload("client_trust_replaced");
     alice.expect("NOOP", 200);
-    let refused = alice.try_store("STOR behind", b"bytes");
-    assert_eq!(refused.code, 425, "{refused}");
-    assert!(refused.to_string().contains("no longer accepted"), "{refused}");
-    assert!(!world.server.home_of("alice").join("behind").exists());
+    for command in
+        ["PWD", "CWD /", "SIZE before", "MLST before", "DELE before", "RNFR before", "MKD new", "HASH before"]
+    {
+        let refused = alice.expect(command, 530);
+        assert!(refused.to_string().contains("no longer accepted"), "{command}: {refused}");
+    }
+    for command in ["STOR behind", "STOR before"] {
+        let refused = alice.try_store(command, b"bytes");
+        assert_eq!(refused.code, 425, "{refused}");
+        assert!(refused.to_string().contains("no longer accepted"), "{refused}");
+    }
+    let home = world.server.home_of("alice");
+    assert!(!home.join("behind").exists() && home.join("before").exists());
+    alice.expect("USER alice", 331);
+    alice.expect("PASS x", 530);
+    // A bad certificate is not none: the right password does not help on this listener.
+    alice.expect("USER carol", 331);
+    alice.expect(&format!("PASS {}", password("carol")), 530);
+    let login = world.server.logged("login_failed", |line| line.text("user") == "carol");
+    assert!(login.text("why").contains("no longer accepted"));
+    let told = world.server.logs.lines().iter().filter(|line| line.is("client_certificate_refused")).count();
+    assert_eq!(told, 1, "a line for the revocation, and not for each command");
+    let mut bob = session(&world.server, Mode::Explicit, &showing(Tls::V13, &world.bob), "bob");
+    bob.expect("USER carol", 331);
+    bob.expect(&format!("PASS {}", password("carol")), 230);
+}
+
+#[test]
+fn names_that_only_a_removed_authority_vouched_for_prove_nobody() {
+    let world = World::new(|setup, alice| {
+        let pin = alice.description().spki_fingerprint;
+        user(setup, "key", &format!("login = \"certificate\"\nspki_sha256 = [\"{pin}\"]\n"))
+    });
+    let mut alice = session(&world.server, Mode::Explicit, &showing(Tls::V13, &world.alice), "alice");
+    let other = ClientAuthority::named("Other CA");
+    fs::write(world.server.scratch().join("ca.pem"), other.pem()).unwrap();
+    world.reload("client_trust_replaced");
+    alice.expect("USER key", 232);
     alice.expect("USER alice", 331);
     alice.expect("PASS x", 530);
 }
 
 #[test]
 fn lists_that_are_of_no_use_leave_the_old_ones_in_force() {
-    let world = World::new(|setup| setup);
+    let world = World::new(|setup, _| setup);
     fs::write(&world.list, world.authority.list(&[7], 10)).unwrap();
     world.reload("client_trust_replaced");
     fs::write(&world.list, "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n").unwrap();
@@ -183,7 +222,7 @@ fn other_peoples_clients_go_on_behind_232() {
     if !needs(&["lftp", "python3"]) {
         return;
     }
-    let world = World::new(|setup| setup);
+    let world = World::new(|setup, _| setup);
     fs::write(world.server.home_of("alice").join("file"), "bytes").unwrap();
     let folder = world.server.scratch().join("alice");
     fs::create_dir_all(&folder).unwrap();

@@ -191,6 +191,14 @@ fn host_before_tls_chooses_and_behind_it_must_be_of_the_certificate() {
         control.expect("PROT P", 200);
         control.upload("file", b"bytes");
     }
+    // REIN takes HOST back (RFC 7151 §3.2.1).
+    let mut control = Control::connect(server.explicit, &nameless.with_no_sessions());
+    control.wait_for(220);
+    control.expect("HOST b.example", 220);
+    control.expect("REIN", 220);
+    control.expect("AUTH TLS", 234);
+    control.secure();
+    assert_eq!(Sha256Fingerprint::of(&control.wire.certificate()), fingerprint(&made[0]));
     // What the handshake names goes before what anybody may have said in clear.
     let mut control = Control::connect(server.explicit, &TlsClient::new(Tls::V13).naming("a.example"));
     control.wait_for(220);

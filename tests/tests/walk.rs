@@ -224,7 +224,7 @@ impl Walk {
                 }
                 Event::Login { pending, .. } => self.server.login_refused(pending, refusal(), now),
                 Event::LoggedOut => self.logged_in = false,
-                Event::CloseDataPort => {}
+                Event::HostForgotten | Event::CloseDataPort => {}
                 Event::Passive { pending, .. } if grants => {
                     self.server.listening(pending, SocketAddr::from(([192, 0, 2, 1], 50_000)));
                 }
@@ -284,7 +284,7 @@ impl Walk {
             }
             Event::Introduction { .. } => {}
             Event::LoggedOut if !self.logged_in => self.fail("a logout without a login"),
-            Event::LoggedOut | Event::CloseDataPort | Event::Close(_) => {}
+            Event::HostForgotten | Event::LoggedOut | Event::CloseDataPort | Event::Close(_) => {}
             Event::BeginTls(_) if self.tls || self.logged_in => {
                 self.fail("TLS begins under TLS, or under a login");
             }

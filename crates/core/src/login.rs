@@ -35,6 +35,8 @@ pub enum Why {
     WrongPassword,
     /// The certificate of this user is needed, and was not shown.
     NoCertificate,
+    /// A certificate was shown that is accepted no more. Whoever has to come with a good one does not come with none.
+    RefusedCertificate,
     /// The password is longer than [`MAX_PASSWORD`]; nothing was hashed.
     PasswordTooLong,
 }
@@ -46,6 +48,7 @@ impl Why {
             Why::UnknownUser => "unknown user",
             Why::WrongPassword => "wrong password",
             Why::NoCertificate => "no certificate of this user",
+            Why::RefusedCertificate => "the certificate shown is no longer accepted",
             Why::PasswordTooLong => "password too long",
         }
     }
@@ -105,9 +108,12 @@ impl Authenticator {
         let account = self.accounts.find(user);
         let known_hash = match &account {
             Some(account) => match &account.credential {
-                Credential::Anyone => return Ok(Arc::clone(account)),
+                // SECURITY: any password will do, and only where the rule asks for no more than that.
+                Credential::Anyone if matches!(account.login, LoginRule::Password | LoginRule::Either) => {
+                    return Ok(Arc::clone(account));
+                }
                 Credential::Password(hash) => Some(hash.clone()),
-                Credential::NoPassword => None,
+                Credential::Anyone | Credential::NoPassword => None,
             },
             None => None,
         };
@@ -143,6 +149,17 @@ impl Authenticator {
             Some(account) if matches => Ok(account),
             Some(_) => Err(LoginError::Refused(Why::WrongPassword)),
             None => Err(LoginError::Refused(Why::UnknownUser)),
+        }
+    }
+}
+
+impl Authenticator {
+    /// Refuses a client who has shown a certificate that is no longer accepted, whatever its password.
+    pub async fn refuse_certificate(&self, user: &str, password: &[u8]) -> LoginError {
+        // SECURITY: with the work of every other refusal.
+        match self.authenticate(user, password, None).await {
+            Err(LoginError::Overloaded) => LoginError::Overloaded,
+            Ok(_) | Err(LoginError::Refused(_)) => LoginError::Refused(Why::RefusedCertificate),
         }
     }
 }

@@ -62,6 +62,8 @@ pub struct Server {
     parameters: Parameters,
     data: DataPort,
     carried: Carried,
+    /// Whether HOST was said since the connection began or REIN was.
+    host_was_said: bool,
     /// Why the connection ends as soon as what is under way has ended.
     leaving: Option<CloseReason>,
     /// The peer sends nothing more.
@@ -133,6 +135,7 @@ impl Server {
             parameters: Parameters::default(),
             data: DataPort::default(),
             carried: Carried::Nothing,
+            host_was_said: false,
             leaving: None,
             input_ended: false,
             login_by: now.checked_add(policy.login_timeout),

@@ -18,11 +18,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use carrack_core::certificate::Certificate;
 use carrack_core::event::{Incomplete, Origin, SessionId};
 use carrack_ftp_proto::server::{AbortKind, CloseReason, Pending, Server};
 use carrack_net::Phase;
-use carrack_tls::{ControlTls, TlsInfo};
+use carrack_tls::{ClientRefusal, ControlTls, TlsInfo};
 
 use tokio::sync::watch;
 
@@ -65,8 +64,8 @@ struct Connection {
 struct Tls {
     control: Arc<ControlTls>,
     info: TlsInfo,
-    /// What the client has proved by its certificate, where it showed one.
-    certificate: Option<Arc<Certificate>>,
+    /// Why the client's certificate is accepted no more, where the log was told.
+    told: Option<Arc<ClientRefusal>>,
     /// The server's name as the client gave it in the handshake, in lower case.
     server_name: Option<String>,
 }

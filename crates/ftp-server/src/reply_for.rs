@@ -8,11 +8,11 @@ use carrack_core::upload::Kept;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::HashForm;
 
-/// A transfer of a session whose certificate no longer counts.
-pub(crate) fn refused_certificate() -> Reply {
+/// A command of a session whose certificate no longer counts; the code depends on the command (RFC 959 §5.4).
+pub(crate) fn refused_certificate(code: Code) -> Reply {
     let text =
         "The certificate that this session came with is no longer accepted; connect again with another.";
-    Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text)
+    Reply::new(code, text)
 }
 
 /// The reply for an operation that failed. Says what the client may know: never a real path, never

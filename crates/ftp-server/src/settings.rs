@@ -87,13 +87,14 @@ impl PlaintextGrant {
     }
 }
 
-/// What becomes of a session when a new revocation list names its certificate. Its data connections are refused either way.
+/// What becomes of a session when a new revocation list names its certificate. Its commands and data connections are refused
+/// either way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RevokedSessions {
     /// It ends, with what it transfers.
     #[default]
     End,
-    /// It goes on until the client ends it.
+    /// It goes on until the client ends it, with the transfer that runs and no further command that touches a file.
     Keep,
 }
 

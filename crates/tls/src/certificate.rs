@@ -7,6 +7,7 @@ use std::{
 };
 
 use aws_lc_rs::digest;
+use rustls::{pki_types::CertificateDer, server::ParsedCertificate};
 use thiserror::Error;
 use x509_parser::{
     error::X509Error,
@@ -189,6 +190,15 @@ pub fn describe(der: &[u8]) -> Result<CertificateDescription, NotACertificate> {
         fingerprint: Sha256Fingerprint::of(der),
         spki_fingerprint: Sha256Fingerprint::of(certificate.public_key().raw),
     })
+}
+
+/// The SHA-256 of a certificate's SubjectPublicKeyInfo.
+///
+/// SECURITY: the key as webpki reads it, which also checks the handshake's signature with it. A second parser might see
+/// another key in a certificate made for that purpose.
+pub(crate) fn key_of(leaf: &CertificateDer<'_>) -> Result<Sha256Fingerprint, rustls::Error> {
+    let parsed = ParsedCertificate::try_from(leaf)?;
+    Ok(Sha256Fingerprint::of(&parsed.subject_public_key_info()))
 }
 
 /// What the reader of DER says, for people.

@@ -1,5 +1,7 @@
 //! Why is a certificate revoked, and what does a list of revoked ones say?
 
+mod lists;
+
 use std::{fmt, fs, path::Path};
 
 use rustls_pki_types::{CertificateRevocationListDer, pem::PemObject};
@@ -9,8 +11,11 @@ use x509_parser::{
     prelude::{CertificateRevocationList, FromDer},
 };
 
+pub(crate) use lists::{List, Lists, Question, Way};
+
 use crate::{
     armour::pem_fault,
+    certificate::distinguished_name,
     identity::{Problem, Timestamp},
 };
 
@@ -131,7 +136,7 @@ impl RevocationList {
             reason: entry.reason_code().and_then(|(_, code)| RevocationReason::from_code(code.0)),
         });
         Ok(RevocationList {
-            issuer: list.issuer().to_string(),
+            issuer: distinguished_name(list.issuer()),
             number,
             this_update: Timestamp::of(list.last_update()),
             next_update: list.next_update().map(Timestamp::of),

@@ -9,8 +9,7 @@ use rustls::{
     ServerConfig,
     pki_types::UnixTime,
     server::{
-        Acceptor, ClientHello, NoServerSessionStorage, ResolvesServerCert, WebPkiClientVerifier,
-        danger::ClientCertVerifier,
+        Acceptor, ClientHello, NoServerSessionStorage, WebPkiClientVerifier, danger::ClientCertVerifier,
     },
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
@@ -22,7 +21,7 @@ use crate::{
     alpn,
     binding::{Claim, ControlSession, ControlTickets, PolicyId, Proof, Registry},
     caller::Caller,
-    client_certificate::{Accepted, Asking, ClientCertificates, ClientIdentity, ClientRefusal},
+    client_certificate::{Accepted, Asking, ClientCertificates, ClientIdentity, ClientRefusal, Kept},
     control::RecordByRecord,
     data::DataStream,
     fips, handshake,
@@ -114,6 +113,8 @@ pub struct ControlTls {
     session: Arc<ControlSession>,
     showing: Arc<Showing>,
     client: OnceLock<Accepted>,
+    /// What was said last of its certificate.
+    verdict: Kept,
 }
 
 impl ServerTls {
@@ -127,7 +128,9 @@ impl ServerTls {
     /// approve of the policy.
     pub fn new(settings: Settings) -> Result<ServerTls, rustls::Error> {
         let Settings { identities, policy, clients, sessions } = settings;
-        let base = base(&policy, &identities, WebPkiClientVerifier::no_client_auth())?;
+        // In its place each connection has its own.
+        let nobodys = Arc::new(Showing::new(Arc::clone(&identities), None));
+        let base = base(&policy, nobodys, WebPkiClientVerifier::no_client_auth())?;
         Ok(ServerTls {
             base,
             identities,
@@ -159,7 +162,8 @@ impl ServerTls {
         let session = Arc::new(ControlSession::new(peer, self.policy));
         self.registry.enter(&session);
         let showing = Arc::new(Showing::new(Arc::clone(&self.identities), host));
-        ControlTls { server: Arc::clone(self), session, showing, client: OnceLock::new() }
+        let (client, verdict) = (OnceLock::new(), Kept::default());
+        ControlTls { server: Arc::clone(self), session, showing, client, verdict }
     }
 
     /// Whose certificates are accepted, where clients are asked for one.
@@ -167,11 +171,20 @@ impl ServerTls {
         &self.clients
     }
 
-    /// A configuration under which a client is asked for its certificate, or not.
-    fn config(&self, asking: Option<&Arc<Asking>>) -> Result<ServerConfig, rustls::Error> {
+    /// A configuration under which a client is shown what `showing` says, and asked for its certificate, or not.
+    fn config(
+        &self,
+        showing: &Arc<Showing>,
+        asking: Option<&Arc<Asking>>,
+    ) -> Result<ServerConfig, rustls::Error> {
+        let showing = Arc::clone(showing);
         match asking {
-            None => Ok(self.base.clone()),
-            Some(asking) => base(&self.spoken, &self.identities, Arc::clone(asking) as _),
+            None => {
+                let mut config = self.base.clone();
+                config.cert_resolver = showing;
+                Ok(config)
+            }
+            Some(asking) => base(&self.spoken, showing, Arc::clone(asking) as _),
         }
     }
 }
@@ -179,13 +192,13 @@ impl ServerTls {
 /// What all configurations of a listener have in common.
 fn base(
     policy: &TlsPolicy,
-    identities: &Arc<Identities>,
+    showing: Arc<Showing>,
     clients: Arc<dyn ClientCertVerifier>,
 ) -> Result<ServerConfig, rustls::Error> {
     let mut base = ServerConfig::builder_with_provider(policy.provider())
         .with_protocol_versions(policy.versions())?
         .with_client_cert_verifier(clients)
-        .with_cert_resolver(Arc::clone(identities) as Arc<dyn ResolvesServerCert>);
+        .with_cert_resolver(showing);
     base.ignore_client_order = true;
     base.session_storage = Arc::new(NoServerSessionStorage {});
     base.max_tls13_tickets = TICKETS_ON_REQUEST;
@@ -218,11 +231,6 @@ impl ControlTls {
         Ok((ControlStream::new(stream), info))
     }
 
-    /// The identity that the client was shown; `None` before the handshake.
-    pub fn identity(&self) -> Option<&Identity> {
-        self.showing.identity()
-    }
-
     /// Whether what the client was shown stands for `name` as well as anything here does: where the certificates are for
     /// different names, it has to be for this one.
     pub fn stands_for(&self, name: &str) -> bool {
@@ -234,20 +242,20 @@ impl ControlTls {
         self.client.get().map(|accepted| &accepted.identity)
     }
 
-    /// Judges the client's certificate once more, by what is accepted now; nothing is wrong where it showed none.
+    /// What the client's certificate proves by what is accepted now; `None` where it showed none. It may be asked as often as
+    /// there are commands: a verdict is kept until other certificates count or a date has come that decides otherwise, and as
+    /// long as it is the same one, it comes as the same object.
     ///
     /// # Errors
     /// The [`ClientRefusal`]: it was revoked meanwhile, it has expired, or its authority is no longer believed.
-    pub fn judge_client(&self) -> Result<(), Box<ClientRefusal>> {
+    pub fn judge_client(&self) -> Result<Option<Arc<ClientIdentity>>, Arc<ClientRefusal>> {
         let (Some(Accepted { chain, .. }), Some(accepted)) =
             (self.client.get(), self.server.clients.accepted())
         else {
-            return Ok(());
+            return Ok(None);
         };
-        match chain.split_first() {
-            Some((leaf, rest)) => accepted.current().judge(leaf, rest, UnixTime::now()).map(drop),
-            None => Ok(()),
-        }
+        let Some((leaf, rest)) = chain.split_first() else { return Ok(None) };
+        self.verdict.judge(accepted.current(), leaf, rest, UnixTime::now()).map(Some)
     }
 
     fn asking(&self) -> Option<Arc<Asking>> {
@@ -298,7 +306,7 @@ impl ControlTls {
         self.accept_caller(Caller::unread(socket), direction).await
     }
 
-    /// As [`accept_data`](Self::accept_data), for a connection that [`ServerTls::meet`] has met.
+    /// As [`accept_data`](Self::accept_data), for a connection that [`Sessions::meet`] has met.
     ///
     /// # Errors
     /// As there.
@@ -338,12 +346,12 @@ impl ControlTls {
         )
         .await
         .map_err(|error| error.explained(asking.as_ref()))?;
-        let proof = match (claim.proof(), asking) {
-            // SECURITY: a full handshake of a client who came with a certificate has to show it again.
-            (Proof::None | Proof::RecordedButFull, Some(asking)) if asking.accepted().is_none() => {
-                Proof::NoCertificate
-            }
-            (proof, _) => proof,
+        // SECURITY: a full handshake of a client who came with a certificate has to show it again.
+        let lacks_certificate = asking.is_some_and(|asking| asking.accepted().is_none());
+        let proof = match claim.proof() {
+            Proof::None | Proof::RecordedButFull if lacks_certificate => Proof::NoCertificate,
+            Proof::Stranger if lacks_certificate => Proof::StrangerWithoutCertificate,
+            proof => proof,
         };
         Ok((stream, proof))
     }
@@ -376,17 +384,16 @@ impl ControlTls {
             registry: Arc::clone(&self.server.registry),
             session: Arc::clone(&self.session),
         });
-        let mut config = self.server.config(asking)?;
+        let mut config = self.server.config(&self.showing, asking)?;
         config.ticketer = Arc::clone(&tickets) as _;
         config.session_storage = tickets;
         config.send_tls13_tickets = CONTROL_TICKETS;
-        config.cert_resolver = Arc::clone(&self.showing) as _;
         config.alpn_protocols = alpn::answer(alpn::CONTROL, hello.alpn());
         Ok(Arc::new(config))
     }
 
-    /// SECURITY: from the same base as the control connection's, so certificate resolver and versions are the same objects;
-    /// only what a claim decides differs, and which certificate is asked for.
+    /// SECURITY: made as the control connection's is, of the same policy and with the same [`Showing`]; only what a claim
+    /// decides differs, and which certificate is asked for.
     fn data_config(
         &self,
         hello: &ClientHello<'_>,
@@ -395,7 +402,7 @@ impl ControlTls {
         asking: Option<&Arc<Asking>>,
     ) -> Result<Arc<ServerConfig>, HandshakeError> {
         self.check_name(hello)?;
-        let mut config = self.server.config(asking)?;
+        let mut config = self.server.config(&self.showing, asking)?;
         config.ticketer = Arc::clone(claim) as _;
         config.session_storage = Arc::clone(claim) as _;
         config.send_tls13_tickets = match direction {
@@ -405,7 +412,6 @@ impl ControlTls {
         config.alpn_protocols = alpn::answer(alpn::DATA, hello.alpn());
         // For `DataStream::read_to`, which opens records with keys of its own.
         config.enable_secret_extraction = true;
-        config.cert_resolver = Arc::clone(&self.showing) as _;
         Ok(Arc::new(config))
     }
 }

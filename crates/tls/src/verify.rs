@@ -5,19 +5,15 @@ mod tests;
 
 use std::time::{Duration, SystemTime};
 
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, TrustAnchor, UnixTime};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, ServerName, UnixTime};
 use thiserror::Error;
-use webpki::{
-    BorrowedCertRevocationList, CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage,
-    RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
-    anchor_from_trusted_cert,
-};
-use x509_parser::prelude::{CertificateRevocationList, FromDer};
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 use crate::{
     certificate::{CLIENTS, SERVERS},
     identity::{CertificateDescription, Sha256Fingerprint, Timestamp, describe},
     issue::Purpose,
+    revocation::{self, List, Lists, Way},
 };
 
 /// What is asked.
@@ -235,8 +231,11 @@ pub fn verify(question: &Question<'_>) -> Result<Vec<Fault>, Unanswerable> {
         .revoked
         .iter()
         .zip(1..)
-        .map(|(list, position)| revocations(list, position))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|(list, position)| {
+            List::from_der(list).map_err(|why| Unanswerable::Revocations { position, why })
+        })
+        .collect::<Result<_, _>>()
+        .map(Lists::newest_of)?;
     let mut anchors = Vec::new();
     for (authority, position) in question.authorities.iter().zip(1..) {
         let anchor = anchor_from_trusted_cert(authority)
@@ -267,9 +266,17 @@ pub fn verify(question: &Question<'_>) -> Result<Vec<Fault>, Unanswerable> {
         _ if is_for_servers => KeyUsage::server_auth(),
         _ => KeyUsage::client_auth(),
     };
-    let path = Path { chain: question.chain, anchors: &anchors, usage, at };
-    match path.verdict(&about, None) {
-        Ok(()) => faults.extend(path.revoked(&about, &lists)),
+    let path = Way {
+        leaf,
+        intermediates: question.chain.get(1..).unwrap_or_default(),
+        anchors: &anchors,
+        algorithms: crate::policy::provider().signature_verification_algorithms,
+        usage,
+        now: at,
+    };
+    let vouched = path.verify(&Lists::default(), revocation::Question::Itself);
+    match vouched.map_err(|error| fault(error, &about)) {
+        Ok(()) => faults.extend(revoked(&path, &about, &lists)),
         // It says that a purpose is wrong which was found wrong already.
         Err(Fault::PurposeOfChain | Fault::IsAuthority) if !wrong.is_empty() => {}
         Err(fault) => faults.push(fault),
@@ -278,65 +285,17 @@ pub fn verify(question: &Question<'_>) -> Result<Vec<Fault>, Unanswerable> {
     Ok(faults)
 }
 
-/// The way from the certificate to an authority.
-struct Path<'p> {
-    chain: &'p [CertificateDer<'p>],
-    anchors: &'p [TrustAnchor<'p>],
-    usage: KeyUsage,
-    at: UnixTime,
-}
-
-impl Path<'_> {
-    fn verdict(
-        &self,
-        about: &CertificateDescription,
-        revocation: Option<RevocationOptions<'_>>,
-    ) -> Result<(), Fault> {
-        let (Some(leaf), rest) = (self.chain.first(), self.chain.get(1..).unwrap_or_default()) else {
-            return Ok(());
-        };
-        let algorithms = crate::policy::provider().signature_verification_algorithms.all;
-        EndEntityCert::try_from(leaf)
-            .and_then(|leaf| {
-                leaf.verify_for_usage(algorithms, self.anchors, rest, self.at, self.usage, revocation, None)
-                    .map(drop)
-            })
-            .map_err(|error| fault(error, about))
+/// Whether it, or an authority above it, is revoked. Its own authority must have a list among those given; the ones above
+/// may.
+fn revoked(path: &Way<'_>, about: &CertificateDescription, lists: &Lists) -> Option<Fault> {
+    if lists.is_empty() {
+        return None;
     }
-
-    /// Whether it, or an authority above it, is revoked. Its own authority must have a list among those given; the ones above
-    /// may.
-    fn revoked(&self, about: &CertificateDescription, lists: &[CertRevocationList<'_>]) -> Option<Fault> {
-        let lists: Vec<&CertRevocationList<'_>> = lists.iter().collect();
-        let judged = |depth, unknown| {
-            let options = RevocationOptionsBuilder::new(&lists).ok()?;
-            let options = options
-                .with_depth(depth)
-                .with_status_policy(unknown)
-                .with_expiration_policy(ExpirationPolicy::Enforce)
-                .build();
-            self.verdict(about, Some(options)).err()
-        };
-        let own = judged(RevocationCheckDepth::EndEntity, UnknownStatusPolicy::Deny);
-        own.or_else(|| {
-            let above = judged(RevocationCheckDepth::Chain, UnknownStatusPolicy::Allow)?;
-            Some(match above {
-                Fault::Revoked { .. } => Fault::Revoked { whose: "an authority above it" },
-                other => other,
-            })
-        })
-    }
-}
-
-fn revocations<'l>(
-    list: &'l CertificateRevocationListDer<'l>,
-    position: usize,
-) -> Result<CertRevocationList<'l>, Unanswerable> {
-    let unusable = |why: String| Unanswerable::Revocations { position, why };
-    CertificateRevocationList::from_der(list).map_err(|error| unusable(error.to_string()))?;
-    BorrowedCertRevocationList::from_der(list)
-        .map(CertRevocationList::from)
-        .map_err(|error| unusable(error.to_string()))
+    let judged = |question| path.verify(lists, question).err().map(|error| fault(error, about));
+    judged(revocation::Question::Itself).or_else(|| match judged(revocation::Question::Above)? {
+        Fault::Revoked { .. } => Some(Fault::Revoked { whose: "an authority above it" }),
+        other => Some(other),
+    })
 }
 
 fn out_of_time(about: &CertificateDescription, at: UnixTime) -> Option<Fault> {

@@ -228,7 +228,7 @@ impl World {
                 server.answer(pending, refusal(&refused.unwrap_or_default()), now);
             }
             Asked::Close(_) => self.over = true,
-            Asked::CloseDataPort | Asked::LoggedOut => {}
+            Asked::HostForgotten | Asked::CloseDataPort | Asked::LoggedOut => {}
             other => panic!("{other:?}"),
         }
     }

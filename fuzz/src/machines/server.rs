@@ -163,7 +163,7 @@ impl World {
                     "a certificate without TLS, or under a login"
                 );
             }
-            Event::CloseDataPort | Event::Close(_) => {}
+            Event::HostForgotten | Event::CloseDataPort | Event::Close(_) => {}
             Event::Transfer { transfer, .. } => {
                 assert!(
                     self.logged_in && self.running.is_none(),
@@ -211,7 +211,7 @@ impl World {
             }
             Event::Login { pending, .. } => server.login_refused(pending, refusal(), now),
             Event::LoggedOut => self.logged_in = false,
-            Event::CloseDataPort => {}
+            Event::HostForgotten | Event::CloseDataPort => {}
             Event::Passive { pending, .. } if grants => {
                 server.listening(pending, SocketAddr::from(([192, 0, 2, 1], 50_000)));
             }

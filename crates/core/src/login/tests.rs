@@ -64,6 +64,10 @@ impl Accounts for Two {
             }
             "anonymous" => Credential::Anyone,
             "certificate" => Credential::NoPassword,
+            "anybody-certified" => {
+                let anybody = Account::new(name, Credential::Anyone, Arc::new(Nowhere));
+                return Some(certified(&anybody, "certificate"));
+            }
             "both" | "either" => return self.find("alice").map(|alice| certified(&alice, name)),
             _ => return None,
         };
@@ -111,11 +115,24 @@ async fn a_certificate_counts_where_the_account_says_so() {
         ("alice", right, "secret", false, Ok(())),
         ("alice", right, "wrong", false, refused(Why::WrongPassword)),
         ("nobody", right, "secret", false, refused(Why::UnknownUser)),
+        ("anonymous", wrong, "", false, Ok(())),
+        ("anybody-certified", right, "", true, Ok(())),
+        ("anybody-certified", wrong, "", false, refused(Why::NoCertificate)),
+        ("anybody-certified", None, "", false, refused(Why::NoCertificate)),
     ] {
         let what = format!("{user} with {certificate:?} and {password:?}");
         assert_eq!(authenticator.by_certificate(user, certificate).is_some(), alone, "{what}");
         let login = authenticator.authenticate(user, password.as_bytes(), certificate).await;
         assert_eq!(login.map(drop), outcome, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn who_showed_a_certificate_that_counts_no_more_is_refused_with_the_right_password_too() {
+    let authenticator = Authenticator::new(Arc::new(Two), 1);
+    for (user, password) in [("alice", "secret"), ("either", "secret"), ("anonymous", ""), ("nobody", "")] {
+        let refusal = authenticator.refuse_certificate(user, password.as_bytes()).await;
+        assert_eq!(refusal, LoginError::Refused(Why::RefusedCertificate), "{user}");
     }
 }
 

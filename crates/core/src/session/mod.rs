@@ -92,6 +92,18 @@ impl Core {
         outcome
     }
 
+    /// Refuses the login of a client who has shown a certificate that is no longer accepted, and tells the subscribers.
+    pub async fn refuse_certificate(&self, origin: &Origin, user: &str, password: &[u8]) -> LoginError {
+        let error = self.authenticator.refuse_certificate(user, password).await;
+        self.events.emit(&Event::Login {
+            origin: origin.clone(),
+            user: user.to_owned(),
+            certificate: None,
+            outcome: Err(error),
+        });
+        error
+    }
+
     /// The account of this name where the certificate alone suffices to log in, which is then told. `None`: a password is
     /// needed, and is for [`login`](Core::login) to judge.
     pub fn login_by_certificate(

@@ -1,5 +1,6 @@
 //! Which line does each event of the transfer domain become?
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -131,7 +132,8 @@ impl EventLog {
         if self.admits(*peer) {
             let session = id.0;
             let Shown { subject, issuer, spki_sha256 } = Shown::of(certificate);
-            tracing::warn!(target: TARGET, session, %peer, subject, issuer, spki_sha256, why, "client_certificate_refused");
+            let (subject, issuer, why) = (subject.as_deref(), issuer.as_deref(), cut(why, MAX_REASON));
+            tracing::warn!(target: TARGET, session, %peer, subject, issuer, spki_sha256, %why, "client_certificate_refused");
         }
     }
 
@@ -143,6 +145,7 @@ impl EventLog {
         outcome: &Result<(), LoginError>,
     ) {
         let Shown { subject, issuer, spki_sha256 } = Shown::of(certificate);
+        let (subject, issuer) = (subject.as_deref(), issuer.as_deref());
         let session = origin.id.0;
         let peer = origin.peer;
         let why = match outcome {
@@ -159,10 +162,17 @@ impl EventLog {
     }
 }
 
+/// How many characters of a name in a certificate stand in a line: more than any that people give, and far less than the
+/// 100 KiB that a stranger can write into one of their own.
+const MAX_NAME: usize = 256;
+
+/// How many characters of the reason why a certificate was refused: a sentence, and a name that it may have in it.
+const MAX_REASON: usize = 512;
+
 /// A certificate in fields.
 struct Shown<'c> {
-    subject: Option<&'c str>,
-    issuer: Option<&'c str>,
+    subject: Option<Cow<'c, str>>,
+    issuer: Option<Cow<'c, str>>,
     spki_sha256: Option<String>,
 }
 
@@ -170,10 +180,19 @@ impl Shown<'_> {
     fn of(certificate: Option<&Certificate>) -> Shown<'_> {
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         Shown {
-            subject: certificate.map(|certificate| certificate.subject.as_str()),
-            issuer: certificate.map(|certificate| certificate.issuer.as_str()),
+            subject: certificate.map(|certificate| cut(&certificate.subject, MAX_NAME)),
+            issuer: certificate.map(|certificate| cut(&certificate.issuer, MAX_NAME)),
             spki_sha256: certificate.map(|certificate| hex(&certificate.key_sha256)),
         }
+    }
+}
+
+/// No more of a text than so many characters.
+fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        // SECURITY: whoever can connect can show a certificate, and must not fill the log's disk with it.
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
     }
 }
 
@@ -295,5 +314,25 @@ mod tests {
                     error=\"No space left on device\"";
         assert!(text.lines().next().unwrap().ends_with(line), "{text}");
         assert!(text.lines().count() < 1000);
+    }
+
+    #[test]
+    fn a_certificate_fills_no_more_than_its_part_of_a_line() {
+        let written = Written::default();
+        let writer = written.clone();
+        let layer = tracing_subscriber::fmt::layer()
+            .event_format(Line::Text { colour: false })
+            .with_writer(move || writer.clone());
+        let origin = Origin { id: SessionId(7), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" };
+        let long = "ä".repeat(50_000);
+        let certificate =
+            Certificate { subject: long.clone(), issuer: "CN=short".to_owned(), ..Certificate::default() };
+        let event = Event::CertificateRefused { origin, certificate: Some(certificate), why: long };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            EventLog::default().event(&event);
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        assert!(text.contains(&format!("{}…", "ä".repeat(256))) && text.contains("CN=short"), "{text}");
+        assert!(text.len() < 2048, "{}", text.len());
     }
 }

@@ -45,6 +45,8 @@ pub enum Event {
         /// Answered by `answer`: `220`, or `504` where that is no name of this server.
         pending: Pending<HostKind>,
     },
+    /// REIN behind a HOST: no name was said (RFC 7151 §3.2.1).
+    HostForgotten,
     /// The login ended (USER again, REIN, AUTH): drop the session and its data port.
     LoggedOut,
     /// ABOR without a transfer gave the data port up: stop listening (RFC 2428 §3).

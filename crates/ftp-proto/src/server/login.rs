@@ -93,6 +93,7 @@ impl Server {
     /// HOST: the driver knows the names. A name behind USER begins the login anew (RFC 7151 §4).
     pub(super) fn host(&mut self, host: HostName) -> Outcome {
         self.login = LoginPhase::Nobody;
+        self.host_was_said = true;
         self.ask(Purpose::Reply, |pending| Event::Host { host, pending })
     }
 
@@ -101,6 +102,9 @@ impl Server {
     pub(super) fn rein(&mut self, now: Instant) -> Outcome {
         self.end_login(now);
         self.login = LoginPhase::Nobody;
+        if std::mem::take(&mut self.host_was_said) {
+            self.events.push_back(Event::HostForgotten);
+        }
         if let Security::Cleared { .. } = self.security {
             self.refuse_service(
                 CloseReason::ReinitializedInClear,

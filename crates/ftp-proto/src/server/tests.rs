@@ -94,7 +94,7 @@ impl Driver {
                         now,
                     );
                 }
-                Event::LoggedOut | Event::CloseDataPort | Event::Close(_) => {}
+                Event::HostForgotten | Event::LoggedOut | Event::CloseDataPort | Event::Close(_) => {}
             }
         }
     }

@@ -1,16 +1,19 @@
 //! What does the client's certificate say to this connection, in the handshake and for as long as it lasts?
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use carrack_core::certificate::{Certificate, Name};
-use carrack_core::event::Event;
-use carrack_ftp_proto::server::Certificates;
+use carrack_core::event;
+use carrack_ftp_proto::reply::Code;
+use carrack_ftp_proto::server::{Certificates, Event};
 use carrack_tls::{
     CertificateDescription, ClientCertificates, ClientDistrust, ClientIdentity, ClientRefusal,
 };
 use tokio::sync::watch;
 
 use super::{Connection, Ended};
+use crate::reply_for;
 use crate::settings::RevokedSessions;
 
 /// Whether `USER` is a question about the client's certificate.
@@ -42,44 +45,61 @@ pub(super) async fn changed(changes: &mut Option<watch::Receiver<()>>) {
 }
 
 impl Connection {
-    /// The client's certificate in the words of the core.
-    pub(super) fn proven_by(&self, client: &ClientIdentity) -> Certificate {
+    /// Tells what could not be found out about a certificate that is accepted all the same.
+    pub(super) fn tell_unsure(&self, client: &ClientIdentity) {
         if let Some(why) = &client.unknown_revocation {
             let subject = &client.description.subject;
             tracing::warn!(session = self.id.0, peer = %self.peer, subject, why, "client_certificate_unsure");
         }
-        let names = client.names.as_ref().map_or_else(Vec::new, |names| {
-            let each = |names: &[String], kind: fn(String) -> Name| -> Vec<Name> {
-                names.iter().cloned().map(kind).collect()
-            };
-            [
-                vec![Name::Subject(names.subject.clone())],
-                each(&names.emails, Name::Email),
-                each(&names.upns, Name::Upn),
-                each(&names.uris, Name::Uri),
-                each(&names.dns, Name::Dns),
-            ]
-            .concat()
-        });
-        Certificate { names, ..described(&client.description) }
     }
 
-    /// The client's certificate as far as it counts now.
-    pub(super) fn certificate(&self) -> Option<Arc<Certificate>> {
-        let tls = self.tls.as_ref()?;
-        let certificate = tls.certificate.as_ref()?;
-        self.still_accepted().ok().map(|()| Arc::clone(certificate))
+    /// What the client's certificate proves now, in the words of the core; `None` where it showed none. That it is accepted no
+    /// more is told, once.
+    ///
+    /// SECURITY: by what is accepted now and not in the handshake: an authority that is gone vouches for no name in it, also
+    /// where its key is known by itself and so it is still accepted.
+    pub(super) fn certificate(&mut self) -> Result<Option<Arc<Certificate>>, Arc<ClientRefusal>> {
+        let Some(tls) = &mut self.tls else { return Ok(None) };
+        match tls.control.judge_client() {
+            Ok(client) => Ok(client.map(|client| Arc::new(proven_by(&client)))),
+            Err(refusal) => {
+                if !tls.told.as_ref().is_some_and(|told| Arc::ptr_eq(told, &refusal)) {
+                    tls.told = Some(Arc::clone(&refusal));
+                    self.tell_refusal(&refusal);
+                }
+                Err(refusal)
+            }
+        }
     }
 
-    /// Whether the client's certificate, where it showed one, is accepted now; that it is not is told.
-    pub(super) fn still_accepted(&self) -> Result<(), Box<ClientRefusal>> {
-        let judged = self.tls.as_ref().map_or(Ok(()), |tls| tls.control.judge_client());
-        judged.inspect_err(|refusal| self.tell_refusal(refusal))
+    /// Lets through what may be done with the certificate of this session; the rest is refused here.
+    ///
+    /// SECURITY: a session that outlives its certificate, which was revoked or has expired or whose authority is gone, reads and
+    /// changes nothing any more. The one place for it: whatever touches files comes by here.
+    pub(super) fn admit(&mut self, event: Event) -> Option<Event> {
+        if !matches!(event, Event::Request { .. } | Event::Hash { .. } | Event::Transfer { .. })
+            || self.certificate().is_ok()
+        {
+            return Some(event);
+        }
+        let (now, refused) = (Instant::now(), reply_for::refused_certificate);
+        match event {
+            Event::Request { pending, .. } => {
+                self.machine.answer(pending, refused(Code::NOT_LOGGED_IN), now);
+            }
+            Event::Hash { pending, .. } => self.machine.answer(pending, refused(Code::NOT_LOGGED_IN), now),
+            Event::Transfer { pending, .. } => {
+                self.data_port = None;
+                self.machine.answer(pending, refused(Code::CANNOT_OPEN_DATA_CONNECTION), now);
+            }
+            other => return Some(other),
+        }
+        None
     }
 
     /// After a change of what counts: who holds a certificate that was revoked goes, where the operator wants it.
     pub(super) fn judge_certificate_again(&mut self) -> Result<(), Ended> {
-        match self.still_accepted() {
+        match self.certificate() {
             Err(refusal)
                 if refusal.why == ClientDistrust::Revoked
                     && self.server.settings.revoked_sessions == RevokedSessions::End =>
@@ -97,8 +117,26 @@ impl Connection {
 
     pub(super) fn tell_refused(&self, certificate: Option<Certificate>, why: String) {
         let origin = self.origin();
-        self.server.core.events.emit(&Event::CertificateRefused { origin, certificate, why });
+        self.server.core.events.emit(&event::Event::CertificateRefused { origin, certificate, why });
     }
+}
+
+/// What a certificate says, with the names that an authority vouches for.
+fn proven_by(client: &ClientIdentity) -> Certificate {
+    let names = client.names.as_ref().map_or_else(Vec::new, |names| {
+        let each = |names: &[String], kind: fn(String) -> Name| -> Vec<Name> {
+            names.iter().cloned().map(kind).collect()
+        };
+        [
+            vec![Name::Subject(names.subject.clone())],
+            each(&names.emails, Name::Email),
+            each(&names.upns, Name::Upn),
+            each(&names.uris, Name::Uri),
+            each(&names.dns, Name::Dns),
+        ]
+        .concat()
+    });
+    Certificate { names, ..described(&client.description) }
 }
 
 /// What a certificate says, with no name in it believed.

@@ -148,10 +148,6 @@ impl Connection {
             let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
             return self.machine.answer(pending, reply, now);
         };
-        // SECURITY: a session that outlives its certificate moves nothing any more: revoked, expired, or its authority gone.
-        if self.still_accepted().is_err() {
-            return self.machine.answer(pending, reply_for::refused_certificate(), now);
-        }
         let clear = self.clear_data(transfer.protection);
         let interrupt = Interrupt::new();
         self.work = Some(Work::stoppable(interrupt.clone(), async move {

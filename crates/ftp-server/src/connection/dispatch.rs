@@ -17,6 +17,7 @@ impl Connection {
     /// done there is nothing else the client could say.
     pub(super) async fn dispatch(&mut self, event: Event) -> Result<Next, Ended> {
         let now = Instant::now();
+        let Some(event) = self.admit(event) else { return Ok(Next::GoOn) };
         match event {
             Event::BeginTls(upgrade) => {
                 self.queue_replies();
@@ -31,6 +32,7 @@ impl Connection {
             Event::Host { host, pending } => self.judge_host(&host, pending),
             Event::Introduction { user, pending } => self.settle_introduction(&user, pending),
             Event::Login { user, password, pending } => self.judge_login(user, password, pending),
+            Event::HostForgotten => self.host = None,
             Event::LoggedOut => self.log_out(),
             Event::CloseDataPort => self.data_port = None,
             Event::Passive { style, pending } => self.listen(style, pending),

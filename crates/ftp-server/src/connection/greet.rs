@@ -142,8 +142,10 @@ impl Connection {
                 self.witness().secured(Channel::Session, &info);
                 let server_name = stream.server_name();
                 self.control = Control::tls(stream);
-                let certificate = control.client().map(|client| Arc::new(self.proven_by(client)));
-                self.tls = Some(Tls { control: Arc::new(control), info, certificate, server_name });
+                if let Some(client) = control.client() {
+                    self.tell_unsure(client);
+                }
+                self.tls = Some(Tls { control: Arc::new(control), info, told: None, server_name });
                 Ok(())
             }
             Ok(Err(HandshakeError::ClientCertificate(refusal))) => {

@@ -18,7 +18,8 @@ use crate::visitor::Visitor;
 impl Connection {
     /// `USER`: the certificate may suffice.
     pub(super) fn settle_introduction(&mut self, user: &str, pending: Pending<Introduction>) {
-        let certificate = self.certificate();
+        // One that is accepted no more suffices for nothing; behind the password it is refused.
+        let certificate = self.certificate().unwrap_or_default();
         match self.server.core.login_by_certificate(&self.origin(), user, certificate.as_ref()) {
             Some(account) => {
                 let grant = self.enter(account);
@@ -32,7 +33,14 @@ impl Connection {
         let core = Arc::clone(&self.server.core);
         let (origin, certificate) = (self.origin(), self.certificate());
         self.work = Some(Work::new(async move {
-            let verdict = core.login(&origin, &user, password.as_bytes(), certificate.as_ref()).await;
+            let verdict = match certificate {
+                Ok(certificate) => {
+                    core.login(&origin, &user, password.as_bytes(), certificate.as_ref()).await
+                }
+                // SECURITY: a bad certificate is not none, in a login as in a handshake. The words and the work are those of
+                // every refusal.
+                Err(_) => Err(core.refuse_certificate(&origin, &user, password.as_bytes()).await),
+            };
             Done::Judged { pending, verdict }
         }));
     }

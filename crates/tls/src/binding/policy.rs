@@ -19,6 +19,8 @@ pub enum Proof {
     None,
     /// It resumed nothing and did not show the certificate that its control connection had shown.
     NoCertificate,
+    /// The same, and it presented a live session of somebody else.
+    StrangerWithoutCertificate,
 }
 
 /// How strictly a data connection has to show that it belongs to its control connection.
@@ -31,7 +33,8 @@ pub enum DataReuse {
     /// As `Require`, and a full handshake counts where nothing else could have taken its place (see [`Circumstances`]).
     #[default]
     Prefer,
-    /// Nothing is asked for. Whoever reaches the port first is served.
+    /// No session is asked for. Whoever reaches the port first is served, but where the control connection came with a
+    /// certificate: that one is asked for on data connections, too.
     Off,
 }
 
@@ -102,13 +105,18 @@ impl std::error::Error for Refusal {}
 /// Decides whether a TLS data connection may carry data.
 ///
 /// # Errors
-/// The [`Refusal`], to be said in the reply. A session of somebody else is refused by every policy but [`DataReuse::Off`].
+/// The [`Refusal`], to be said in the reply. A session of somebody else is refused by every policy but [`DataReuse::Off`], and
+/// whoever lacks the control connection's certificate by every policy.
 pub fn judge(reuse: DataReuse, proof: Proof, circumstances: Circumstances) -> Result<(), Refusal> {
     match (reuse, proof) {
+        // SECURITY: the data of a login by certificate is for who has the certificate, whatever the policy on sessions: it is
+        // asked for in every handshake that resumes nothing.
+        (_, Proof::NoCertificate) | (DataReuse::Off, Proof::StrangerWithoutCertificate) => {
+            Err(Refusal::NoCertificate)
+        }
         (DataReuse::Off, _) | (_, Proof::Own) => Ok(()),
         // SECURITY: a ticket of another login is never an accident that policy may overlook.
-        (_, Proof::Stranger) => Err(Refusal::Stranger),
-        (_, Proof::NoCertificate) => Err(Refusal::NoCertificate),
+        (_, Proof::Stranger | Proof::StrangerWithoutCertificate) => Err(Refusal::Stranger),
         (DataReuse::RequireOwn, Proof::Sibling) => Err(Refusal::NotOwn),
         (DataReuse::Require | DataReuse::Prefer, Proof::Sibling) => Ok(()),
         (DataReuse::RequireOwn | DataReuse::Require, Proof::RecordedButFull) => Err(Refusal::FullHandshake),

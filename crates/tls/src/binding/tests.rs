@@ -42,6 +42,14 @@ fn every_policy_judges_every_proof() {
         (Off, Proof::Stranger, same(Ok(()))),
         (Off, Proof::RecordedButFull, same(Ok(()))),
         (Off, Proof::None, same(Ok(()))),
+        (RequireOwn, Proof::NoCertificate, same(Err(NoCertificate))),
+        (Require, Proof::NoCertificate, same(Err(NoCertificate))),
+        (Prefer, Proof::NoCertificate, same(Err(NoCertificate))),
+        (Off, Proof::NoCertificate, same(Err(NoCertificate))),
+        (RequireOwn, Proof::StrangerWithoutCertificate, same(Err(Stranger))),
+        (Require, Proof::StrangerWithoutCertificate, same(Err(Stranger))),
+        (Prefer, Proof::StrangerWithoutCertificate, same(Err(Stranger))),
+        (Off, Proof::StrangerWithoutCertificate, same(Err(NoCertificate))),
     ];
     for (policy, proof, verdicts) in table {
         for (circumstances, verdict) in [sole, contested, shared, both].into_iter().zip(verdicts) {

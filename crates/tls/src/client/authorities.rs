@@ -16,12 +16,25 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
     server::ParsedCertificate,
 };
+use webpki::KeyUsage;
 
 use super::{
     Authorities, ClientTlsError, Distrust,
-    revocation::{RevocationLists, Stapled, Way},
+    revocation::{self, RevocationLists, Stapled},
 };
-use crate::identity::{CertificateDescription, Sha256Fingerprint, Timestamp, describe};
+use crate::{
+    identity::{CertificateDescription, Sha256Fingerprint, Timestamp, describe},
+    revocation::Way,
+};
+
+/// What the name of a server has to be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Name<'n> {
+    /// This one.
+    Is(&'n ServerName<'n>),
+    /// Any: the server is known by this address.
+    IsNotAsked(&'n ServerName<'n>),
+}
 
 /// A set of authorities.
 #[derive(Debug)]
@@ -83,31 +96,35 @@ impl Judge {
         Judge { lists, ..self }
     }
 
-    /// Judges chain, dates, purpose, name, and whether it was revoked.
+    /// Judges chain, dates, purpose, the name where that is asked, and whether it was revoked.
     pub(super) fn judge_all(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
+        name: Name<'_>,
         staple: &[u8],
         now: UnixTime,
     ) -> (Result<(), Distrust>, Stapled) {
-        let verdict = self.judge(leaf, intermediates, name, now);
+        let verdict = match name {
+            Name::Is(name) => self.judge(leaf, intermediates, name, now),
+            Name::IsNotAsked(address) => self.judge_whatever_its_name(leaf, intermediates, address, now),
+        };
         // One of the set itself has no issuer here who could have revoked it.
         if verdict.is_err() || self.own.contains(&Sha256Fingerprint::of(leaf)) {
             return (verdict, Stapled::unchecked(staple));
         }
-        let way = Way { leaf, intermediates, roots: &self.roots, algorithms: self.algorithms, now };
-        let staple = match way.issuer(&self.certificates) {
+        let (algorithms, usage) = (self.algorithms, KeyUsage::server_auth());
+        let way = Way { leaf, intermediates, anchors: &self.roots.roots, algorithms, usage, now };
+        let staple = match revocation::issuer(&way, &self.certificates) {
             Some(issuer) => Stapled::read(staple, leaf, Some(&issuer), now),
             None => Stapled::unchecked(staple),
         };
         let issuer = describe(leaf).map(|about| about.issuer).unwrap_or_default();
-        (way.judge(&self.lists).and_then(|()| staple.judge(leaf, &issuer)), staple)
+        (revocation::judge(&way, &self.lists).and_then(|()| staple.judge(leaf, &issuer)), staple)
     }
 
     /// Judges chain, dates, purpose and name.
-    pub(super) fn judge(
+    fn judge(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
@@ -142,7 +159,7 @@ impl Judge {
     }
 
     /// Judges chain, dates and purpose of a server that is known by its address alone.
-    pub(super) fn judge_whatever_its_name(
+    fn judge_whatever_its_name(
         &self,
         leaf: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],

@@ -6,65 +6,40 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rustls::{
-    RootCertStore,
-    crypto::WebPkiSupportedAlgorithms,
-    pki_types::{CertificateDer, UnixTime},
-};
-use webpki::{
-    CertRevocationList, EndEntityCert, ExpirationPolicy, KeyUsage, OwnedCertRevocationList,
-    RevocationCheckDepth, RevocationOptionsBuilder, UnknownStatusPolicy, anchor_from_trusted_cert,
-};
+use rustls::pki_types::{CertificateDer, UnixTime};
+use webpki::{EndEntityCert, anchor_from_trusted_cert};
 
 use super::Distrust;
 use crate::{
     identity::{CertificateDescription, IdentityError, Problem, Source, describe},
     ocsp::{self, Answer, OcspError, Status},
-    revocation::{RevocationList, read_lists},
+    revocation::{List, Lists, Question, Way, read_lists},
 };
 
 /// Lists of what authorities have revoked (RFC 5280 §5). Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub struct RevocationLists(Arc<Vec<List>>);
-
-#[derive(Debug)]
-struct List {
-    judged: CertRevocationList<'static>,
-    described: RevocationList,
-}
+pub struct RevocationLists(Arc<Lists>);
 
 impl RevocationLists {
-    /// Reads lists from files: PEM with any number of them, or DER with one, as authorities publish them.
+    /// Reads lists from files: PEM with any number of them, or DER with one, as authorities publish them. Of several by one
+    /// authority the newest counts, wherever it stands.
     ///
     /// # Errors
     /// An [`IdentityError`] that names the file, what is wrong with it and the mend.
     pub fn load(paths: &[PathBuf]) -> Result<RevocationLists, IdentityError> {
         let mut lists = Vec::new();
         for path in paths {
-            let list = |der: &[u8]| List::from_der(der);
+            let list = |der: &[u8]| List::from_der(der).map_err(Problem::BadRevocationList);
             let read = read_lists(path).and_then(|found| found.iter().map(|der| list(der)).collect());
             let read: Vec<List> = read.map_err(|problem| problem.in_source(&Source::File(path.clone())))?;
             lists.extend(read);
         }
-        Ok(RevocationLists(Arc::new(lists)))
+        Ok(RevocationLists(Arc::new(Lists::newest_of(lists))))
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
-    }
-
-    fn by<'l>(&'l self, issuer: &'l str) -> impl Iterator<Item = &'l RevocationList> {
-        self.0.iter().map(|list| &list.described).filter(move |list| list.issuer == issuer)
-    }
-}
-
-impl List {
-    fn from_der(der: &[u8]) -> Result<List, Problem> {
-        let bad = |why: String| Problem::BadRevocationList(why);
-        let described = RevocationList::describe(der).map_err(|error| bad(error.to_string()))?;
-        let judged = OwnedCertRevocationList::from_der(der).map_err(|error| bad(error.to_string()))?;
-        Ok(List { judged: judged.into(), described })
     }
 }
 
@@ -126,72 +101,42 @@ impl Stapled {
     }
 }
 
-/// The way from a server's certificate to an authority that is believed.
-pub(super) struct Way<'w> {
-    pub(super) leaf: &'w CertificateDer<'w>,
-    pub(super) intermediates: &'w [CertificateDer<'w>],
-    pub(super) roots: &'w RootCertStore,
-    pub(super) algorithms: WebPkiSupportedAlgorithms,
-    pub(super) now: UnixTime,
+/// Who has issued the certificate. SECURITY: on the very way that leads to an authority; somebody of the same name among
+/// what the server sends does not speak for it.
+pub(super) fn issuer(
+    way: &Way<'_>,
+    authorities: &[CertificateDer<'static>],
+) -> Option<CertificateDer<'static>> {
+    let leaf = EndEntityCert::try_from(way.leaf).ok()?;
+    let (all, anchors) = (way.algorithms.all, way.anchors);
+    let found =
+        leaf.verify_for_usage(all, anchors, way.intermediates, way.now, way.usage, None, None).ok()?;
+    if let Some(above) = found.intermediate_certificates().next() {
+        return Some(above.der().into_owned());
+    }
+    let is_it = |authority: &&CertificateDer<'static>| {
+        anchor_from_trusted_cert(authority).is_ok_and(|anchor| anchor == *found.anchor())
+    };
+    authorities.iter().find(is_it).cloned()
 }
 
-impl Way<'_> {
-    /// Who has issued the certificate. SECURITY: on the very way that leads to an authority; somebody of the same name among
-    /// what the server sends does not speak for it.
-    pub(super) fn issuer(&self, authorities: &[CertificateDer<'static>]) -> Option<CertificateDer<'static>> {
-        let leaf = EndEntityCert::try_from(self.leaf).ok()?;
-        let (all, roots, now) = (self.algorithms.all, &self.roots.roots, self.now);
-        let usage = KeyUsage::server_auth();
-        let way = leaf.verify_for_usage(all, roots, self.intermediates, now, usage, None, None).ok()?;
-        if let Some(above) = way.intermediate_certificates().next() {
-            return Some(above.der().into_owned());
-        }
-        let is_it = |authority: &&CertificateDer<'static>| {
-            anchor_from_trusted_cert(authority).is_ok_and(|anchor| anchor == *way.anchor())
-        };
-        authorities.iter().find(is_it).cloned()
+/// Judges by the lists. The certificate's own authority must have one that is in date among those given; authorities above
+/// it may.
+pub(super) fn judge(way: &Way<'_>, lists: &RevocationLists) -> Result<(), Distrust> {
+    let RevocationLists(lists) = lists;
+    if lists.is_empty() {
+        return Ok(());
     }
-
-    /// Judges by the lists. The certificate's own authority must have one that is in date among those given; authorities
-    /// above it may.
-    pub(super) fn judge(&self, lists: &RevocationLists) -> Result<(), Distrust> {
-        if lists.is_empty() {
-            return Ok(());
-        }
-        let about = describe(self.leaf).map_err(|error| Distrust::Other(error.to_string()))?;
-        self.verdict(lists, RevocationCheckDepth::EndEntity, UnknownStatusPolicy::Deny)
-            .map_err(|error| reason(error, &about, lists))?;
-        self.verdict(lists, RevocationCheckDepth::Chain, UnknownStatusPolicy::Allow).map_err(|error| {
-            match error {
-                webpki::Error::CertRevoked => Distrust::AuthorityRevoked,
-                other => reason(other, &about, lists),
-            }
-        })
-    }
-
-    fn verdict(
-        &self,
-        lists: &RevocationLists,
-        depth: RevocationCheckDepth,
-        unknown: UnknownStatusPolicy,
-    ) -> Result<(), webpki::Error> {
-        let lists: Vec<&CertRevocationList<'_>> = lists.0.iter().map(|list| &list.judged).collect();
-        let options =
-            RevocationOptionsBuilder::new(&lists).map_err(|_| webpki::Error::UnknownRevocationStatus)?;
-        let options = options
-            .with_depth(depth)
-            .with_status_policy(unknown)
-            .with_expiration_policy(ExpirationPolicy::Enforce)
-            .build();
-        let leaf = EndEntityCert::try_from(self.leaf)?;
-        let (all, roots, now) = (self.algorithms.all, &self.roots.roots, self.now);
-        let usage = KeyUsage::server_auth();
-        leaf.verify_for_usage(all, roots, self.intermediates, now, usage, Some(options), None).map(drop)
-    }
+    let about = describe(way.leaf).map_err(|error| Distrust::Other(error.to_string()))?;
+    way.verify(lists, Question::Itself).map_err(|error| reason(error, &about, lists))?;
+    way.verify(lists, Question::Above).map_err(|error| match error {
+        webpki::Error::CertRevoked => Distrust::AuthorityRevoked,
+        other => reason(other, &about, lists),
+    })
 }
 
 /// webpki's verdict in our words.
-fn reason(error: webpki::Error, about: &CertificateDescription, lists: &RevocationLists) -> Distrust {
+fn reason(error: webpki::Error, about: &CertificateDescription, lists: &Lists) -> Distrust {
     use webpki::Error;
     let by = about.issuer.clone();
     match error {
@@ -217,8 +162,11 @@ fn reason(error: webpki::Error, about: &CertificateDescription, lists: &Revocati
 mod tests {
     use std::fs;
 
+    use rustls::RootCertStore;
+    use webpki::KeyUsage;
+
     use super::*;
-    use crate::issue::{Authority, AuthorityProfile, KeyType, PrivateKey, Profile, Purpose};
+    use crate::issue::{Authority, AuthorityProfile, KeyType, PrivateKey, Profile, Purpose, Reason};
     use rustls_pki_types::pem::PemObject;
 
     #[test]
@@ -242,9 +190,41 @@ mod tests {
         let judged = |days: u64| {
             let now =
                 UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs() + days * 86_400));
-            Way { leaf: &leaf, intermediates: &[], roots: &roots, algorithms, now }.judge(&lists)
+            let usage = KeyUsage::server_auth();
+            judge(
+                &Way { leaf: &leaf, intermediates: &[], anchors: &roots.roots, algorithms, usage, now },
+                &lists,
+            )
         };
         assert_eq!(judged(9), Ok(()));
         assert!(matches!(judged(11), Err(Distrust::RevocationsStale { next_update: Some(_), .. })));
+    }
+    #[test]
+    fn a_new_list_behind_the_old_one_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let ca = dir.path().join("CA");
+        let wanted = AuthorityProfile { name: "Root".into(), key_type: KeyType::EcdsaP256, days: 100 };
+        Authority::init(&ca, &wanted, None).unwrap();
+        let mut authority = Authority::open(&ca, None).unwrap();
+        let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap().public_key().unwrap();
+        let names = vec!["ftp.example".parse().unwrap()];
+        let profile = Profile { subject: None, names, purpose: Purpose::Server, days: Some(90) };
+        let issued = authority.issue(&key, &profile).unwrap().chain_pem;
+        let leaf = CertificateDer::from_pem_slice(issued.as_bytes()).unwrap();
+        let old = authority.crl(10).unwrap();
+        authority.revoke(&leaf, Reason::KeyCompromise).unwrap();
+        let new = authority.crl(10).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca.join("ca.pem")).unwrap()).unwrap();
+        let (algorithms, usage) =
+            (crate::policy::provider().signature_verification_algorithms, KeyUsage::server_auth());
+        let now = UnixTime::now();
+        for both in [format!("{old}{new}"), format!("{new}{old}")] {
+            let file = dir.path().join("lists.pem");
+            fs::write(&file, both).unwrap();
+            let lists = RevocationLists::load(&[file]).unwrap();
+            let way = Way { leaf: &leaf, intermediates: &[], anchors: &roots.roots, algorithms, usage, now };
+            assert!(matches!(judge(&way, &lists), Err(Distrust::Revoked { since: Some(_), .. })));
+        }
     }
 }

@@ -5,19 +5,22 @@ use std::{fmt, fs, path::Path, sync::Arc};
 use rustls::{
     crypto::CryptoProvider,
     pki_types::{CertificateDer, ServerName, UnixTime},
-    server::ParsedCertificate,
 };
 use thiserror::Error;
 
 use super::{
     ClientTlsError,
-    authorities::Judge,
+    authorities::{Judge, Name},
     revocation::{RevocationLists, Stapled},
 };
-use crate::identity::{
-    CertificateDescription, IdentityError, Problem, Sha256Fingerprint, Source, Timestamp, parse_chain,
+use crate::{
+    certificate::key_of,
+    identity::{
+        CertificateDescription, IdentityError, Problem, Sha256Fingerprint, Source, Timestamp, parse_chain,
+    },
+    ocsp::OcspError,
+    revocation::RevocationReason,
 };
-use crate::{ocsp::OcspError, revocation::RevocationReason};
 
 /// Why a server is to be trusted. Exactly one rule holds for a server.
 #[derive(Debug, Clone)]
@@ -299,58 +302,44 @@ impl Rule {
         staple: &[u8],
         now: UnixTime,
     ) -> Judged {
-        let (verdict, staple) = match self {
-            Rule::Authorities(judge) => {
-                let (verdict, staple) = judge.judge_all(leaf, intermediates, name, staple, now);
-                (verdict.map(|()| None), staple)
-            }
-            // SECURITY: a fingerprint or a key is the user's own word. No authority was asked to vouch for it, so none can take
-            // it back.
-            _ => (self.judge_alone(leaf, intermediates, name, now), Stapled::unchecked(staple)),
+        let vouched = |judge: &Judge, name| {
+            let (verdict, staple) = judge.judge_all(leaf, intermediates, name, staple, now);
+            Judged { verdict: verdict.map(|()| None), staple }
         };
-        Judged { verdict, staple }
-    }
-
-    fn judge_alone(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        now: UnixTime,
-    ) -> Result<Option<TrustNote>, Distrust> {
+        // SECURITY: a fingerprint or a key is the user's own word. No authority was asked to vouch for it, so none can take it
+        // back.
+        let alone = |verdict| Judged { verdict, staple: Stapled::unchecked(staple) };
         match self {
-            Rule::Authorities(judge) => judge.judge(leaf, intermediates, name, now).map(|()| None),
-            Rule::Partner(judge) => {
-                judge.judge_whatever_its_name(leaf, intermediates, name, now).map(|()| None)
-            }
-            Rule::PartnerKeys(pinned, judge) => {
-                let spki = key_of(leaf)?;
-                if !pinned.contains(&spki) {
-                    return Err(Distrust::KeyNotPinned { spki });
-                }
-                let judged = judge
-                    .as_ref()
-                    .map_or(Ok(()), |judge| judge.judge_whatever_its_name(leaf, intermediates, name, now));
-                judged.map(|()| None)
-            }
-            Rule::Pinned(pinned) if Sha256Fingerprint::of(leaf) == *pinned => Ok(None),
-            Rule::Pinned(pinned) => Err(Distrust::NotPinned { pinned: *pinned }),
-            Rule::Remembered(remembered) => {
-                let now = RememberedKey { spki: key_of(leaf)?, certificate: Sha256Fingerprint::of(leaf) };
-                if now.spki != remembered.spki {
-                    return Err(Distrust::KeyChanged { remembered: *remembered });
-                }
-                Ok((now != *remembered).then_some(TrustNote::Renewed { remembered: *remembered, now }))
-            }
+            Rule::Authorities(judge) => vouched(judge, Name::Is(name)),
+            Rule::Partner(judge) => vouched(judge, Name::IsNotAsked(name)),
+            Rule::PartnerKeys(pinned, judge) => match (one_of(pinned, leaf), judge) {
+                (Ok(()), Some(judge)) => vouched(judge, Name::IsNotAsked(name)),
+                (verdict, _) => alone(verdict.map(|()| None)),
+            },
+            Rule::Pinned(pinned) if Sha256Fingerprint::of(leaf) == *pinned => alone(Ok(None)),
+            Rule::Pinned(pinned) => alone(Err(Distrust::NotPinned { pinned: *pinned })),
+            Rule::Remembered(remembered) => alone(is_remembered(remembered, leaf)),
         }
     }
 }
 
-/// The SHA-256 of a certificate's SubjectPublicKeyInfo.
-///
-/// SECURITY: the key as webpki reads it, which also checks the handshake's signature with it. A second parser might see
-/// another key in a certificate made for that purpose.
-fn key_of(leaf: &CertificateDer<'_>) -> Result<Sha256Fingerprint, Distrust> {
-    let parsed = ParsedCertificate::try_from(leaf).map_err(|error| Distrust::Other(error.to_string()))?;
-    Ok(Sha256Fingerprint::of(&parsed.subject_public_key_info()))
+/// Whether a certificate has one of these keys.
+fn one_of(pinned: &[Sha256Fingerprint], leaf: &CertificateDer<'_>) -> Result<(), Distrust> {
+    let spki = key(leaf)?;
+    if pinned.contains(&spki) { Ok(()) } else { Err(Distrust::KeyNotPinned { spki }) }
+}
+
+fn is_remembered(
+    remembered: &RememberedKey,
+    leaf: &CertificateDer<'_>,
+) -> Result<Option<TrustNote>, Distrust> {
+    let now = RememberedKey { spki: key(leaf)?, certificate: Sha256Fingerprint::of(leaf) };
+    if now.spki != remembered.spki {
+        return Err(Distrust::KeyChanged { remembered: *remembered });
+    }
+    Ok((now != *remembered).then_some(TrustNote::Renewed { remembered: *remembered, now }))
+}
+
+fn key(leaf: &CertificateDer<'_>) -> Result<Sha256Fingerprint, Distrust> {
+    key_of(leaf).map_err(|error| Distrust::Other(error.to_string()))
 }

@@ -67,12 +67,12 @@ impl WebTls {
 
 #[cfg(test)]
 mod tests {
-    use rustls::ServerConfig;
+    use rustls::{ServerConfig, sign::SingleCertAndKey};
     use tokio_rustls::TlsAcceptor;
 
     use super::*;
     use crate::{
-        Distrust, Identities, Identity,
+        Distrust, Identity,
         testkit::{identity, pair},
     };
 
@@ -87,7 +87,7 @@ mod tests {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
-            .with_cert_resolver(Arc::new(Identities::new(shown.clone())));
+            .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(shown.certified_key()))));
         config.alpn_protocols = alpn::offer(&[protocol]);
         let (near, far) = pair().await;
         let web = WebTls::new(Authorities::These(trusted.certified_key().cert.clone())).unwrap();

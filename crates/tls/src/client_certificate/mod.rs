@@ -1,6 +1,7 @@
 //! Which certificates of clients are accepted, and what does one prove?
 
 mod asking;
+mod kept;
 mod names;
 mod refusal;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 pub(crate) use asking::{Accepted, Asking};
+pub(crate) use kept::Kept;
 pub use names::ClientNames;
 pub use refusal::{ClientDistrust, ClientRefusal};
 pub use trust::{ClientTrust, ClientTrustError, ClientTrustSettings, UnknownRevocation, load_revocations};

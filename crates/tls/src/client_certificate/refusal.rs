@@ -1,6 +1,6 @@
 //! Why is a client's certificate not accepted, in words for the log?
 
-use rustls::{CertRevocationListError, CertificateError};
+use rustls::CertificateError;
 use thiserror::Error;
 
 use crate::identity::{CertificateDescription, Timestamp};
@@ -100,47 +100,39 @@ pub enum ClientDistrust {
 }
 
 impl ClientDistrust {
-    /// rustls's verdict in our words.
-    pub(super) fn of(error: rustls::Error, about: &CertificateDescription) -> ClientDistrust {
+    /// webpki's verdict in our words.
+    pub(super) fn of(error: webpki::Error, about: &CertificateDescription) -> ClientDistrust {
+        use webpki::Error;
         let is_self_signed = about.subject == about.issuer;
-        let error = match error {
-            rustls::Error::InvalidCertificate(error) => error,
-            rustls::Error::InvalidCertRevocationList(
-                CertRevocationListError::BadSignature | CertRevocationListError::IssuerInvalidForCrl,
-            ) => return ClientDistrust::RevocationsForged,
-            other => return ClientDistrust::Other(other.to_string()),
-        };
         match error {
-            CertificateError::UnknownIssuer if is_self_signed => ClientDistrust::SelfSigned,
-            CertificateError::UnknownIssuer => ClientDistrust::UnknownIssuer,
-            CertificateError::BadSignature
-            | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
-            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-                ClientDistrust::BadSignature
-            }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            // webpki takes no authority for a client; OpenSSL marks what `req -x509` makes as one.
+            Error::UnknownIssuer | Error::CaUsedAsEndEntity if is_self_signed => ClientDistrust::SelfSigned,
+            Error::UnknownIssuer => ClientDistrust::UnknownIssuer,
+            Error::CaUsedAsEndEntity => ClientDistrust::IsAuthority,
+            Error::InvalidSignatureForPublicKey
+            | Error::UnsupportedSignatureAlgorithmContext(_)
+            | Error::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => ClientDistrust::BadSignature,
+            Error::CertExpired { .. } | Error::InvalidCertValidity => {
                 ClientDistrust::Expired { not_after: about.not_after }
             }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                ClientDistrust::NotYetValid { not_before: about.not_before }
-            }
-            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            Error::CertNotValidYet { .. } => ClientDistrust::NotYetValid { not_before: about.not_before },
+            Error::RequiredEkuNotFoundContext(_) => {
                 ClientDistrust::wrong_purpose(about).unwrap_or(ClientDistrust::WrongPurposeAbove)
             }
-            CertificateError::Revoked => ClientDistrust::Revoked,
-            CertificateError::UnknownRevocationStatus => {
+            Error::CertRevoked => ClientDistrust::Revoked,
+            Error::UnknownRevocationStatus => {
                 ClientDistrust::RevocationsMissing { issuer: about.issuer.clone() }
             }
-            CertificateError::ExpiredRevocationListContext { next_update, .. } => {
+            Error::CrlExpired { next_update, .. } => {
                 match i64::try_from(next_update.as_secs()).ok().and_then(Timestamp::from_unix_s) {
                     Some(next_update) => ClientDistrust::RevocationsStale { next_update },
                     None => ClientDistrust::Other(error.to_string()),
                 }
             }
-            // webpki takes no authority for a client; OpenSSL marks what `req -x509` makes as one.
-            CertificateError::Other(_) if about.is_authority && is_self_signed => ClientDistrust::SelfSigned,
-            CertificateError::Other(_) if about.is_authority => ClientDistrust::IsAuthority,
-            other => ClientDistrust::Other(rustls::Error::InvalidCertificate(other).to_string()),
+            Error::InvalidCrlSignatureForPublicKey
+            | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_)
+            | Error::IssuerNotCrlSigner => ClientDistrust::RevocationsForged,
+            other => ClientDistrust::Other(other.to_string()),
         }
     }
 

@@ -1,9 +1,11 @@
 //! Certificates of clients that are accepted, and those that are not.
 
+mod revoked;
+
 use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, ExtendedKeyUsagePurpose,
-    IsCa, KeyPair, SanType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CustomExtension, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, SanType,
 };
 use rustls::pki_types::UnixTime;
 
@@ -76,6 +78,18 @@ fn a_known_key_needs_no_authority_and_has_no_names() {
     let leaf = params.self_signed(&key).unwrap().der().clone();
     let why = judged(&trust(Vec::new(), Some(spki)), &leaf).unwrap_err();
     assert_eq!(why, ClientDistrust::WrongPurpose { purposes: vec!["servers".to_owned()] });
+}
+
+#[test]
+fn a_known_key_counts_only_as_the_reader_has_it_that_checks_signatures() {
+    let key = KeyPair::generate().unwrap();
+    let mut params = named("alice");
+    let mut strange = CustomExtension::from_oid_content(&[1, 2, 3], vec![5, 0]);
+    strange.set_criticality(true);
+    params.custom_extensions = vec![strange];
+    let leaf = params.self_signed(&key).unwrap().der().clone();
+    let spki = crate::describe(&leaf).unwrap().spki_fingerprint;
+    assert!(matches!(judged(&trust(Vec::new(), Some(spki)), &leaf), Err(ClientDistrust::Unreadable(_))));
 }
 
 #[test]

@@ -1,23 +1,21 @@
 //! Whether a client's certificate is accepted: who vouches for it, when and for what it is good, whether it was revoked.
 
-use std::{collections::HashSet, path::Path, sync::Arc};
+use std::{collections::HashSet, path::Path};
 
 use rustls::{
-    CertificateError, DistinguishedName, RootCertStore,
+    DistinguishedName, RootCertStore,
+    crypto::WebPkiSupportedAlgorithms,
     pki_types::{CertificateDer, CertificateRevocationListDer, UnixTime},
-    server::{
-        WebPkiClientVerifier,
-        danger::{ClientCertVerified, ClientCertVerifier},
-    },
 };
 use thiserror::Error;
-use webpki::BorrowedCertRevocationList;
+use webpki::KeyUsage;
 
 use super::{ClientDistrust, ClientIdentity, ClientNames, ClientRefusal};
 use crate::{
+    certificate::key_of,
     identity::{CertificateDescription, IdentityError, Problem, Sha256Fingerprint, Source, describe},
     policy,
-    revocation::read_lists,
+    revocation::{List, Lists, Question, Way, read_lists},
     verify::unix_time,
 };
 
@@ -70,16 +68,17 @@ pub enum ClientTrustError {
 /// Whose certificates are accepted.
 #[derive(Debug)]
 pub struct ClientTrust {
-    /// All must accept a certificate. None where there are no authorities.
-    strict: Vec<Arc<dyn ClientCertVerifier>>,
-    /// Accepts where revocation is unknown; `None` where that is refused.
-    lenient: Option<Arc<dyn ClientCertVerifier>>,
+    /// Who vouches for clients; there may be none.
+    roots: RootCertStore,
+    algorithms: WebPkiSupportedAlgorithms,
+    lists: Lists,
+    unknown: UnknownRevocation,
     subjects: Vec<DistinguishedName>,
     keys: HashSet<Sha256Fingerprint>,
 }
 
 impl ClientTrust {
-    /// Accepts whom the settings name.
+    /// Accepts whom the settings name. Of several lists by one authority the newest counts, wherever it stands.
     ///
     /// # Errors
     /// A [`ClientTrustError`]: an authority or a revocation list that cannot be used.
@@ -91,28 +90,12 @@ impl ClientTrust {
                 .add(authority)
                 .map_err(|error| ClientTrustError::Authority { position, why: error.to_string() })?;
         }
-        if roots.is_empty() {
-            return Ok(ClientTrust { strict: Vec::new(), lenient: None, subjects: Vec::new(), keys });
-        }
-        let roots = Arc::new(roots);
-        let builder = || {
-            WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), policy::provider())
-                .with_crls(revoked.iter().cloned())
-        };
-        let build = |builder: rustls::server::ClientCertVerifierBuilder| {
-            builder.build().map_err(|error| ClientTrustError::Revocations { why: error.to_string() })
-        };
-        // The issuer of the certificate itself must have given a list; the authorities above may.
-        let own = build(builder().only_check_end_entity_revocation().enforce_revocation_expiration())?;
-        let above = build(builder().allow_unknown_revocation_status().enforce_revocation_expiration())?;
-        let lenient = match unknown {
-            UnknownRevocation::Refuse => None,
-            UnknownRevocation::Accept => Some(build(builder().allow_unknown_revocation_status())?),
-        };
-        let strict = if revoked.is_empty() { vec![own] } else { vec![own, above] };
+        let lists = Lists::from_ders(revoked.iter().map(AsRef::as_ref))
+            .map_err(|why| ClientTrustError::Revocations { why })?;
+        let algorithms = policy::provider().signature_verification_algorithms;
         // A client whose key is known may have a certificate of any issuer, and some show none but those hinted at (GnuTLS).
         let subjects = if keys.is_empty() { roots.subjects() } else { Vec::new() };
-        Ok(ClientTrust { strict, lenient, subjects, keys })
+        Ok(ClientTrust { roots, algorithms, lists, unknown, subjects, keys })
     }
 
     /// The authorities that clients are told of.
@@ -127,10 +110,17 @@ impl ClientTrust {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientIdentity, Box<ClientRefusal>> {
-        let description = describe(leaf).map_err(|error| ClientRefusal {
-            why: ClientDistrust::Unreadable(error.to_string()),
-            certificate: None,
-        })?;
+        let unreadable = |why: String| ClientDistrust::Unreadable(why);
+        let description = describe(leaf)
+            .map_err(|error| ClientRefusal { why: unreadable(error.to_string()), certificate: None })?;
+        // SECURITY: users are known by this key, so it must be the one that the handshake's signature is checked with.
+        let description = match key_of(leaf) {
+            Ok(spki_fingerprint) => CertificateDescription { spki_fingerprint, ..description },
+            Err(error) => {
+                let why = unreadable(error.to_string());
+                return Err(Box::new(ClientRefusal { why, certificate: Some(description) }));
+            }
+        };
         let judged = match self.vouched(leaf, intermediates, now, &description) {
             Ok(unknown_revocation) => ClientNames::of(leaf).map(|names| (Some(names), unknown_revocation)),
             // SECURITY: the key is known, and that is all: names in a certificate that nobody vouches for are its holder's
@@ -148,6 +138,24 @@ impl ClientTrust {
         }
     }
 
+    /// When a date in these certificates or in the lists next makes another verdict possible, in seconds since the start of
+    /// 1970.
+    pub(super) fn next_change(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> u64 {
+        let certificates = std::iter::once(leaf).chain(intermediates).filter_map(|der| describe(der).ok());
+        let dates = certificates.flat_map(|about| {
+            // The last second is one of its own.
+            let last = unix_time(about.not_after.into()).as_secs();
+            [unix_time(about.not_before.into()).as_secs(), last.saturating_add(1)]
+        });
+        let lists = self.lists.next_updates().map(|moment| unix_time(moment.into()).as_secs());
+        dates.chain(lists).filter(|moment| *moment > now.as_secs()).min().unwrap_or(u64::MAX)
+    }
+
     /// Whether an authority vouches for it; with what is unknown of its revocation.
     fn vouched(
         &self,
@@ -156,21 +164,22 @@ impl ClientTrust {
         now: UnixTime,
         description: &CertificateDescription,
     ) -> Result<Option<String>, ClientDistrust> {
-        let ask = |verifier: &Arc<dyn ClientCertVerifier>| -> Result<ClientCertVerified, ClientDistrust> {
-            verifier
-                .verify_client_cert(leaf, intermediates, now)
-                .map_err(|error| ClientDistrust::of(error, description))
+        let (algorithms, usage) = (self.algorithms, KeyUsage::client_auth());
+        let way = Way { leaf, intermediates, anchors: &self.roots.roots, algorithms, usage, now };
+        let ask = |question| {
+            way.verify(&self.lists, question).map_err(|error| ClientDistrust::of(error, description))
         };
-        if self.strict.is_empty() {
-            let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-            return Err(ClientDistrust::of(unknown, description));
-        }
-        match (self.strict.iter().try_for_each(|verifier| ask(verifier).map(drop)), &self.lenient) {
-            (Ok(()), _) => Ok(None),
-            (Err(why), Some(lenient)) if why.is_unknown_revocation() => {
-                ask(lenient).map(|_| Some(why.to_string()))
+        match ask(Question::Itself).and_then(|()| ask(Question::Above)) {
+            Err(why) if why.is_unknown_revocation() => {
+                // SECURITY: a list that has grown old, or one of an authority above, may say for sure that it is revoked; that
+                // another is wanting must not hide it.
+                ask(Question::Named)?;
+                match self.unknown {
+                    UnknownRevocation::Refuse => Err(why),
+                    UnknownRevocation::Accept => Ok(Some(why.to_string())),
+                }
             }
-            (Err(why), _) => Err(why),
+            judged => judged.map(|()| None),
         }
     }
 }
@@ -192,9 +201,7 @@ fn on_its_own(about: &CertificateDescription, now: UnixTime) -> Result<(), Clien
 /// An [`IdentityError`] that names the file, what is wrong with it and the mend.
 pub fn load_revocations(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, IdentityError> {
     let usable = |list: &CertificateRevocationListDer<'_>| {
-        BorrowedCertRevocationList::from_der(list)
-            .map(drop)
-            .map_err(|error| Problem::BadRevocationList(error.to_string()))
+        List::from_der(list).map(drop).map_err(Problem::BadRevocationList)
     };
     let lists = read_lists(path).and_then(|lists| lists.iter().try_for_each(usable).map(|()| lists));
     lists.map_err(|problem| problem.in_source(&Source::File(path.to_owned())))

@@ -7,6 +7,7 @@ use x509_parser::{
 };
 
 use super::{CertificateDescription, Problem, describe};
+use crate::certificate::distinguished_name;
 
 /// Describes every certificate of a chain that stands in order, the server's own first (RFC 8446 §4.4.2).
 ///
@@ -21,8 +22,8 @@ pub(super) fn in_order(chain: &[CertificateDer<'_>]) -> Result<Vec<CertificateDe
         if !is_signed_by(certificate, next) {
             return Err(Problem::Disorder {
                 position,
-                stands: next.subject().to_string(),
-                issuer: certificate.issuer().to_string(),
+                stands: distinguished_name(next.subject()),
+                issuer: distinguished_name(certificate.issuer()),
             });
         }
     }

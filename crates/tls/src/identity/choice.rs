@@ -13,13 +13,17 @@ pub(super) fn answer_to(set: &Set, name: &str) -> bool {
 
 /// Whether there are certificates for other names than the default's.
 pub(super) fn tells_names_apart(set: &Set) -> bool {
-    let default = set.default.names();
-    set.further.iter().flat_map(Identity::names).any(|name| !default.contains(name))
+    set.further.iter().flat_map(Identity::names).any(|name| !has(&set.default, name))
+}
+
+/// Whether this very name is in a certificate. Names are the same in either case (RFC 4343 §2).
+fn has(identity: &Identity, name: &str) -> bool {
+    identity.names().iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
 /// How a certificate stands for a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Standing {
+pub(super) enum Fit {
     /// The name itself is in it.
     Exactly,
     /// By a `*` in the place of the first label (RFC 9525 §6.3).
@@ -27,17 +31,17 @@ pub(super) enum Standing {
 }
 
 /// How a certificate with this name in it stands for the name that is asked for.
-pub(super) fn standing(in_it: &str, asked: &str) -> Option<Standing> {
+pub(super) fn fit(in_it: &str, asked: &str) -> Option<Fit> {
     if let Ok(address) = asked.parse::<IpAddr>() {
-        return (in_it.parse() == Ok(address)).then_some(Standing::Exactly);
+        return (in_it.parse() == Ok(address)).then_some(Fit::Exactly);
     }
     let asked = asked.strip_suffix('.').unwrap_or(asked);
     if in_it.eq_ignore_ascii_case(asked) {
-        return Some(Standing::Exactly);
+        return Some(Fit::Exactly);
     }
     let beneath = in_it.strip_prefix("*.")?;
     let (label, above) = asked.split_once('.')?;
-    (!label.is_empty() && beneath.eq_ignore_ascii_case(above)).then_some(Standing::ByWildcard)
+    (!label.is_empty() && beneath.eq_ignore_ascii_case(above)).then_some(Fit::ByWildcard)
 }
 
 /// The identity to show: one that has the name itself before one that has it by a wildcard. Of several for the same name the
@@ -48,8 +52,8 @@ pub(super) fn choose<'s>(set: &'s Set, asked: Option<&str>, schemes: &[Signature
         let asked = asked?;
         best(set.iter().filter(|identity| identity.stands_for(asked) == Some(wanted)), schemes)
     };
-    named(Standing::Exactly)
-        .or_else(|| named(Standing::ByWildcard))
+    named(Fit::Exactly)
+        .or_else(|| named(Fit::ByWildcard))
         .or_else(|| best(like_default(set), schemes))
         .unwrap_or(&set.default)
 }
@@ -57,8 +61,7 @@ pub(super) fn choose<'s>(set: &'s Set, asked: Option<&str>, schemes: &[Signature
 /// The default, and those that stand for all of its names: the same server with another kind of key.
 fn like_default(set: &Set) -> impl Iterator<Item = &Identity> + Clone {
     let names = set.default.names();
-    let as_well =
-        |identity: &&Identity| !names.is_empty() && names.iter().all(|name| identity.names().contains(name));
+    let as_well = |identity: &&Identity| !names.is_empty() && names.iter().all(|name| has(identity, name));
     std::iter::once(&set.default).chain(set.further.iter().filter(as_well))
 }
 
@@ -98,20 +101,20 @@ mod tests {
     #[test]
     fn a_wildcard_stands_for_one_label_and_no_more() {
         for (in_it, asked, stands) in [
-            ("a.example", "A.Example", Some(Standing::Exactly)),
-            ("A.example", "a.example.", Some(Standing::Exactly)),
-            ("*.example", "a.example", Some(Standing::ByWildcard)),
+            ("a.example", "A.Example", Some(Fit::Exactly)),
+            ("A.example", "a.example.", Some(Fit::Exactly)),
+            ("*.example", "a.example", Some(Fit::ByWildcard)),
             ("*.example", "a.b.example", None),
             ("*.example", "example", None),
             ("*.example", ".example", None),
-            ("*.example", "*.example", Some(Standing::Exactly)),
+            ("*.example", "*.example", Some(Fit::Exactly)),
             ("a*.example", "ab.example", None),
             ("b.example", "a.example", None),
-            ("192.0.2.7", "192.0.2.7", Some(Standing::Exactly)),
+            ("192.0.2.7", "192.0.2.7", Some(Fit::Exactly)),
             ("*.0.2.7", "192.0.2.7", None),
-            ("2001:db8::7", "2001:DB8:0::7", Some(Standing::Exactly)),
+            ("2001:db8::7", "2001:DB8:0::7", Some(Fit::Exactly)),
         ] {
-            assert_eq!(standing(in_it, asked), stands, "{in_it} {asked}");
+            assert_eq!(fit(in_it, asked), stands, "{in_it} {asked}");
         }
     }
 
@@ -130,6 +133,13 @@ mod tests {
         assert_eq!(chosen(Some("elsewhere.test")), set.default.fingerprint());
         assert!(answer_to(&set, "b.example") && answer_to(&set, "192.0.2.7"));
         assert!(!answer_to(&set, "elsewhere.test") && !answer_to(&set, "192.0.2.8"));
+    }
+
+    #[test]
+    fn the_case_of_a_name_makes_no_other_server() {
+        let set = Set { default: made(&["a.example"]), further: vec![made(&["A.Example"])] };
+        assert!(!tells_names_apart(&set));
+        assert_eq!(like_default(&set).count(), 2);
     }
 
     #[test]

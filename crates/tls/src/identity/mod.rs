@@ -181,8 +181,8 @@ impl Identity {
     }
 
     /// How it stands for a DNS name or an IP address.
-    fn stands_for(&self, name: &str) -> Option<choice::Standing> {
-        self.names().iter().filter_map(|in_it| choice::standing(in_it, name)).min()
+    fn stands_for(&self, name: &str) -> Option<choice::Fit> {
+        self.names().iter().filter_map(|in_it| choice::fit(in_it, name)).min()
     }
 
     /// Whether its certificate stands for this DNS name or IP address, itself or by a wildcard.

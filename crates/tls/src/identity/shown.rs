@@ -75,14 +75,6 @@ impl Identities {
     }
 }
 
-impl ResolvesServerCert for Identities {
-    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let set = self.set();
-        let asked = hello.server_name().map(str::to_ascii_lowercase);
-        Some(choice::choose(&set, asked.as_deref(), hello.signature_schemes()).shown_now())
-    }
-}
-
 /// What one control connection and its data connections are shown.
 #[derive(Debug)]
 pub(crate) struct Showing {
@@ -116,13 +108,8 @@ impl Showing {
 
     /// Whether what was shown is for `name`, as far as certificates here tell names apart.
     pub(crate) fn stands_for(&self, name: &str) -> bool {
-        let shown = self.identity();
+        let shown = self.shown.get().map(|shown| &shown.identity);
         !choice::tells_names_apart(&self.identities.set()) || shown.is_some_and(|shown| shown.is_for(name))
-    }
-
-    /// The identity that the control connection was shown; `None` before its handshake.
-    pub(crate) fn identity(&self) -> Option<&Identity> {
-        self.shown.get().map(|shown| &shown.identity)
     }
 }
 

@@ -240,6 +240,11 @@ fn revocation_is_found_or_its_list_is_told_to_be_missing_stale_or_forged() {
     assert_eq!(judged(&leaf, &before), []);
     assert_eq!(judged(&leaf, &after), [Fault::Revoked { whose: "it" }]);
     assert_eq!(judged(&other, &after), []);
+    let first = [before[0].clone(), after[0].clone()];
+    let last = [after[0].clone(), before[0].clone()];
+    for both in [&first, &last] {
+        assert_eq!(judged(&leaf, both), [Fault::Revoked { whose: "it" }], "the newest counts");
+    }
     let late = Question { revoked: &after, at: SystemTime::now() + 11 * DAY, ..ask(&other, &roots) };
     assert!(matches!(verify(&late).unwrap()[..], [Fault::RevocationsStale { .. }]));
     // An authority of the same name with another key, and one of another name.

@@ -4,8 +4,12 @@ use super::{
     certificates::{Authority, expired, for_clients, good, self_signed},
     *,
 };
+use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject};
+
+use crate::client::{authorities::Judge, trust::Rule};
 use crate::testkit::pair;
 use crate::{Believed, Direction, HandshakeError, PartnerTls, TlsPolicy};
+use crate::{describe, verify::unix_time};
 
 /// What comes of a data connection between a TLS server that shows `identity` and a partner that believes those.
 async fn meet(
@@ -93,4 +97,24 @@ async fn a_pinned_key_needs_no_authority_and_no_other_key_will_do() {
         assert!(refusal.contains(&why), "{refusal}");
         assert!(matches!(accepted.unwrap_err(), HandshakeError::Refused(_)));
     }
+}
+
+#[test]
+fn what_a_partner_staples_counts_where_an_authority_vouches() {
+    let chain = include_bytes!("../../identity/fixtures/staple/chain.pem");
+    let revoked = include_bytes!("../../identity/fixtures/staple/revoked.der");
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(chain).map(Result::unwrap).collect();
+    let (leaf, above) = chain.split_first().unwrap();
+    let judge = || Judge::new(Authorities::These(above.to_vec()), &crate::policy::provider()).unwrap();
+    let key = describe(leaf).unwrap().spki_fingerprint;
+    let address = ServerName::try_from("192.0.2.1").unwrap();
+    let now = unix_time(describe(leaf).unwrap().not_before.into());
+    for rule in [Rule::Partner(judge()), Rule::PartnerKeys(vec![key], Some(judge()))] {
+        assert_eq!(rule.judge(leaf, &[], &address, &[], now).verdict, Ok(None));
+        let verdict = rule.judge(leaf, &[], &address, revoked, now).verdict;
+        assert!(matches!(verdict, Err(Distrust::Revoked { .. })), "{verdict:?}");
+    }
+    // The key alone is what was agreed on: nobody can take that back.
+    let alone = Rule::PartnerKeys(vec![key], None);
+    assert_eq!(alone.judge(leaf, &[], &address, revoked, now).verdict, Ok(None));
 }
