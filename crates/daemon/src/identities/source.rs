@@ -111,7 +111,7 @@ impl Origin {
     pub(super) fn load(&self, before: Option<&Identity>) -> Result<Option<Loaded>, Unusable> {
         match self {
             Origin::Configured(files) => Ok(Some(files.load(before)?)),
-            Origin::Issued { folder, name, .. } => match folder.identity(name)? {
+            Origin::Issued { folder, name, .. } => match folder.shown(name)? {
                 None if before.is_some() => Err(Unusable::Gone),
                 identity => Ok(identity.map(Loaded::from)),
             },

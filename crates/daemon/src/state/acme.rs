@@ -60,6 +60,18 @@ impl AcmeFolder {
         self.folder.write(&account_name(directory), account)
     }
 
+    /// The certificate whose first name this is, to be shown, wherever it was ordered.
+    ///
+    /// # Errors
+    /// What is there cannot be read or does not parse.
+    pub(crate) fn shown(&self, name: &str) -> Result<Option<Identity>, StateError> {
+        let Some(pem) = self.folder.read(&identity_name(name))? else { return Ok(None) };
+        Identity::from_pem(&pem, &pem).map(Some).map_err(|error| StateError::Acme {
+            file: self.identity_file(name).display().to_string(),
+            why: error.to_string(),
+        })
+    }
+
     /// Where the certificate whose first name this is lies, with its key.
     pub(crate) fn identity_file(&self, name: &str) -> PathBuf {
         self.folder.path().join(identity_name(name))
