@@ -227,11 +227,13 @@ impl Ordered {
         Keeper::start(Source::new(origins, vec!["localhost".to_owned()], state), set, policies)
     }
 
+    fn keep(&self, name: &str, chain: &str, key: &str) {
+        self.acme.keep_identity("https://acme.example/directory", name, chain, key).unwrap();
+    }
+
     fn issue(&self, name: &str) {
         let made = made(name);
-        self.acme
-            .keep_identity("https://acme.example/directory", name, &made.certificate_pem, &made.key_pem)
-            .unwrap();
+        self.keep(name, &made.certificate_pem, &made.key_pem);
     }
 }
 
@@ -303,7 +305,7 @@ fn what_a_listener_could_not_show_is_refused() {
     let mut keeper = ordered.keeper(&["first.example"], None, policy(Some(ECDSA_ALONE))).unwrap();
     let shown = keeper.shown.identities().current().fingerprint();
     let (chain, key) = rsa("first.example");
-    ordered.acme.keep_identity("https://acme.example/directory", "first.example", &chain, &key).unwrap();
+    ordered.keep("first.example", &chain, &key);
     assert_eq!(look(&mut keeper, Occasion::Asked), ["certificate_refused"]);
     assert_eq!(keeper.shown.identities().current().fingerprint(), shown);
     drop(keeper);
