@@ -2,10 +2,12 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use carrack_tls::client_certificate::{ClientTrust, ClientTrustSettings};
 use carrack_tls::identity::{Identity, describe};
 use carrack_tls::issue::{Bundle, PrivateKey, Profile, PublicKey, Request};
+use carrack_tls::revocation::RevocationList;
 use carrack_tls::verify::{Question, verify};
-use carrack_tls::{CertificateDer, Sha256Fingerprint, fuzzing};
+use carrack_tls::{CertificateDer, Sha256Fingerprint, fuzzing, ocsp};
 use rustls_pki_types::CertificateRevocationListDer;
 use rustls_pki_types::pem::PemObject as _;
 
@@ -19,6 +21,9 @@ pub const TARGETS: &[Target] = &[
     Target { name: "request", run: request },
     Target { name: "chain", run: chain },
     Target { name: "revocations", run: revocations },
+    Target { name: "revocation_list", run: revocation_list },
+    Target { name: "ocsp", run: ocsp },
+    Target { name: "client_certificate", run: client_certificate },
     Target { name: "pkcs12", run: pkcs12 },
     Target { name: "pkcs12_safe", run: pkcs12_safe },
 ];
@@ -30,6 +35,11 @@ const PASSWORD: &str = "sesame";
 const AUTHORITY: &[u8] = include_bytes!("../data/authority.der");
 /// A certificate that it issued.
 const LEAF: &[u8] = include_bytes!("../data/leaf.der");
+
+/// Early in the validity of the seeds, 2026-11-23, in seconds since 1970.
+const EARLY_S: u64 = 1_795_392_000;
+/// A certificate and its issuer, PEM, about which the OCSP answers are.
+const STAPLED_CHAIN: &[u8] = include_bytes!("../../crates/tls/src/identity/fixtures/staple/chain.pem");
 
 /// A certificate in DER.
 fn certificate(der: &[u8]) {
@@ -91,11 +101,40 @@ fn judge(
     name: Option<&str>,
     revoked: &[CertificateRevocationListDer<'_>],
 ) {
-    // Early in the validity of the seeds, 2026-11-23.
-    let at = UNIX_EPOCH + Duration::from_secs(1_795_392_000);
+    let at = UNIX_EPOCH + Duration::from_secs(EARLY_S);
     match verify(&Question { chain, authorities, name, purpose: None, revoked, at }) {
         Ok(faults) => faults.iter().for_each(|fault| assert!(!fault.to_string().is_empty())),
         Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// A revocation list in DER, described for people.
+fn revocation_list(der: &[u8]) {
+    if let Ok(list) = RevocationList::describe(der) {
+        assert!(!list.issuer.contains(char::is_control));
+    }
+}
+
+/// An OCSP answer in DER, as a server staples it.
+fn ocsp(der: &[u8]) {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(STAPLED_CHAIN).flatten().collect();
+    let [leaf, issuer] = chain.as_slice() else { panic!("the chain is of two") };
+    let at = UNIX_EPOCH + Duration::from_secs(EARLY_S);
+    match ocsp::check(der, leaf, issuer, at) {
+        Ok(answer) => assert!(answer.next_update.is_none_or(|next| next >= answer.this_update)),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    let _ = ocsp::is_demanded_by(&CertificateDer::from(der));
+}
+
+/// A client's certificate in DER, judged by an authority and by a key that is registered.
+fn client_certificate(der: &[u8]) {
+    let keys = [Sha256Fingerprint::of(der)].into();
+    let authorities = vec![CertificateDer::from(AUTHORITY)];
+    let settings = ClientTrustSettings { authorities, keys, ..ClientTrustSettings::default() };
+    let Ok(trust) = ClientTrust::new(settings) else { panic!("the authority is good") };
+    if let Err(why) = fuzzing::judge_client(&trust, der, EARLY_S) {
+        assert!(!why.is_empty() && !why.contains(char::is_control));
     }
 }
 
