@@ -163,68 +163,74 @@ mod tests {
     use std::fs;
 
     use rustls::RootCertStore;
+    use rustls_pki_types::pem::PemObject;
+    use tempfile::TempDir;
     use webpki::KeyUsage;
 
     use super::*;
     use crate::issue::{Authority, AuthorityProfile, KeyType, PrivateKey, Profile, Purpose, Reason};
-    use rustls_pki_types::pem::PemObject;
+
+    /// An authority, and a server's certificate that it has issued.
+    struct World {
+        folder: TempDir,
+        authority: Authority,
+        roots: RootCertStore,
+        leaf: CertificateDer<'static>,
+    }
+
+    impl World {
+        fn new() -> World {
+            let folder = tempfile::tempdir().unwrap();
+            let ca = folder.path().join("CA");
+            let wanted = AuthorityProfile { name: "Root".into(), key_type: KeyType::EcdsaP256, days: 100 };
+            Authority::init(&ca, &wanted, None).unwrap();
+            let mut authority = Authority::open(&ca, None).unwrap();
+            let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap().public_key().unwrap();
+            let names = vec!["ftp.example".parse().unwrap()];
+            let profile = Profile { subject: None, names, purpose: Purpose::Server, days: Some(90) };
+            let issued = authority.issue(&key, &profile).unwrap().chain_pem;
+            let leaf = CertificateDer::from_pem_slice(issued.as_bytes()).unwrap();
+            let mut roots = RootCertStore::empty();
+            roots.add(CertificateDer::from_pem_file(ca.join("ca.pem")).unwrap()).unwrap();
+            World { folder, authority, roots, leaf }
+        }
+
+        /// What the lists in this text say of the certificate in so many days.
+        fn judged(&self, text: &str, days: u64) -> Result<(), Distrust> {
+            let file = self.folder.path().join("lists.pem");
+            fs::write(&file, text).unwrap();
+            let lists = RevocationLists::load(&[file]).unwrap();
+            let algorithms = crate::policy::provider().signature_verification_algorithms;
+            let now = UnixTime::now().as_secs() + days * 86_400;
+            let way = Way {
+                leaf: &self.leaf,
+                intermediates: &[],
+                anchors: &self.roots.roots,
+                algorithms,
+                usage: KeyUsage::server_auth(),
+                now: UnixTime::since_unix_epoch(Duration::from_secs(now)),
+            };
+            judge(&way, &lists)
+        }
+    }
 
     #[test]
     fn a_list_counts_in_its_time() {
-        let dir = tempfile::tempdir().unwrap();
-        let ca = dir.path().join("CA");
-        let wanted = AuthorityProfile { name: "Root".into(), key_type: KeyType::EcdsaP256, days: 100 };
-        Authority::init(&ca, &wanted, None).unwrap();
-        let mut authority = Authority::open(&ca, None).unwrap();
-        let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap().public_key().unwrap();
-        let names = vec!["ftp.example".parse().unwrap()];
-        let profile = Profile { subject: None, names, purpose: Purpose::Server, days: Some(90) };
-        let issued = authority.issue(&key, &profile).unwrap().chain_pem;
-        let leaf = CertificateDer::from_pem_slice(issued.as_bytes()).unwrap();
-        let list = dir.path().join("list.pem");
-        fs::write(&list, authority.crl(10).unwrap()).unwrap();
-        let lists = RevocationLists::load(std::slice::from_ref(&list)).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(ca.join("ca.pem")).unwrap()).unwrap();
-        let algorithms = crate::policy::provider().signature_verification_algorithms;
-        let judged = |days: u64| {
-            let now =
-                UnixTime::since_unix_epoch(Duration::from_secs(UnixTime::now().as_secs() + days * 86_400));
-            let usage = KeyUsage::server_auth();
-            judge(
-                &Way { leaf: &leaf, intermediates: &[], anchors: &roots.roots, algorithms, usage, now },
-                &lists,
-            )
-        };
-        assert_eq!(judged(9), Ok(()));
-        assert!(matches!(judged(11), Err(Distrust::RevocationsStale { next_update: Some(_), .. })));
+        let mut world = World::new();
+        let list = world.authority.crl(10).unwrap();
+        assert_eq!(world.judged(&list, 9), Ok(()));
+        let late = world.judged(&list, 11);
+        assert!(matches!(late, Err(Distrust::RevocationsStale { next_update: Some(_), .. })));
     }
+
     #[test]
     fn a_new_list_behind_the_old_one_counts() {
-        let dir = tempfile::tempdir().unwrap();
-        let ca = dir.path().join("CA");
-        let wanted = AuthorityProfile { name: "Root".into(), key_type: KeyType::EcdsaP256, days: 100 };
-        Authority::init(&ca, &wanted, None).unwrap();
-        let mut authority = Authority::open(&ca, None).unwrap();
-        let key = PrivateKey::generate(KeyType::EcdsaP256).unwrap().public_key().unwrap();
-        let names = vec!["ftp.example".parse().unwrap()];
-        let profile = Profile { subject: None, names, purpose: Purpose::Server, days: Some(90) };
-        let issued = authority.issue(&key, &profile).unwrap().chain_pem;
-        let leaf = CertificateDer::from_pem_slice(issued.as_bytes()).unwrap();
-        let old = authority.crl(10).unwrap();
-        authority.revoke(&leaf, Reason::KeyCompromise).unwrap();
-        let new = authority.crl(10).unwrap();
-        let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(ca.join("ca.pem")).unwrap()).unwrap();
-        let (algorithms, usage) =
-            (crate::policy::provider().signature_verification_algorithms, KeyUsage::server_auth());
-        let now = UnixTime::now();
+        let mut world = World::new();
+        let old = world.authority.crl(10).unwrap();
+        world.authority.revoke(&world.leaf, Reason::KeyCompromise).unwrap();
+        let new = world.authority.crl(10).unwrap();
         for both in [format!("{old}{new}"), format!("{new}{old}")] {
-            let file = dir.path().join("lists.pem");
-            fs::write(&file, both).unwrap();
-            let lists = RevocationLists::load(&[file]).unwrap();
-            let way = Way { leaf: &leaf, intermediates: &[], anchors: &roots.roots, algorithms, usage, now };
-            assert!(matches!(judge(&way, &lists), Err(Distrust::Revoked { since: Some(_), .. })));
+            assert!(matches!(world.judged(&both, 0), Err(Distrust::Revoked { since: Some(_), .. })));
         }
     }
 }
