@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 """What `carrack cp` costs beside curl and lftp, against one vsftpd, in one interleaved run.
 
-    bench/clients.py [--rounds 3] [--mib 2048] [--files 2000] [--disk target] [--carrack target/release/carrack] [--out FILE]
+    bench/clients.py [--rounds 3] [--mib 2048] [--files 2000] [--only SCENARIO ...] [--cores apart|shared] [--disk target]
+                     [--carrack target/release/carrack] [--out FILE]
 
-Needs root (vsftpd logs a system user in; passwd, shadow and PAM's files are replaced in a mount namespace of its own), vsftpd
+Needs root (vsftpd logs a system user in; /etc is replaced by a copy with that user in a mount namespace of its own), vsftpd
 (installed, or unpacked by scripts/peers), curl, lftp and openssl. Everything goes over loopback on tmpfs ("get, to disk": into a
-folder of `--disk`), the server pinned to core 0 and the client to core 1. CPU is what the kernel says the client used (user
-and system, of wait4); of the server's core it is said how busy it was, because a client is no faster than its server.
+folder of `--disk`). The server is pinned to core 0 and the client to core 1; with `--cores shared` neither is pinned. CPU is
+what the kernel says was used, user and system: by the client of wait4, by the server of a control group, where there are any
+(cgroup v2, or v1's cpuacct). Of the server's cores it is said how busy they were, because a client is no faster than its
+server.
 In a guest that gives free memory back to its host (/sys/module/page_reporting), the first touch of a page costs many times
 what writing it does: switch that off for the run, with `echo 11 > /sys/module/page_reporting/parameters/page_reporting_order`.
 """
@@ -65,32 +68,82 @@ def run(argv, **kw):
     return done.stdout
 
 
-def idle_of_core_0():
-    """Seconds that the server's core had nothing to do since the machine started."""
+def idle_of(cores):
+    """Seconds that each of these cores had nothing to do since the machine started, on average."""
     with open("/proc/stat") as stat:
-        of_core = next(line.split() for line in stat if line.startswith("cpu0 "))
-    return int(of_core[4]) / os.sysconf("SC_CLK_TCK")
+        of_core = {line.split()[0]: int(line.split()[4]) for line in stat if line.startswith("cpu")}
+    return sum(of_core["cpu%d" % core] for core in cores) / len(cores) / os.sysconf("SC_CLK_TCK")
 
 
-def measured(argv, env):
-    """(wall s, CPU s, part of the time that the server's core was busy) of a client on core 1."""
-    start, idle = time.monotonic(), idle_of_core_0()
+def measured(argv, env, server, cores):
+    """(wall s, CPU s, CPU s of the server, part of the time that the server's cores were busy) of a client on these cores."""
+    start, idle, served = time.monotonic(), idle_of(server.cores), server.group.cpu()
     with tempfile.TemporaryFile() as output:
-        child = subprocess.Popen(["taskset", "-c", "1"] + argv, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
+        child = subprocess.Popen(["taskset", "-c", listed(cores)] + argv, env=env, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
         _, status, used = os.wait4(child.pid, 0)
         wall = time.monotonic() - start
         child.returncode = os.waitstatus_to_exitcode(status)
         if child.returncode:
             output.seek(0)
             sys.exit("%s: status %d: %s" % (" ".join(argv), child.returncode, output.read()[-2000:].decode(errors="replace")))
-    return wall, used.ru_utime + used.ru_stime, max(0, 1 - (idle_of_core_0() - idle) / wall)
+    busy = max(0, 1 - (idle_of(server.cores) - idle) / wall)
+    # Its sessions end after the client has.
+    time.sleep(0.1)
+    return wall, used.ru_utime + used.ru_stime, server.group.cpu() - served, busy
+
+
+def listed(cores):
+    """Cores as taskset takes them."""
+    return ",".join(str(core) for core in cores)
+
+
+class Group:
+    """A control group for one tree of processes; without any, its CPU is not a number."""
+
+    def __init__(self):
+        self.folder = None
+        mounts = [line.split() for line in open("/proc/mounts")]
+        places = [(m[1], "cpuacct.usage") for m in mounts if m[2] == "cgroup" and "cpuacct" in m[3].split(",")]
+        places += [(m[1], "cpu.stat") for m in mounts if m[2] == "cgroup2"]
+        for base, self.file in places:
+            try:
+                self.folder = tempfile.mkdtemp(prefix="carrack-bench-", dir=base)
+                return
+            except OSError:
+                pass
+
+    def enter(self):
+        """Of the process that begins the tree, before it does."""
+        if self.folder:
+            with open(os.path.join(self.folder, "cgroup.procs"), "w") as procs:
+                procs.write("0")
+
+    def cpu(self):
+        """Seconds so far."""
+        if not self.folder:
+            return float("nan")
+        with open(os.path.join(self.folder, self.file)) as figures:
+            words = figures.read().split()
+        return int(words[0]) / 1e9 if len(words) == 1 else int(words[words.index("usage_usec") + 1]) / 1e6
+
+    def end(self):
+        """Of a tree that has ended; a session of it may take a little longer."""
+        end = time.monotonic() + LISTEN_S
+        while self.folder:
+            try:
+                return os.rmdir(self.folder)
+            except OSError:
+                if time.monotonic() > end:
+                    return
+                time.sleep(0.05)
 
 
 class Server:
-    """vsftpd with one user, whose root is the work folder's `root`."""
+    """vsftpd with one user, whose root is the work folder's `root`, on these cores."""
 
-    def __init__(self, work, disk):
+    def __init__(self, work, disk, cores):
         self.work, self.disk, self.root = work, disk, os.path.join(work, "root")
+        self.cores, self.group = cores, Group()
         self.cert, self.key = os.path.join(work, "cert.pem"), os.path.join(work, "key.pem")
         for folder in ("empty", "root", "root/up"):
             os.mkdir(os.path.join(work, folder))
@@ -100,9 +153,9 @@ class Server:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.configure()
-        private = "cd %s && mount --bind passwd /etc/passwd && mount --bind shadow /etc/shadow && mount --bind pam.d /etc/pam.d && " \
-            "exec taskset -c 0 %s %s/vsftpd.conf" % (work, VSFTPD_PROGRAM, work)
-        self.process = subprocess.Popen(["unshare", "--mount", "sh", "-ec", private], stdin=subprocess.DEVNULL)
+        # All of it: whoever adds a user meanwhile puts new files in the place of the old ones, which undoes a mount of each.
+        private = "cd %s && mount --bind etc /etc && exec taskset -c %s %s %s/vsftpd.conf" % (work, listed(cores), VSFTPD_PROGRAM, work)
+        self.process = subprocess.Popen(["unshare", "--mount", "sh", "-ec", private], stdin=subprocess.DEVNULL, preexec_fn=self.group.enter)
         end = time.monotonic() + LISTEN_S
         while True:
             try:
@@ -114,16 +167,16 @@ class Server:
                 time.sleep(0.05)
 
     def configure(self):
-        work = self.work
-        os.mkdir(os.path.join(work, "pam.d"))
-        with open(os.path.join(work, "pam.d", "vsftpd"), "w") as out:
+        work, etc = self.work, os.path.join(self.work, "etc")
+        shutil.copytree("/etc", etc, symlinks=True)
+        with open(os.path.join(etc, "pam.d", "vsftpd"), "w") as out:
             out.write("auth required pam_unix.so\naccount required pam_unix.so\n")
         hashed = run(["openssl", "passwd", "-1", "-salt", "benchsal", PASSWORD]).strip()
         nobody = 65534
-        with open(os.path.join(work, "passwd"), "w") as out:
-            out.write(open("/etc/passwd").read() + "%s:x:%d:%d::%s:/bin/sh\n" % (USER, nobody, nobody, self.root))
-        with open(os.path.join(work, "shadow"), "w", opener=lambda p, f: os.open(p, f, 0o600)) as out:
-            out.write(open("/etc/shadow").read() + "%s:%s:20000:0:99999:7:::\n" % (USER, hashed))
+        with open(os.path.join(etc, "passwd"), "a") as out:
+            out.write("%s:x:%d:%d::%s:/bin/sh\n" % (USER, nobody, nobody, self.root))
+        with open(os.path.join(etc, "shadow"), "a") as out:
+            out.write("%s:%s:20000:0:99999:7:::\n" % (USER, hashed))
         with open(os.path.join(work, "vsftpd.conf"), "w") as out:
             out.write(VSFTPD.format(port=self.port, root=self.root, work=work, cert=self.cert, key=self.key))
         os.chown(os.path.join(self.root, "up"), nobody, nobody)
@@ -131,6 +184,7 @@ class Server:
     def end(self):
         self.process.terminate()
         self.process.wait()
+        self.group.end()
 
 
 def clients(server, a):
@@ -239,16 +293,17 @@ def cell(values):
 
 
 def report(runs, a, versions):
-    lines = ["Machine: %s x%d, Linux %s. %d rounds, interleaved; %d MiB files; %d files of 1 KiB (curl: %d); median (min-max)." % (
-        platform.processor() or platform.machine(), os.cpu_count(), platform.release(), a.rounds, a.mib, a.files, CURL_FILES), ""]
+    lines = ["Machine: %s x%d, Linux %s. Cores %s. %d rounds, interleaved; %d MiB files; %d files of 1 KiB (curl: %d); median (min-max)." % (
+        platform.processor() or platform.machine(), os.cpu_count(), platform.release(), a.cores, a.rounds, a.mib, a.files, CURL_FILES), ""]
     lines += ["- %s" % version for version in versions]
     lines += ["", "| scenario | figure | carrack | curl | lftp | carrack / curl | carrack / lftp |", "|---|---|---:|---:|---:|---:|---:|"]
     for scenario, by_client in runs.items():
         big = scenario in BIG
         figures = {
-            "CPU s/GB" if big else "CPU ms/file": lambda wall, cpu, busy, n: cpu / n * (1e9 if big else 1e3),
-            "MB/s" if big else "files/s": lambda wall, cpu, busy, n: n / wall / (1e6 if big else 1),
-            "server's core busy, %": lambda wall, cpu, busy, n: busy * 100,
+            "CPU s/GB" if big else "CPU ms/file": lambda wall, cpu, served, busy, n: cpu / n * (1e9 if big else 1e3),
+            "MB/s" if big else "files/s": lambda wall, cpu, served, busy, n: n / wall / (1e6 if big else 1),
+            "server's CPU " + ("s/GB" if big else "ms/file"): lambda wall, cpu, served, busy, n: served / n * (1e9 if big else 1e3),
+            "server's cores busy, %": lambda wall, cpu, served, busy, n: busy * 100,
         }
         for unit, figure in figures.items():
             of = {client: [figure(*one) for one in rounds] for client, rounds in by_client.items()}
@@ -266,14 +321,17 @@ def main():
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--carrack", default=os.path.join(here, "..", "target", "release", "carrack"))
     parser.add_argument("--disk", default=os.path.join(here, "..", "target"), help="where \"get, to disk\" writes")
-    parser.add_argument("--only", help="one scenario, such as \"many down\"")
+    parser.add_argument("--only", action="append", help="a scenario, such as \"many down\"; may be given several times")
+    parser.add_argument("--cores", choices=("apart", "shared"), default="apart", help="whether server and client have a core each")
     parser.add_argument("--out", help="a file for the table; it is always printed")
     a = parser.parse_args()
     a.carrack = os.path.abspath(a.carrack)
     work = tempfile.mkdtemp(prefix="carrack-bench-", dir="/dev/shm")
     os.chmod(work, 0o755)
     disk = tempfile.mkdtemp(prefix="bench-", dir=a.disk)
-    server = Server(work, disk)
+    everywhere = list(range(os.cpu_count()))
+    of_server, of_client = ([0], [1]) if a.cores == "apart" else (everywhere, everywhere)
+    server = Server(work, disk, of_server)
     try:
         fill(server, a)
         warm(server, a)
@@ -281,14 +339,14 @@ def main():
         runs = {}
         for turn in range(a.rounds):
             for scenario, by_client in clients(server, a).items():
-                if a.only and scenario != a.only:
+                if a.only and scenario not in a.only:
                     continue
                 # Whoever is first meets memory that nobody has touched yet: each has to be, once in three rounds.
                 order = list(by_client.items())
                 order = order[turn % len(order):] + order[:turn % len(order)]
                 for client, (argv, count) in order:
                     empty(server)
-                    figures = measured(argv, env)
+                    figures = measured(argv, env, server, of_client)
                     moved(server, scenario, count)
                     runs.setdefault(scenario, {}).setdefault(client, []).append(figures + (count,))
         first = lambda argv: run(argv).splitlines()[0]
