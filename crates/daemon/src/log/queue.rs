@@ -13,6 +13,13 @@ use super::line::Line;
 /// Lines that wait for a reader. A line has some 200 bytes, so this is about a megabyte.
 const QUEUE_LINES: usize = 4096;
 
+/// How long lines that follow another are gathered, to be written in one: waking the thread and writing costs more than
+/// the line itself, and a small file is done in less than a tenth of a millisecond.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// How many bytes are written at once, about: no pause is made while there are more.
+const FULL_WRITE: usize = 64 * 1024;
+
 /// How long the end of the process waits for the last lines.
 const FLUSH_DEADLINE: Duration = Duration::from_secs(1);
 
@@ -33,22 +40,32 @@ pub(super) fn queue(out: impl Write + Send + 'static, line: Line) -> (QueueWrite
 }
 
 fn write_lines(mut out: impl Write, items: &Receiver<Item>, lost: &AtomicU64, line: Line) {
-    for item in items {
-        let flushed = match item {
-            Item::Line(bytes) => {
-                // Nobody can be told that the log itself cannot be written.
-                let _ = out.write_all(&bytes);
-                None
+    let (mut text, mut flushes) = (Vec::new(), Vec::new());
+    while let Ok(first) = items.recv() {
+        for item in std::iter::once(first).chain(items.try_iter()) {
+            match item {
+                Item::Line(bytes) => text.extend_from_slice(&bytes),
+                Item::Flush(done) => flushes.push(done),
             }
-            Item::Flush(done) => Some(done),
-        };
+            if text.len() >= FULL_WRITE {
+                break;
+            }
+        }
         let dropped = lost.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            let _ = out.write_all(line.lost(dropped).as_bytes());
+            text.extend_from_slice(line.lost(dropped).as_bytes());
         }
-        if let Some(done) = flushed {
+        // Nobody can be told that the log itself cannot be written.
+        let _ = out.write_all(&text);
+        let is_full = text.len() >= FULL_WRITE;
+        text.clear();
+        if !flushes.is_empty() {
             let _ = out.flush();
-            let _ = done.send(());
+            for done in flushes.drain(..) {
+                let _ = done.send(());
+            }
+        } else if !is_full {
+            std::thread::sleep(PAUSE);
         }
     }
 }
