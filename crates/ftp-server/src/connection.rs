@@ -78,7 +78,7 @@ enum Next {
 
 impl Connection {
     /// Serves the client until one side ends it.
-    async fn run(mut self) -> Ended {
+    async fn run(&mut self) -> Ended {
         let reason = loop {
             match self.turn().await {
                 Ok(Next::GoOn) => {}

@@ -28,6 +28,8 @@ const KEEPALIVE: Duration = Duration::from_secs(60);
 /// A control connection.
 pub(crate) struct Control {
     stream: Stream,
+    /// What the client said in clear along with the end of TLS.
+    ahead: Vec<u8>,
     /// Replies that are not written yet.
     outgoing: Vec<u8>,
     written: usize,
@@ -72,7 +74,8 @@ impl Control {
     }
 
     fn over(stream: Stream) -> Self {
-        Self { stream, outgoing: Vec::new(), written: 0, unflushed: false, taken_at: Instant::now() }
+        let (ahead, outgoing) = (Vec::new(), Vec::new());
+        Self { stream, ahead, outgoing, written: 0, unflushed: false, taken_at: Instant::now() }
     }
 
     /// Takes the socket to shake hands on; none when TLS runs already. Until the protected connection
@@ -93,7 +96,9 @@ impl Control {
         self.flush().await?;
         match std::mem::replace(&mut self.stream, Stream::Gone) {
             Stream::Tls(stream) => {
-                self.stream = Stream::Clear(stream.into_clear().await?);
+                let (stream, ahead) = stream.into_clear().await?;
+                self.stream = Stream::Clear(stream);
+                self.ahead = ahead;
                 Ok(())
             }
             other => {
@@ -149,7 +154,7 @@ impl Control {
     }
 
     /// Ends the connection in order: what is queued, close_notify under TLS, FIN.
-    pub(crate) async fn close(mut self) {
+    pub(crate) async fn close(&mut self) {
         if self.flush().await.is_err() {
             return;
         }
@@ -169,6 +174,9 @@ impl Control {
         }
         if !reads {
             return Poll::Pending;
+        }
+        if !self.ahead.is_empty() {
+            return Poll::Ready(Ok(Traffic::Received(std::mem::take(&mut self.ahead))));
         }
         let mut room = [0; READ_STEP];
         let mut buffer = ReadBuf::new(&mut room);

@@ -63,11 +63,10 @@ impl PortPool {
 }
 
 fn listen_on(at: SocketAddr) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(at), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(Domain::for_address(at), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     // Without it, a port would rest for a minute after every transfer (TIME_WAIT) and a small range
     // would run dry. Linux still refuses two listeners on one port.
     socket.set_reuse_address(true)?;
-    socket.set_nonblocking(true)?;
     socket.bind(&at.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

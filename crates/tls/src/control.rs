@@ -1,4 +1,4 @@
-//! The bytes of a control connection under TLS: read a record at a time, so that TLS can end and the connection go on.
+//! The bytes of a control connection under TLS: handed on a record at a time, so that TLS can end and the connection go on.
 
 use std::io;
 use std::pin::Pin;
@@ -22,13 +22,13 @@ impl ControlStream {
         self.0.get_ref().1.server_name().map(str::to_ascii_lowercase)
     }
 
-    /// Ends TLS in both directions and hands back the socket, on which everything that stands behind the client's
-    /// close_notify is still unread (RFC 4217 §5). The caller has flushed the stream, and bounds the time.
+    /// Ends TLS in both directions and hands back the socket, with what of it was read behind the client's close_notify
+    /// (RFC 4217 §5). The caller has flushed the stream, and bounds the time.
     ///
     /// # Errors
     /// The socket failed; the client closed it; or it said something between its last command and its close_notify:
     /// under TLS (`InvalidData`), or in clear, which is no record.
-    pub async fn into_clear(mut self) -> io::Result<TcpStream> {
+    pub async fn into_clear(mut self) -> io::Result<(TcpStream, Vec<u8>)> {
         let (socket, session) = self.0.get_mut();
         socket.foreign = Foreign::Refused;
         session.send_close_notify();
@@ -43,7 +43,8 @@ impl ControlStream {
             let text = "the client went on under TLS where it had asked for its end";
             return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
-        Ok(self.0.into_inner().0.socket)
+        let RecordByRecord { socket, ahead, .. } = self.0.into_inner().0;
+        Ok((socket, ahead))
     }
 }
 
@@ -74,15 +75,20 @@ impl AsyncWrite for ControlStream {
 /// Length of a record's header: type, version, length (RFC 8446 §5.1, RFC 5246 §6.2.1).
 const HEADER: usize = 5;
 
-/// A socket that no read takes more from than the TLS record at hand has: what stands behind the last record is nobody's
-/// but the socket's. It costs a second system call per record, and control connections have few.
+/// Bytes that are read from the socket at once: more than most commands and their records take.
+const READ: usize = 2 * 1024;
+
+/// A socket whose reads end where a TLS record does: what stands behind the last record is nobody's but the connection's
+/// that goes on in clear.
 #[derive(Debug)]
 pub(crate) struct RecordByRecord {
     socket: TcpStream,
+    /// What was read from the socket and is not handed on yet. Empty, and without memory, most of the time.
+    ahead: Vec<u8>,
     header: [u8; HEADER],
-    /// Bytes of the header that have been read.
+    /// Bytes of the header that have been handed on.
     known: usize,
-    /// Bytes of the record's content that have not been read yet.
+    /// Bytes of the record's content that have not been.
     left: usize,
     foreign: Foreign,
 }
@@ -101,10 +107,33 @@ const CONTENT_TYPES: std::ops::RangeInclusive<u8> = 20..=23;
 
 impl RecordByRecord {
     pub(crate) fn new(socket: TcpStream) -> RecordByRecord {
-        RecordByRecord { socket, header: [0; HEADER], known: 0, left: 0, foreign: Foreign::HandedOn }
+        let (ahead, header) = (Vec::new(), [0; HEADER]);
+        RecordByRecord { socket, ahead, header, known: 0, left: 0, foreign: Foreign::HandedOn }
     }
 
-    /// Takes note of bytes that were read; never more than [`RecordByRecord::wanted`].
+    /// Hands bytes on, to the end of the record at hand; says how many.
+    fn hand_on(&mut self, bytes: &[u8], buf: &mut ReadBuf<'_>) -> io::Result<usize> {
+        let mut handed = 0;
+        while let Some(rest) = bytes.get(handed..).filter(|rest| !rest.is_empty()) {
+            let begins_none =
+                self.known == 0 && rest.first().is_some_and(|byte| !CONTENT_TYPES.contains(byte));
+            if begins_none && self.foreign == Foreign::Refused {
+                let text = "the client went on in clear before it had ended TLS";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+            let count = self.wanted().min(buf.remaining()).min(rest.len());
+            let piece = rest.get(..count).unwrap_or_default();
+            self.note(piece);
+            buf.put_slice(piece);
+            handed += count;
+            if count == 0 || self.known == 0 {
+                break;
+            }
+        }
+        Ok(handed)
+    }
+
+    /// Takes note of bytes that are handed on; never more than [`RecordByRecord::wanted`].
     fn note(&mut self, bytes: &[u8]) {
         if self.known == HEADER {
             self.left = self.left.saturating_sub(bytes.len());
@@ -137,18 +166,18 @@ impl AsyncRead for RecordByRecord {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let wanted = self.wanted().min(buf.remaining());
-        let mut piece = ReadBuf::new(buf.initialize_unfilled_to(wanted));
-        ready!(Pin::new(&mut self.socket).poll_read(cx, &mut piece))?;
-        let read = piece.filled();
-        let begins_none = self.known == 0 && read.first().is_some_and(|byte| !CONTENT_TYPES.contains(byte));
-        if begins_none && self.foreign == Foreign::Refused {
-            let text = "the client went on in clear before it had ended TLS";
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, text)));
+        let this = &mut *self;
+        if this.ahead.is_empty() {
+            let mut room = [0; READ];
+            let mut read = ReadBuf::new(&mut room);
+            ready!(Pin::new(&mut this.socket).poll_read(cx, &mut read))?;
+            let handed = this.hand_on(read.filled(), buf)?;
+            this.ahead = read.filled().get(handed..).unwrap_or_default().to_vec();
+        } else {
+            let ahead = std::mem::take(&mut this.ahead);
+            let handed = this.hand_on(&ahead, buf)?;
+            this.ahead = ahead.get(handed..).unwrap_or_default().to_vec();
         }
-        let count = read.len();
-        self.note(read);
-        buf.advance(count);
         Poll::Ready(Ok(()))
     }
 }

@@ -12,9 +12,7 @@ use tokio::net::TcpStream;
 use crate::broken::{Broken, is_not_tls};
 use crate::caller::Caller;
 use crate::client_certificate::{Asking, ClientRefusal};
-use crate::data::{
-    Arrived, Connection, DataStream, Handshake, Inbox, Interest, acknowledge, ready, receive, send,
-};
+use crate::data::{Arrived, Connection, DataStream, Handshake, Inbox, acknowledge, receive_known, send};
 use crate::server::Direction;
 
 /// Why a connection could not be secured.
@@ -159,14 +157,14 @@ pub(crate) async fn read_client_hello<T>(
 
 async fn receive_some(socket: &TcpStream, inbox: &mut Inbox) -> Result<usize, HandshakeError> {
     loop {
-        match receive(socket, inbox.room()) {
+        match receive_known(socket, inbox.room()) {
             Ok(Arrived::Bytes(n)) => {
                 inbox.filled(n);
                 return Ok(n);
             }
             Ok(Arrived::Fin | Arrived::Lost) => return Err(HandshakeError::Closed),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                ready(socket, Interest::Readable).await?;
+                socket.readable().await?;
             }
             Err(error) => return Err(error.into()),
         }

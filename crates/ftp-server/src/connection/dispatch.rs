@@ -21,12 +21,13 @@ impl Connection {
         match event {
             Event::BeginTls(upgrade) => {
                 self.queue_replies();
-                self.begin_tls().await?;
+                // In a block of its own: a session that is idle for hours need not keep the room that its handshake took.
+                Box::pin(self.begin_tls()).await?;
                 self.machine.tls_established(upgrade, Instant::now());
             }
             Event::EndTls(downgrade) => {
                 self.queue_replies();
-                self.end_tls().await?;
+                Box::pin(self.end_tls()).await?;
                 self.machine.tls_ended(downgrade, Instant::now());
             }
             Event::Host { host, pending } => self.judge_host(&host, pending),

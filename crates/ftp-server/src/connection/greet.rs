@@ -62,7 +62,7 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     events.emit(&Event::Connected { origin: origin.clone() });
     let started = Instant::now();
     let secured = match connection.server.settings.mode {
-        Mode::Implicit => connection.begin_tls().await,
+        Mode::Implicit => Box::pin(connection.begin_tls()).await,
         Mode::Explicit => Ok(()),
     };
     let ended = match secured {

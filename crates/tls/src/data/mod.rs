@@ -34,7 +34,8 @@ pub(crate) use handshake::Handshake;
 #[cfg(test)]
 pub(crate) use opener::{decrypter, encrypter};
 pub(crate) use session::Session;
-pub(crate) use socket::{Arrived, acknowledge, ready, receive, send};
+use socket::receive;
+pub(crate) use socket::{Arrived, acknowledge, receive_known, send};
 
 use crate::info::TlsInfo;
 

@@ -65,6 +65,28 @@ pub(crate) fn receive(socket: &impl AsFd, into: &mut [u8]) -> io::Result<Arrived
     }
 }
 
+/// Receives where the event loop has heard of bytes; `WouldBlock`, without asking the kernel, where it has not.
+///
+/// For sockets of which nothing is received in another way: what filled only a part of the room has emptied the socket,
+/// and the event loop may forget that it was ready.
+pub(crate) fn receive_known(socket: &TcpStream, into: &mut [u8]) -> io::Result<Arrived> {
+    let room = into.len();
+    let mut arrived = None;
+    let tried = socket.try_io(tokio::io::Interest::READABLE, || {
+        let received = receive(socket, into)?;
+        arrived = Some(received);
+        match received {
+            Arrived::Bytes(n) if n < room => Err(io::ErrorKind::WouldBlock.into()),
+            _ => Ok(()),
+        }
+    });
+    match (arrived, tried) {
+        (Some(arrived), _) => Ok(arrived),
+        (None, Err(error)) => Err(error),
+        (None, Ok(())) => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
 pub(crate) fn send(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
     let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
     Ok(retry_on_intr(|| rustix::net::send(socket, bytes, flags))?)

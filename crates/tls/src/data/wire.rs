@@ -29,12 +29,16 @@ impl Wire {
     /// Waits until something came into the inbox, or the end did.
     pub(super) async fn fill(&mut self, socket: &TcpStream) -> io::Result<Arrived> {
         loop {
-            match self.receive(socket) {
+            match socket::receive_known(socket, self.inbox.room()) {
+                Ok(Arrived::Bytes(n)) => {
+                    self.inbox.filled(n);
+                    return Ok(Arrived::Bytes(n));
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // A peer that writes the messages of one flight apart (GnuTLS does) holds the second back until we
                     // acknowledge the first, and we would for 40 ms.
                     socket::acknowledge(socket);
-                    socket::ready(socket, Interest::Readable).await?;
+                    socket.readable().await?;
                 }
                 outcome => return outcome,
             }
