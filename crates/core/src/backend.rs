@@ -4,6 +4,7 @@
 //! come from the policy alone: whoever can call a method here was authorised to.
 
 use std::fs::File;
+use std::io::IoSlice;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use crate::error::{Error, ErrorKind, Result};
@@ -33,6 +34,12 @@ pub trait Backend: Send + Sync {
 
     /// Opens a complete regular file.
     fn open(&self, at: &Located<Read>) -> Result<Box<dyn ReadFile>>;
+
+    /// The same for an event thread: opened only where no disk and no other machine is waited for. `None` where it is, or may
+    /// be, and where the file cannot be opened.
+    fn open_at_once(&self, _at: &Located<Read>) -> Option<Box<dyn ReadFile>> {
+        None
+    }
 
     /// Begins or continues an upload. Nothing that exists is changed before the first byte is written.
     fn create(&self, at: &Located<Write>, owner: &str, start: Start) -> Result<Box<dyn WriteFile>>;
@@ -120,6 +127,11 @@ pub trait ReadFile: Send {
     /// Reads at `offset`; 0 at the end.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
 
+    /// The same for an event thread, where the bytes are in memory. `None` where they may not be.
+    fn read_at_once(&self, _offset: u64, _buffer: &mut [u8]) -> Option<usize> {
+        None
+    }
+
     /// What the file is now; `None` where the store cannot tell one version from the next.
     fn version(&self) -> Result<Option<Version>> {
         Ok(None)
@@ -140,8 +152,8 @@ pub trait WriteFile: Send {
         Ok(true)
     }
 
-    /// Appends all of `bytes`. After an error nothing more may be written, and publishing fails.
-    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+    /// Appends all of `pieces`, one after the other. After an error nothing more may be written, and publishing fails.
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<()>;
 
     /// How long the file would be if it were published now.
     fn position(&self) -> u64;
@@ -149,6 +161,13 @@ pub trait WriteFile: Send {
     /// Makes the bytes appear under the final name, whole, and, as the store is configured, durably. The last call,
     /// unless it fails. Says what the file is now, where it is certain that it holds these bytes and no others.
     fn publish(&mut self) -> Result<Option<Version>>;
+
+    /// Writes and publishes a file that is whole in memory, where nothing was written or prepared before. A store may have a
+    /// shorter way for that.
+    fn publish_whole(&mut self, pieces: &[IoSlice<'_>]) -> Result<Option<Version>> {
+        self.write(pieces)?;
+        self.publish()
+    }
 
     /// Ends an incomplete upload: keeps what can be resumed, and gives up what cannot be trusted.
     fn keep(self: Box<Self>) -> Result<Kept>;

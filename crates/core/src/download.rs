@@ -12,6 +12,9 @@ use crate::event::{Direction, Event, Incomplete, Origin, Outcome, Protection, Tr
 use crate::path::VirtualPath;
 use crate::session::Core;
 
+/// Bytes of a file whose space a file system takes back in microseconds.
+const QUICKLY_FREED: u64 = 1024 * 1024;
+
 /// A download that is under way. Dropped, it has failed.
 pub struct Download {
     file: Box<dyn ReadFile>,
@@ -89,6 +92,25 @@ impl Download {
         Ok(count)
     }
 
+    /// Reads all that is left into `buffer` where that is in memory and there is room: for event threads. Whether it was; where
+    /// not, nothing has been read.
+    pub fn read_rest_at_once(&mut self, buffer: &mut Vec<u8>, room: usize) -> bool {
+        let Some(rest) = usize::try_from(self.remaining()).ok().filter(|rest| *rest <= room) else {
+            return false;
+        };
+        let start = buffer.len();
+        buffer.resize(start + rest, 0);
+        let all = rest == 0
+            || buffer.get_mut(start..).and_then(|room| self.file.read_at_once(self.position, room))
+                == Some(rest);
+        if all {
+            self.advance(rest as u64);
+        } else {
+            buffer.truncate(start);
+        }
+        all
+    }
+
     /// The open file and the position to send from, where the store has one. Send no more than
     /// [`remaining`](Download::remaining), and [`advance`](Download::advance) by what was sent.
     pub fn as_file(&self) -> Option<(&File, u64)> {
@@ -108,6 +130,12 @@ impl Download {
     /// Says that the other end of the data connection is another server, for the log.
     pub fn exchanged_with(&mut self, partner: IpAddr) {
         self.partner = Some(partner);
+    }
+
+    /// Whether ending it takes no time worth mentioning: a file that was deleted meanwhile gives its space back when it is
+    /// closed, which takes long if it is large.
+    pub fn ends_at_once(&self) -> bool {
+        self.length() <= QUICKLY_FREED
     }
 
     /// Ends a download that the peer has received. One that was not read to its end has failed nevertheless.

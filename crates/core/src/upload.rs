@@ -1,10 +1,11 @@
 //! How does a file come in? Bytes one after the other, then [`commit`](Upload::commit), or it never happened.
 
+use std::io::IoSlice;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::backend::WriteFile;
+use crate::backend::{Version, WriteFile};
 use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Direction, Event, Incomplete, Origin, Outcome, Protection, TransferFinished};
@@ -113,7 +114,12 @@ impl Upload {
 
     /// Takes the next bytes of the file. After an error the upload can only be aborted.
     pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        let outcome = self.write_bytes(bytes);
+        self.write_pieces(&[IoSlice::new(bytes)])
+    }
+
+    /// The same of bytes that lie in several places: they go to the disk together.
+    pub fn write_pieces(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
+        let outcome = self.append(pieces);
         self.outcome(outcome)
     }
 
@@ -126,20 +132,21 @@ impl Upload {
         file.prepare()
     }
 
-    fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+    fn append(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
         self.check_claim()?;
         while !self.prepare_piece()? {
             self.check_claim()?;
         }
         let Some(file) = &mut self.file else { return Err(ErrorKind::Interrupted.into()) };
-        if let Some(end) = self.ends_at.filter(|end| file.position() + bytes.len() as u64 > *end) {
+        let count: u64 = pieces.iter().map(|piece| piece.len() as u64).sum();
+        if let Some(end) = self.ends_at.filter(|end| file.position() + count > *end) {
             return Err(ErrorKind::RangeMismatch { end }.into());
         }
-        file.write(bytes)?;
+        file.write(pieces)?;
         if let Some(digest) = &mut self.digest {
-            digest.update(bytes);
+            pieces.iter().for_each(|piece| digest.update(piece));
         }
-        self.received += bytes.len() as u64;
+        self.received += count;
         Ok(())
     }
 
@@ -210,6 +217,17 @@ impl Upload {
     /// `Ok` is the promise that nothing short of losing the disk takes the file away again.
     pub fn commit(mut self) -> Result<()> {
         let outcome = self.publish();
+        self.committed(outcome)
+    }
+
+    /// The same of an upload of which nothing was written yet, and whose file these bytes are, all of it.
+    pub fn commit_whole(mut self, bytes: &[u8]) -> Result<()> {
+        let outcome = self.publish_whole(bytes);
+        let outcome = self.outcome(outcome);
+        self.committed(outcome)
+    }
+
+    fn committed(&mut self, outcome: Result<()>) -> Result<()> {
         if outcome.is_ok() {
             self.tell_trouble();
             self.file = None;
@@ -237,11 +255,32 @@ impl Upload {
             return Err(ErrorKind::RangeMismatch { end }.into());
         }
         let version = file.publish()?;
+        self.note_digest(version);
+        Ok(())
+    }
+
+    fn publish_whole(&mut self, bytes: &[u8]) -> Result<()> {
+        self.check_claim()?;
+        let Some(file) = &mut self.file else { return Err(ErrorKind::Interrupted.into()) };
+        self.began = true;
+        let length = bytes.len() as u64;
+        if let Some(end) = self.ends_at.filter(|end| file.position() + length != *end) {
+            return Err(ErrorKind::RangeMismatch { end }.into());
+        }
+        let version = file.publish_whole(&[IoSlice::new(bytes)])?;
+        self.received += length;
+        if let Some(digest) = &mut self.digest {
+            digest.update(bytes);
+        }
+        self.note_digest(version);
+        Ok(())
+    }
+
+    fn note_digest(&mut self, version: Option<Version>) {
         if let Some(version) = version {
             let digest = self.digest.take().map(|hasher| (hasher.algorithm(), hasher.finish()));
             self.core.digests.published(version, digest);
         }
-        Ok(())
     }
 
     fn check_claim(&self) -> Result<()> {

@@ -4,6 +4,7 @@
 //! in a store that writes in place, which keeps what it got. A crash right behind the publishing leaves the whole target and
 //! parts that it already has.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use crate::backend::{Backend, Delete, Kind, Located, Metadata, Read, ReadFile, Start, Stat, WriteFile};
@@ -202,7 +203,7 @@ impl Combining {
                 None => self.current.insert((part.store.open(&part.read)?, 0)),
             };
             let count = source.read_at(*position, &mut self.buffer)?;
-            file.write(self.buffer.get(..count).unwrap_or_default())?;
+            file.write(&[IoSlice::new(self.buffer.get(..count).unwrap_or_default())])?;
             *position += count as u64;
             // Grown since it was looked at: somebody is still writing it, and it may never end.
             if *position > part.before.size {

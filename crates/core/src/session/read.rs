@@ -23,6 +23,19 @@ impl Session {
         Ok(Download::new(file, &self.core, &self.origin, &self.account.name, path, offset..length))
     }
 
+    /// The same for an event thread: `None` where a disk may have to be waited for, and where
+    /// [`open_read`](Session::open_read) has an error to tell.
+    pub fn open_read_at_once(&self, path: &VirtualPath, offset: u64) -> Option<Download> {
+        let place = self.mounts.locate(self.policy.read(path).ok()?);
+        let file = place.store.open_at_once(&place.at)?;
+        let length = file.length();
+        let told_another = self.told.length(path).is_some_and(|told| told != length);
+        if offset > length || told_another {
+            return None;
+        }
+        Some(Download::new(file, &self.core, &self.origin, &self.account.name, path, offset..length))
+    }
+
     /// Opens the bytes from `first` to before `end` of a complete file, as far as it has them.
     pub fn open_read_range(&self, path: &VirtualPath, range: Range<u64>) -> Result<Download> {
         let file = self.open_complete(path)?;

@@ -63,12 +63,18 @@ impl Session {
     fn open_named(&self, path: &VirtualPath, mode: WriteMode) -> Result<Upload> {
         let permit = self.permit_upload(path)?;
         let claim = self.claim(path)?;
-        let partial = self.partial(path)?;
-        let existing = self.existing_file(path)?;
-        // SECURITY: compared under the claim. An old writer may have gone on since the client asked.
-        let told = self.told.length(path);
         let ends_at = if let WriteMode::Range(range) = &mode { Some(range.end) } else { None };
-        let (start, position) = begin(mode, told, partial.as_ref(), existing.as_ref())?;
+        let (start, position) = match mode {
+            // What is there does not matter.
+            WriteMode::Replace => (Start::Anew, 0),
+            mode => {
+                let partial = self.partial(path)?;
+                let existing = self.existing_file(path)?;
+                // SECURITY: compared under the claim. An old writer may have gone on since the client asked.
+                let told = self.told.length(path);
+                begin(mode, told, partial.as_ref(), existing.as_ref())?
+            }
+        };
         let place = self.mounts.locate(permit);
         if start == Start::InPlace && !place.store.capabilities().has(Capability::Append) {
             return Err(ErrorKind::Unsupported.into());

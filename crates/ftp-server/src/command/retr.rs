@@ -1,5 +1,7 @@
 //! RETR (RFC 959 §4.1.3), with REST (RFC 3659 §5) or RANG (draft-bryan-ftp-range §4.3) in their places.
 
+use carrack_core::download::Download;
+use carrack_core::path::VirtualPath;
 use carrack_ftp_proto::command::{PathArgument, Span};
 use carrack_ftp_proto::reply::Reply;
 use carrack_ftp_proto::server::Representation;
@@ -18,12 +20,17 @@ pub(super) async fn open(
 ) -> Result<Opened, Reply> {
     let path = at.resolve(path)?;
     demand_protection(at, &path, clear)?;
+    if representation == Representation::Image
+        && coding == Coding::Plain
+        && let Some(opened) = open_at_once(at, &path, offset)
+    {
+        return Ok(opened);
+    }
     at.on_disk(move |session| {
         let (source, text): (Box<dyn Source>, String) = match representation {
             Representation::Image => {
                 let file = session.open_read(&path, offset)?;
-                // Clients without SIZE take the length from here.
-                let text = format!("Here comes the file ({} bytes).", file.length());
+                let text = announcement(&file);
                 (Box::new(FileSource(file)), text)
             }
             Representation::Ascii => {
@@ -36,6 +43,19 @@ pub(super) async fn open(
         Ok(Opened { job: Job::Send { source, head }, text: text.into_bytes() })
     })
     .await
+}
+
+/// A small file that the system has in memory, opened and read without another thread, which would cost more than that does.
+fn open_at_once(at: &Visitor, path: &VirtualPath, offset: u64) -> Option<Opened> {
+    let mut file = at.session().open_read_at_once(path, offset)?;
+    let text = announcement(&file);
+    let head = Head::read_at_once(&mut file)?;
+    Some(Opened { job: Job::Send { source: Box::new(FileSource(file)), head }, text: text.into_bytes() })
+}
+
+/// Clients without SIZE take the length from here.
+fn announcement(file: &Download) -> String {
+    format!("Here comes the file ({} bytes).", file.length())
 }
 
 /// The octets of a range, as far as the file has them: where it ends before them there are none.

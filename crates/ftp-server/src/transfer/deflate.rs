@@ -96,6 +96,10 @@ impl Source for DeflateSource {
         self.plain.exchanged_with(partner);
     }
 
+    fn settles_at_once(&self) -> bool {
+        self.plain.settles_at_once()
+    }
+
     fn settle(self: Box<Self>, outcome: Result<(), Incomplete>) {
         self.plain.settle(outcome);
     }
@@ -201,6 +205,10 @@ mod tests {
         fn protected_by(&mut self, _: Protection) {}
 
         fn exchanged_with(&mut self, _: IpAddr) {}
+
+        fn settles_at_once(&self) -> bool {
+            true
+        }
 
         fn settle(self: Box<Self>, _: Result<(), Incomplete>) {}
     }

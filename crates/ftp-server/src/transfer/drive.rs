@@ -17,6 +17,10 @@ const RUNNING_PUMPS: usize = 128;
 /// How long a pump runs before others get their turn.
 const SLICE: Duration = Duration::from_millis(100);
 
+/// Steps on the event loop before other connections get their turn: from the last bytes of a small file to the
+/// client's end, which are in memory and take microseconds.
+const STEPS: u32 = 8;
+
 /// How long a pump keeps its thread while the peer does not move: longer than a flowing line ever
 /// pauses, short enough that a stalled one gives its thread back.
 const LINGER: Duration = Duration::from_millis(20);
@@ -34,8 +38,13 @@ impl PumpPool {
     async fn run<P: Pump>(&self, mut pump: P) -> Option<(P, Result<Progress, Incomplete>)> {
         let place = Arc::clone(&self.0).acquire_owned().await.ok()?;
         let slice = tokio::task::spawn_blocking(move || {
-            let progress = run_slice(&mut pump);
+            let mut progress = run_slice(&mut pump);
+            // A disk that takes long to sync keeps no place from those that still flow.
             drop(place);
+            if let Ok(Progress::Done) = progress {
+                progress =
+                    pump.settle().map(|settled| if settled { Progress::Settled } else { Progress::Done });
+            }
             (pump, progress)
         });
         slice.await.ok()
@@ -47,14 +56,25 @@ fn run_slice<P: Pump>(pump: &mut P) -> Result<Progress, Incomplete> {
     loop {
         let progress = pump.step()?;
         let goes_on = match &progress {
-            Progress::Done => false,
+            Progress::Done | Progress::Settled => false,
             Progress::More => true,
-            Progress::Waiting(interest) => pump.stream().wait_ready(*interest, Some(LINGER)).unwrap_or(true),
+            Progress::Waiting(interest) => pump.wait_blocking(*interest, LINGER).unwrap_or(true),
         };
         if !goes_on || started.elapsed() > SLICE {
             return Ok(progress);
         }
     }
+}
+
+/// Lets a pump that waits for no disk run on the event loop.
+fn run_steps<P: Pump>(pump: &mut P) -> Result<Progress, Incomplete> {
+    for _ in 0..STEPS {
+        match pump.step()? {
+            Progress::More if !pump.may_block() => {}
+            progress => return Ok(progress),
+        }
+    }
+    Ok(Progress::More)
 }
 
 /// Runs a pump to its end. Gives it back, also when it failed, so that its file can be settled;
@@ -77,9 +97,12 @@ pub(super) async fn drive<P: Pump>(
             pump = returned;
             progress
         } else {
-            pump.step()
+            run_steps(&mut pump)
         };
         interrupt.note_moved(pump.moved());
+        if let Ok(Progress::Settled) = progress {
+            return (Some(pump), Ok(()));
+        }
         // The reason counts before what the cut socket looked like from inside.
         if let Some(why) = interrupt.reason() {
             return (Some(pump), Err(why));
@@ -91,10 +114,12 @@ pub(super) async fn drive<P: Pump>(
         }
         let stalls_at = moved_at + pump.patience(stall);
         match progress {
-            Ok(Progress::Done) => return (Some(pump), Ok(())),
+            Ok(Progress::Done | Progress::Settled) => return (Some(pump), Ok(())),
             Err(why) => return (Some(pump), Err(why)),
             // Checked here as well: bytes that carry nothing must not keep a transfer alive.
             Ok(_) if now >= stalls_at => return (Some(pump), Err(Incomplete::Stalled)),
+            // Threads are shared out by turns.
+            Ok(Progress::More) if pump.may_block() => {}
             Ok(Progress::More) => tokio::task::yield_now().await,
             Ok(Progress::Waiting(interest)) => {
                 pump.rest();

@@ -7,6 +7,7 @@
 
 mod deflate;
 mod drive;
+mod inflow;
 mod interrupt;
 mod perform;
 mod receive;
@@ -20,6 +21,7 @@ pub(crate) use perform::{Job, Terms, perform};
 pub(crate) use send::Head;
 pub(crate) use source::{AsciiSource, FileSource, FormatEntry, ListingSource, Source};
 
+use std::io;
 use std::time::Duration;
 
 use carrack_core::event::Incomplete;
@@ -29,6 +31,8 @@ use carrack_tls::{DataStream, Interest};
 pub(crate) enum Progress {
     /// Everything was moved, and the data connection has ended in order.
     Done,
+    /// The same, and the file is settled.
+    Settled,
     /// The peer must first read or write.
     Waiting(Interest),
     /// There is more to move.
@@ -54,6 +58,17 @@ pub(crate) trait Pump: Send + 'static {
 
     /// How long it may stand still now, where `stall` is the ordinary time.
     fn patience(&self, stall: Duration) -> Duration;
+
+    /// Blocks the thread until the socket is ready; false when `patience` is over.
+    fn wait_blocking(&mut self, interest: Interest, patience: Duration) -> io::Result<bool> {
+        self.stream().wait_ready(interest, Some(patience))
+    }
+
+    /// Settles the file of a transfer that is done, on a blocking thread; whether it did: then nothing can stop it any
+    /// more. What is settled elsewhere has nothing to do here.
+    fn settle(&mut self) -> Result<bool, Incomplete> {
+        Ok(false)
+    }
 
     /// How soon it wants to be stepped again though its socket is not ready.
     fn nap(&self) -> Option<Duration> {

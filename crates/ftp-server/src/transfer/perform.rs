@@ -78,7 +78,7 @@ pub(crate) async fn perform(
         Job::Send { source, head } => send(source, head, stream, &terms, &interrupt).await,
         Job::Receive { mut upload, ascii, coding } => {
             upload.protected_by(protection_of(&stream));
-            let pump = ReceivePump::new(upload, ascii, coding, terms.close, stream);
+            let pump = ReceivePump::new(upload, ascii, coding, terms.close, stream, interrupt.clone());
             receive(pump, &terms, &interrupt).await
         }
     }
@@ -127,35 +127,27 @@ async fn send(
             reply_for::incomplete(why, Kept::Nothing)
         }
     };
-    on_disk(move || source.settle(outcome)).await;
+    if source.settles_at_once() {
+        source.settle(outcome);
+    } else {
+        on_disk(move || source.settle(outcome)).await;
+    }
     reply
 }
 
 async fn receive(pump: ReceivePump, terms: &Terms, interrupt: &Interrupt) -> Reply {
     let (pump, outcome) = drive(pump, &terms.pool, interrupt, terms.stall).await;
     let Some(pump) = pump else { return reply_for::kind(ErrorKind::Io) };
-    let (mut upload, mut stream) = pump.into_parts();
-    // The client may go on to its next command while the disk is still busy with this file.
-    if outcome.is_ok() {
-        let _ = stream.finish();
-    }
-    drop(stream);
-    // SECURITY: 226 only after the bytes are complete, published and, by default, durable.
-    let settled = on_disk(move || match outcome {
-        Ok(()) => match upload.commit() {
-            Ok(_) => Reply::new(Code::CLOSING_DATA_CONNECTION, "Transfer complete."),
+    match outcome {
+        Ok(()) => match pump.into_committed() {
+            Ok(()) => Reply::new(Code::CLOSING_DATA_CONNECTION, "Transfer complete."),
             Err(error) => reply_for::error(&error),
         },
-        Err(why) => {
-            // The checksum that would have told what of it is right stands at the end of the stream.
-            if let Incomplete::Undecodable(_) = why {
-                upload.discard_if_cut();
-            }
-            let kept = upload.abort(why);
-            reply_for::incomplete(&why, kept)
-        }
-    });
-    settled.await.unwrap_or_else(|| reply_for::kind(ErrorKind::Io))
+        Err(why) => match on_disk(move || pump.abort(why)).await {
+            Some(kept) => reply_for::incomplete(&why, kept),
+            None => reply_for::kind(ErrorKind::Io),
+        },
+    }
 }
 
 /// Runs what may wait for a disk where no event waits behind it; `None` when it was lost to a bug.

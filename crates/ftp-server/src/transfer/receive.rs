@@ -1,38 +1,55 @@
 //! Receiving: the client's bytes into an upload, and the difference between an end and a cut.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::time::Duration;
 
+use carrack_core::error::Error;
 use carrack_core::event::Incomplete;
-use carrack_core::upload::Upload;
-use carrack_ftp_proto::ascii::FromWire;
+use carrack_core::upload::{Kept, Upload};
 use carrack_tls::{DataStream, Interest, Received};
 
-use super::deflate::Inflater;
-use super::{Coding, Progress, Pump};
+use super::inflow::Inflow;
+use super::{Coding, Interrupt, Progress, Pump};
 use crate::settings::DataClose;
 
-/// Bytes taken from the stream and written to the file per step: sixteen records opened for one
-/// system call on each side.
-const RECEIVE_STEP: usize = 256 * 1024;
+/// Bytes that are gathered in memory before the first of them is written: so that a small file is written, synced and
+/// published on one visit to the disk's threads.
+const GATHERED: usize = 64 * 1024;
 
-/// The same of a compressed upload: with what they may become, still some hundredths of a second of work.
+/// How long bytes may wait in memory for more of them. Then they are written, so that a client that comes back on another
+/// connection is told of them.
+const GATHERING: Duration = Duration::from_millis(100);
+
+/// From so many bytes on, more will follow, and the thread is woken for many at a time.
+const LARGE: u64 = 1024 * 1024;
+
+/// Compressed bytes that are taken per step: with what they may become, still some hundredths of a second of work.
 const COMPRESSED_STEP: usize = 16 * 1024;
 
 /// Receives into an upload.
 pub(crate) struct ReceivePump {
-    upload: Box<Upload>,
+    inflow: Inflow,
     stream: DataStream,
-    buffer: Vec<u8>,
-    /// The decompression of `MODE Z`.
-    inflater: Option<Inflater>,
-    /// The conversion of `TYPE A`, and where its bytes go before the file takes them.
-    ascii: Option<(FromWire, Vec<u8>)>,
+    interrupt: Interrupt,
+    stage: Stage,
     close: DataClose,
-    /// Whether the file is ready for the first byte, and the pieces of work that took so far.
-    prepared: bool,
+    /// Pieces of work that the file took before its first byte.
     pieces: u64,
     moved: u64,
+    /// What became of the file, once that is settled.
+    committed: Option<Result<(), Error>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// The first bytes come in, on the event loop. They may have waited for more already.
+    Gathering { waited: bool },
+    /// The file is made ready for what was gathered, which may be all.
+    Preparing { ended: bool },
+    /// What comes is written at once.
+    Flowing,
+    /// The client has ended in order.
+    Ended,
 }
 
 impl ReceivePump {
@@ -42,100 +59,154 @@ impl ReceivePump {
         coding: Coding,
         close: DataClose,
         stream: DataStream,
+        interrupt: Interrupt,
     ) -> Self {
-        let inflater = matches!(coding, Coding::Deflate(_)).then(Inflater::new);
-        let ascii = ascii.then(|| (FromWire::default(), Vec::new()));
         Self {
-            upload,
+            inflow: Inflow::new(upload, ascii, coding),
             stream,
-            buffer: Vec::new(),
-            inflater,
-            ascii,
+            interrupt,
+            stage: Stage::Gathering { waited: false },
             close,
-            prepared: false,
             pieces: 0,
             moved: 0,
+            committed: None,
         }
     }
 
-    /// The parts, to settle the file and the connection with.
-    pub(crate) fn into_parts(self) -> (Box<Upload>, DataStream) {
-        (self.upload, self.stream)
+    /// What became of the file that the pump has settled.
+    pub(crate) fn into_committed(self) -> Result<(), Error> {
+        self.committed.unwrap_or_else(|| Err(carrack_core::error::ErrorKind::Interrupted.into()))
     }
 
-    /// Writes the first `count` received bytes.
-    fn store(&mut self, count: usize) -> Result<(), Incomplete> {
-        let received = self.buffer.get(..count).unwrap_or_default();
-        let (upload, ascii) = (&mut self.upload, &mut self.ascii);
-        let mut write = |bytes: &[u8]| {
-            let written = match ascii {
-                Some((convert, text)) => {
-                    text.clear();
-                    convert.convert(bytes, text);
-                    upload.write(text)
+    /// Ends an upload that is not whole, and says what of it can be resumed. Blocks on the disk.
+    pub(crate) fn abort(self, why: Incomplete) -> Kept {
+        drop(self.stream);
+        self.inflow.abort(why)
+    }
+
+    /// Takes what has arrived.
+    fn receive(&mut self) -> Result<Progress, Incomplete> {
+        let (inflow, stage) = (&mut self.inflow, self.stage);
+        let is_compressed = inflow.is_compressed();
+        let mut failure = None;
+        let mut take = |pieces: &[IoSlice<'_>]| {
+            let taken = match stage {
+                Stage::Gathering { .. } => {
+                    inflow.gather(pieces);
+                    Ok(())
                 }
-                None => upload.write(bytes),
+                _ => inflow.store(pieces),
             };
-            written.map_err(|error| Incomplete::Storage(error.kind()))
+            taken.map_err(|why| {
+                failure = Some(why);
+                io::Error::from(io::ErrorKind::Other)
+            })
         };
-        match &mut self.inflater {
-            Some(inflater) => inflater.feed(received, &mut write),
-            None => write(received),
+        let received = if is_compressed {
+            read_little(&mut self.stream, &mut take)
+        } else {
+            self.stream.read_to(&mut take)
+        };
+        if let Some(why) = failure {
+            return Err(why);
         }
-    }
-
-    /// The data ended: what the conversion still holds back (a CR at the very end) belongs to the file.
-    fn end(&mut self) -> Result<Progress, Incomplete> {
-        if let Some(inflater) = &self.inflater {
-            inflater.finish()?;
-        }
-        if let Some((convert, mut text)) = self.ascii.take() {
-            text.clear();
-            convert.finish(&mut text);
-            self.upload.write(&text).map_err(|error| Incomplete::Storage(error.kind()))?;
-        }
-        Ok(Progress::Done)
-    }
-}
-
-impl Pump for ReceivePump {
-    fn step(&mut self) -> Result<Progress, Incomplete> {
-        // Piece by piece, so that it can be stopped: a restart in a complete file copies what stands
-        // before the marker.
-        if !self.prepared {
-            self.prepared = self.upload.prepare().map_err(|error| Incomplete::Storage(error.kind()))?;
-            self.pieces += 1;
-            return Ok(Progress::More);
-        }
-        let step = if self.inflater.is_some() { COMPRESSED_STEP } else { RECEIVE_STEP };
-        self.buffer.resize(step, 0);
-        match self.stream.read(&mut self.buffer) {
+        match received {
             Ok(Received::Bytes(count)) => {
-                self.store(count)?;
                 self.moved += count as u64;
+                if matches!(stage, Stage::Gathering { .. }) && self.inflow.gathered() >= GATHERED {
+                    self.stage = Stage::Preparing { ended: false };
+                }
                 Ok(Progress::More)
             }
-            Ok(Received::End) => self.end(),
+            Ok(Received::End) => Ok(self.end()),
             // SECURITY: an end that the peer did not say under TLS may be anybody's (RFC 8446 §6.1):
             // what came is an unfinished upload, unless the operator trusts plain FINs.
             Ok(Received::Truncated) => match self.close {
                 DataClose::Strict => Err(Incomplete::Truncated),
-                DataClose::Lenient => self.end(),
+                DataClose::Lenient => Ok(self.end()),
             },
             Ok(Received::Lost) => Err(Incomplete::ConnectionLost),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                Ok(Progress::Waiting(Interest::Readable))
-            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(self.wait()),
             Err(_) => Err(Incomplete::ConnectionLost),
         }
     }
 
+    fn wait(&mut self) -> Progress {
+        if let Stage::Gathering { waited } = &mut self.stage
+            && self.inflow.gathered() > 0
+            && std::mem::replace(waited, true)
+        {
+            self.stage = Stage::Preparing { ended: false };
+            return Progress::More;
+        }
+        Progress::Waiting(Interest::Readable)
+    }
+
+    fn end(&mut self) -> Progress {
+        self.stage = match self.stage {
+            Stage::Gathering { .. } if !self.inflow.is_as_it_rests() => Stage::Preparing { ended: true },
+            _ => Stage::Ended,
+        };
+        Progress::More
+    }
+}
+
+/// Reads a little, for bytes that may become many.
+fn read_little(
+    stream: &mut DataStream,
+    take: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<()>,
+) -> io::Result<Received> {
+    let mut buffer = [0; COMPRESSED_STEP];
+    let received = stream.read(&mut buffer)?;
+    if let Received::Bytes(count) = received {
+        take(&[IoSlice::new(buffer.get(..count).unwrap_or_default())])?;
+    }
+    Ok(received)
+}
+
+impl Pump for ReceivePump {
+    fn step(&mut self) -> Result<Progress, Incomplete> {
+        match self.stage {
+            Stage::Gathering { .. } | Stage::Flowing => self.receive(),
+            // Piece by piece, so that it can be stopped: a restart in a complete file copies what stands
+            // before the marker.
+            Stage::Preparing { ended } => {
+                self.pieces += 1;
+                if self.inflow.prepare()? {
+                    self.stage = if ended { Stage::Ended } else { Stage::Flowing };
+                }
+                Ok(Progress::More)
+            }
+            Stage::Ended => self.inflow.finish().map(|()| Progress::Done),
+        }
+    }
+
     fn may_block(&self) -> bool {
-        true
+        !matches!(self.stage, Stage::Gathering { .. })
     }
 
     fn stream(&mut self) -> &mut DataStream {
         &mut self.stream
+    }
+
+    fn wait_blocking(&mut self, interest: Interest, patience: Duration) -> io::Result<bool> {
+        if self.moved >= LARGE {
+            self.stream.wait_for_plenty(Some(patience))
+        } else {
+            self.stream.wait_ready(interest, Some(patience))
+        }
+    }
+
+    fn settle(&mut self) -> Result<bool, Incomplete> {
+        // What was stopped has ended because its socket was cut, and not in order.
+        if let Some(why) = self.interrupt.reason() {
+            return Err(why);
+        }
+        // The client may go on to its next command while the disk is still busy with this file.
+        let _ = self.stream.finish();
+        // SECURITY: 226 only after the bytes are complete, published and, by default, durable.
+        self.committed = Some(self.inflow.commit());
+        Ok(true)
     }
 
     fn moved(&self) -> u64 {
@@ -150,11 +221,12 @@ impl Pump for ReceivePump {
         stall
     }
 
+    fn nap(&self) -> Option<Duration> {
+        (self.stage == Stage::Gathering { waited: true }).then_some(GATHERING)
+    }
+
     fn rest(&mut self) {
-        self.buffer = Vec::new();
-        if let Some(inflater) = &mut self.inflater {
-            inflater.rest();
-        }
+        self.inflow.rest();
         self.stream.release_buffers();
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use carrack_core::download::Download;
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::Incomplete;
 use carrack_tls::{DataStream, Drained, Interest};
@@ -52,6 +53,12 @@ impl Head {
         bytes.shrink_to_fit();
         Ok(Self { bytes, whole })
     }
+
+    /// Reads all of a file that is small and in memory; for event threads.
+    pub(crate) fn read_at_once(file: &mut Download) -> Option<Self> {
+        let mut bytes = Vec::new();
+        file.read_rest_at_once(&mut bytes, SEND_STEP).then_some(Self { bytes, whole: true })
+    }
 }
 
 /// Sends what a source makes.
@@ -59,7 +66,8 @@ pub(crate) struct SendPump {
     source: Box<dyn Source>,
     stream: DataStream,
     buffer: Vec<u8>,
-    /// Bytes of `buffer` that the stream has taken.
+    /// Bytes of `buffer` that are to be sent, and how many of these the stream has taken.
+    filled: usize,
     taken: usize,
     moved: u64,
     /// Bytes that were acknowledged after the end was sent.
@@ -107,6 +115,7 @@ impl SendPump {
         Self {
             source,
             stream,
+            filled: head.bytes.len(),
             buffer: head.bytes,
             taken: 0,
             moved: 0,
@@ -132,8 +141,8 @@ impl SendPump {
         match self.stage {
             Stage::Filling => {
                 if self.flush_buffer()? && !self.send_file_step()? {
-                    self.source.fill(&mut self.buffer, SEND_STEP).map_err(|error| failed(error.kind()))?;
-                    if self.buffer.is_empty() {
+                    self.fill_buffer().map_err(|error| failed(error.kind()))?;
+                    if self.filled == 0 {
                         self.stage = Stage::Last;
                     }
                 }
@@ -146,7 +155,7 @@ impl SendPump {
             }
             Stage::Ending => {
                 self.stream.finish().map_err(Stop::on(Interest::Writable))?;
-                self.buffer = Vec::new();
+                (self.buffer, self.filled) = (Vec::new(), 0);
                 self.stage = Stage::Draining;
             }
             Stage::Draining => return self.drain(),
@@ -168,9 +177,24 @@ impl SendPump {
         }
     }
 
+    fn fill_buffer(&mut self) -> Result<(), Error> {
+        self.filled = match self.source.file() {
+            Some(file) => {
+                self.buffer.resize(SEND_STEP, 0);
+                file.read(&mut self.buffer)?
+            }
+            None => {
+                self.buffer.clear();
+                self.source.fill(&mut self.buffer, SEND_STEP)?;
+                self.buffer.len()
+            }
+        };
+        Ok(())
+    }
+
     /// Hands the buffer to the stream; true once all of it is taken.
     fn flush_buffer(&mut self) -> Result<bool, Stop> {
-        if let Some(rest) = self.buffer.get(self.taken..).filter(|rest| !rest.is_empty()) {
+        if let Some(rest) = self.buffer.get(self.taken..self.filled).filter(|rest| !rest.is_empty()) {
             let written = match self.stage {
                 Stage::Last => self.stream.write_last(rest),
                 _ => self.stream.write(rest),
@@ -179,10 +203,9 @@ impl SendPump {
             self.taken += taken;
             self.moved += taken as u64;
         }
-        let all = self.taken == self.buffer.len();
+        let all = self.taken == self.filled;
         if all {
-            self.buffer.clear();
-            self.taken = 0;
+            (self.filled, self.taken) = (0, 0);
         }
         Ok(all)
     }

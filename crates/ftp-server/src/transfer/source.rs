@@ -24,6 +24,9 @@ pub(crate) trait Source: Send + 'static {
     /// Says that another server is at the other end.
     fn exchanged_with(&mut self, partner: IpAddr);
 
+    /// Whether [`settle`](Source::settle) takes no time worth mentioning.
+    fn settles_at_once(&self) -> bool;
+
     /// Says how it ended.
     fn settle(self: Box<Self>, outcome: Result<(), Incomplete>);
 }
@@ -55,6 +58,10 @@ impl Source for FileSource {
         self.0.exchanged_with(partner);
     }
 
+    fn settles_at_once(&self) -> bool {
+        self.0.ends_at_once()
+    }
+
     fn settle(self: Box<Self>, outcome: Result<(), Incomplete>) {
         settle(self.0, outcome);
     }
@@ -63,6 +70,7 @@ impl Source for FileSource {
 /// Reads one step of the file to the end of `out`.
 fn read_step(file: &mut Download, out: &mut Vec<u8>, step: usize) -> Result<(), Error> {
     let start = out.len();
+    let step = usize::try_from(file.remaining()).map_or(step, |rest| rest.min(step));
     out.resize(start + step, 0);
     let read = match out.get_mut(start..) {
         Some(room) => file.read(room),
@@ -117,6 +125,10 @@ impl Source for AsciiSource {
         self.file.exchanged_with(partner);
     }
 
+    fn settles_at_once(&self) -> bool {
+        self.file.ends_at_once()
+    }
+
     fn settle(self: Box<Self>, outcome: Result<(), Incomplete>) {
         settle(self.file, outcome);
     }
@@ -157,6 +169,10 @@ impl Source for ListingSource {
     fn protected_by(&mut self, _: Protection) {}
 
     fn exchanged_with(&mut self, _: IpAddr) {}
+
+    fn settles_at_once(&self) -> bool {
+        true
+    }
 
     fn settle(self: Box<Self>, _: Result<(), Incomplete>) {}
 }

@@ -1,5 +1,6 @@
 //! Where do bytes rest on the local disk? Beneath one folder, which no path leaves.
 
+mod at_once;
 mod attributes;
 mod errno;
 mod expire;
@@ -24,6 +25,7 @@ use carrack_core::backend::{
 };
 use carrack_core::error::Result;
 
+use self::at_once::AtOnce;
 pub use self::expire::remove_expired;
 use self::list::LocalListing;
 use self::resolve::Root;
@@ -104,6 +106,8 @@ struct Shared {
     settings: LocalSettings,
     /// Which run of the operating system this is.
     boot: String,
+    /// Whether files may be opened on event threads.
+    at_once: AtOnce,
 }
 
 impl LocalStore {
@@ -114,7 +118,8 @@ impl LocalStore {
         let root = Root::open(root, settings.links, &settings.excluded)?;
         // Where the kernel does not say, every partial is trusted as if there had been no restart.
         let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
-        let shared = Arc::new(Shared { root, settings, boot });
+        let at_once = root.at_once();
+        let shared = Arc::new(Shared { root, settings, boot, at_once });
         shared.undo_extensions()?;
         Ok(LocalStore { shared })
     }
@@ -142,6 +147,10 @@ impl Backend for LocalStore {
 
     fn open(&self, at: &Located<Read>) -> Result<Box<dyn ReadFile>> {
         Ok(Box::new(self.shared.open_read(at.path())?))
+    }
+
+    fn open_at_once(&self, at: &Located<Read>) -> Option<Box<dyn ReadFile>> {
+        Some(Box::new(self.shared.open_at_once(at.path())?))
     }
 
     fn create(&self, at: &Located<Write>, owner: &str, start: Start) -> Result<Box<dyn WriteFile>> {

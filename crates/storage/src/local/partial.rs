@@ -54,7 +54,7 @@ pub(super) fn partial_name(owner: &str, name: &Name) -> Vec<u8> {
 impl Shared {
     pub(super) fn partial(&self, path: &VirtualPath, owner: &str) -> Result<Option<Partial>> {
         let slot = match self.root.slot_of_target(path) {
-            Ok(slot) => slot,
+            Ok((slot, _)) => slot,
             Err(error) if is_nowhere(&error) => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -71,7 +71,7 @@ impl Shared {
 
     pub(super) fn drop_partial(&self, path: &VirtualPath, owner: &str) -> Result<bool> {
         let slot = match self.root.slot_of_target(path) {
-            Ok(slot) => slot,
+            Ok((slot, _)) => slot,
             Err(error) if is_nowhere(&error) => return Ok(false),
             Err(error) => return Err(error),
         };

@@ -1,6 +1,7 @@
 //! How is a file opened for reading? Looked at first, without opening it; then that very file.
 
 use std::fs::File;
+use std::io::IoSliceMut;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
@@ -8,6 +9,7 @@ use carrack_core::backend::{Kind, ReadFile, Version};
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::VirtualPath;
 use rustix::fs::{OFlags, Statx};
+use rustix::io::{ReadWriteFlags, preadv2};
 
 use super::Shared;
 use super::errno::{failed, io};
@@ -18,12 +20,17 @@ use super::stat::{kind, version};
 pub(super) struct LocalRead {
     file: File,
     length: u64,
+    in_memory: bool,
 }
 
 impl Shared {
     pub(super) fn open_read(&self, path: &VirtualPath) -> Result<LocalRead> {
         let (file, found) = open_regular(&self.root.handle(path)?, OFlags::RDONLY)?;
-        Ok(LocalRead { file, length: found.stx_size })
+        Ok(self.reading(file, found.stx_size))
+    }
+
+    pub(super) fn reading(&self, file: File, length: u64) -> LocalRead {
+        LocalRead { file, length, in_memory: self.at_once.is_in_memory() }
     }
 }
 
@@ -32,13 +39,13 @@ impl Shared {
 // SECURITY: opening a FIFO wakes its other end and opening a device may do anything, so the handle (`O_PATH`) is
 // looked at first; and it is the handle that is opened then, so nothing can be put in its place in between.
 pub(super) fn open_regular(handle: &OwnedFd, flags: OFlags) -> Result<(File, Statx)> {
-    match kind(&fstat(handle).map_err(failed)?) {
+    let found = fstat(handle).map_err(failed)?;
+    match kind(&found) {
         Kind::File => {}
         Kind::Directory => return Err(ErrorKind::IsADirectory.into()),
         Kind::Link | Kind::Special => return Err(ErrorKind::NotAFile.into()),
     }
     let file = reopen(handle, flags).map_err(failed)?;
-    let found = fstat(&file).map_err(failed)?;
     Ok((File::from(file), found))
 }
 
@@ -54,6 +61,14 @@ impl ReadFile for LocalRead {
                 outcome => return outcome.map_err(io),
             }
         }
+    }
+
+    fn read_at_once(&self, offset: u64, buffer: &mut [u8]) -> Option<usize> {
+        if self.in_memory {
+            // The kernel knows no reading without waiting there.
+            return self.file.read_at(buffer, offset).ok();
+        }
+        preadv2(&self.file, &mut [IoSliceMut::new(buffer)], offset, ReadWriteFlags::NOWAIT).ok()
     }
 
     fn version(&self) -> Result<Option<Version>> {

@@ -13,11 +13,18 @@ use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
 
 use super::Links;
+use super::at_once::AtOnce;
 use super::errno::{failed, unresolved};
 use super::stat::same_file;
 
 /// How often a resolution is tried again that the kernel gave up because something was renamed meanwhile.
 const RESOLVE_ATTEMPTS: u32 = 32;
+
+/// A way without turns.
+const PLAIN: ResolveFlags = ResolveFlags::BENEATH
+    .union(ResolveFlags::NO_MAGICLINKS)
+    .union(ResolveFlags::NO_SYMLINKS)
+    .union(ResolveFlags::NO_XDEV);
 
 /// What is asked of every file: what listings show.
 const ASKED: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME);
@@ -63,48 +70,62 @@ impl Root {
         Ok(root)
     }
 
+    /// Whether files beneath it may be opened on event threads.
+    pub(super) fn at_once(&self) -> AtOnce {
+        AtOnce::beneath(&self.dir)
+    }
+
     /// A handle of what is there, symbolic links followed. It is not opened: no FIFO and no device notices.
     pub(super) fn handle(&self, path: &VirtualPath) -> Result<OwnedFd> {
-        let handle = self.resolve(path, OFlags::PATH)?;
-        self.check_reachable(&handle)?;
-        Ok(handle)
+        self.reach(path, OFlags::PATH)
+    }
+
+    /// The same, where the kernel knows the way without asking a disk or another machine, and it is a [plain](Self::plainly)
+    /// one.
+    pub(super) fn handle_at_once(&self, path: &VirtualPath) -> Option<OwnedFd> {
+        self.plainly(path, OFlags::PATH, ResolveFlags::CACHED)?.ok()
     }
 
     /// An open folder, symbolic links followed.
     pub(super) fn directory(&self, path: &VirtualPath) -> Result<OwnedFd> {
-        let dir = self.resolve(path, OFlags::RDONLY | OFlags::DIRECTORY)?;
-        self.check_reachable(&dir)?;
-        Ok(dir)
+        self.reach(path, OFlags::RDONLY | OFlags::DIRECTORY)
     }
 
     /// The last name of `path` in its folder; a symbolic link of that name is not followed.
     pub(super) fn slot(&self, path: &VirtualPath) -> Result<Slot> {
+        self.slot_and_found(path).map(|(slot, _)| slot)
+    }
+
+    /// The same, and what stands under the name.
+    fn slot_and_found(&self, path: &VirtualPath) -> Result<(Slot, Option<Statx>)> {
         let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
             return Err(ErrorKind::IsADirectory.into());
         };
         let slot = Slot { dir: self.directory(&parent)?, name };
-        self.check_slot(&slot)?;
-        Ok(slot)
+        let found = slot.lstat()?;
+        self.check_slot(&slot, found.as_ref())?;
+        Ok((slot, found))
     }
 
-    /// Like [`slot`](Root::slot), but of what a symbolic link of that name leads to, which must be there.
-    pub(super) fn slot_of_target(&self, path: &VirtualPath) -> Result<Slot> {
-        let slot = self.slot(path)?;
-        match lstat(&slot.dir, slot.name.as_bytes()) {
-            Ok(found) if is_link(&found) => {}
-            Ok(_) | Err(Errno::NOENT) => return Ok(slot),
-            Err(errno) => return Err(failed(errno)),
+    /// Like [`slot`](Root::slot), but of what a symbolic link of that name leads to, which must be there. With what stands
+    /// under the name.
+    pub(super) fn slot_of_target(&self, path: &VirtualPath) -> Result<(Slot, Option<Statx>)> {
+        let (slot, found) = self.slot_and_found(path)?;
+        if !found.as_ref().is_some_and(is_link) {
+            return Ok((slot, found));
         }
         let target = self.handle(path)?;
         let location = location(&target).map_err(failed)?;
         let inside = self.inside(&location)?;
-        let slot = self.slot(&VirtualPath::parse(&[b"/", inside.as_slice()].concat())?)?;
+        let path = VirtualPath::parse(&[b"/", inside.as_slice()].concat())?;
         // Somebody may have moved the target since it was asked where it is.
-        let named = lstat(&slot.dir, slot.name.as_bytes()).map_err(failed)?;
+        let (slot, Some(named)) = self.slot_and_found(&path)? else {
+            return Err(ErrorKind::NotFound.into());
+        };
         if !same_file(&named, &fstat(&target).map_err(failed)?) {
             return Err(ErrorKind::Interrupted.into());
         }
-        Ok(slot)
+        Ok((slot, Some(named)))
     }
 
     /// An absolute path relative to the root, which may itself have been moved.
@@ -113,9 +134,34 @@ impl Root {
         relative(&root, location).map(<[u8]>::to_vec).ok_or_else(|| ErrorKind::Forbidden.into())
     }
 
-    fn resolve(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd> {
-        let relative = path.as_bytes().strip_prefix(b"/").filter(|rest| !rest.is_empty()).unwrap_or(b".");
-        beneath(self.dir.as_fd(), relative, flags, self.links).map_err(unresolved)
+    fn reach(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd> {
+        match self.plainly(path, flags, ResolveFlags::empty()) {
+            Some(Ok(reached)) => return Ok(reached),
+            // Nothing that is winding lies before the end of the way.
+            Some(Err(Errno::NOENT)) => return Err(unresolved(Errno::NOENT)),
+            Some(Err(_)) | None => {}
+        }
+        let reached = beneath(self.dir.as_fd(), inside_of(path), flags, self.links).map_err(unresolved)?;
+        self.check_reachable(&reached)?;
+        Ok(reached)
+    }
+
+    /// Opens a path that lies where its text says: no symbolic link on the way, none at its end, and no other mount. `None`
+    /// where an excluded folder lies beneath the root, so that more has to be looked at.
+    //
+    // SECURITY: the kernel vouches for that, so what is reached is no partial (no path names one), and no excluded folder:
+    // none lies beneath the root, and one that was mounted there would be another mount.
+    fn plainly(
+        &self,
+        path: &VirtualPath,
+        flags: OFlags,
+        also: ResolveFlags,
+    ) -> Option<rustix::io::Result<OwnedFd>> {
+        if !self.excluded.is_empty() {
+            return None;
+        }
+        let (dir, resolve) = (self.dir.as_fd(), PLAIN | also);
+        Some(rustix::fs::openat2(dir, inside_of(path), flags | OFlags::CLOEXEC, Mode::empty(), resolve))
     }
 
     /// Refuses unfinished uploads and what lies in an excluded folder, by whichever links it was reached.
@@ -143,9 +189,17 @@ impl Root {
         Ok(names.collect())
     }
 
-    /// Refuses a name that is, or lies in, an excluded folder.
-    fn check_slot(&self, slot: &Slot) -> Result<()> {
-        if self.forbidden.is_empty() { Ok(()) } else { self.check_location(&slot.location()?) }
+    /// Refuses a name that is an excluded folder, in a folder that is none and lies in none.
+    fn check_slot(&self, slot: &Slot, found: Option<&Statx>) -> Result<()> {
+        match found {
+            _ if !self.excluded.is_empty() => self.check_location(&slot.location()?),
+            Some(found) if self.is_forbidden(found) => Err(ErrorKind::NotFound.into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn is_forbidden(&self, found: &Statx) -> bool {
+        self.forbidden.iter().any(|one| same_file(one, found))
     }
 
     /// Refuses an absolute path that is, or lies in, an excluded folder.
@@ -169,7 +223,7 @@ impl Root {
         for end in ends.chain([inside.len()]) {
             let Some(folder) = inside.get(..end).filter(|folder| !folder.is_empty()) else { continue };
             let found = lstat(&self.dir, folder);
-            if found.is_ok_and(|found| self.forbidden.iter().any(|one| same_file(one, &found))) {
+            if found.is_ok_and(|found| self.is_forbidden(&found)) {
                 return Err(ErrorKind::NotFound.into());
             }
         }
@@ -205,6 +259,11 @@ impl Slot {
     }
 }
 
+/// A path relative to the root.
+fn inside_of(path: &VirtualPath) -> &[u8] {
+    path.as_bytes().strip_prefix(b"/").filter(|rest| !rest.is_empty()).unwrap_or(b".")
+}
+
 /// Opens `path` beneath `dir`, following links that stay beneath it, or none.
 fn beneath(dir: BorrowedFd<'_>, path: &[u8], flags: OFlags, links: Links) -> rustix::io::Result<OwnedFd> {
     let resolve = match links {
@@ -232,9 +291,9 @@ pub(super) fn location(handle: &OwnedFd) -> rustix::io::Result<Vec<u8>> {
 }
 
 /// A path that leads to what a handle stands for, and to nothing else.
-pub(super) fn proc_path(handle: &OwnedFd) -> String {
+pub(super) fn proc_path(handle: impl AsFd) -> String {
     use std::os::fd::AsRawFd;
-    format!("/proc/self/fd/{}", handle.as_raw_fd())
+    format!("/proc/self/fd/{}", handle.as_fd().as_raw_fd())
 }
 
 /// What a name in a folder is, links not followed.

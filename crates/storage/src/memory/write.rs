@@ -1,5 +1,6 @@
 //! How does an upload go in memory? By the same rules as on a disk, so that tests of the rules hold for both.
 
+use std::io::IoSlice;
 use std::sync::MutexGuard;
 
 use carrack_core::backend::{Kept, Partial as Worth, Replacing, Start, Version, WriteFile};
@@ -116,15 +117,15 @@ impl MemoryWrite {
 }
 
 impl WriteFile for MemoryWrite {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
         self.operate()?;
         self.begin();
         match &mut self.into {
-            Into::Tail { bytes: tail, .. } => tail.extend_from_slice(bytes),
+            Into::Tail { bytes: tail, .. } => pieces.iter().for_each(|piece| tail.extend_from_slice(piece)),
             Into::Due { .. } | Into::Partial | Into::Published => {
                 let mut tree = self.store.lock();
                 let partial = tree.partials.get_mut(&self.key).ok_or(ErrorKind::NotFound)?;
-                partial.bytes.extend_from_slice(bytes);
+                pieces.iter().for_each(|piece| partial.bytes.extend_from_slice(piece));
             }
         }
         Ok(())

@@ -120,10 +120,12 @@ fn failures_of_the_store_are_told() {
     store.set_faults(Faults::at(1, Io));
     assert!(alice.stat(&path("/f")).is_err());
     assert_eq!(told().iter().map(|failure| failure.0).collect::<Vec<_>>(), ["write", "read", "look at"]);
-    for operation in 1..=4 {
-        store.set_faults(Faults::at(operation, Io));
-        assert!(alice.open_write(&path("/g"), Replace).is_err());
-        assert_eq!(told().len(), 1, "once, at operation {operation}");
+    for (mode, operations) in [(Replace, 2), (Append, 4)] {
+        for operation in 1..=operations {
+            store.set_faults(Faults::at(operation, Io));
+            assert!(alice.open_write(&path("/g"), mode.clone()).is_err());
+            assert_eq!(told().len(), 1, "once, at operation {operation}");
+        }
     }
     store.set_faults(Faults::NONE);
     assert_eq!(alice.stat(&path("/none")).unwrap_err().kind(), NotFound);

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod at_once;
 mod attributes;
 mod combining;
 mod crash;

@@ -2,11 +2,13 @@
 
 use std::sync::mpsc;
 
-use carrack_core::ErrorKind::{Busy, Exists, IsADirectory, NotEmpty, NotFound, OffsetMismatch, TakenOver};
+use carrack_core::ErrorKind::{
+    Busy, Exists, IsADirectory, NotEmpty, NotFound, OffsetMismatch, RangeMismatch, TakenOver,
+};
 use carrack_core::backend::Kept;
 use carrack_core::event::{Incomplete, Outcome};
 use carrack_core::path::Name;
-use carrack_core::session::WriteMode::{Append, From, Replace, Unique};
+use carrack_core::session::WriteMode::{Append, From, Range, Replace, Unique};
 
 use crate::on_every_store;
 use crate::world::{Say, path};
@@ -25,6 +27,27 @@ on_every_store! {
         assert_eq!(alice.names("/"), ["f"]);
         assert_eq!(world.events.take(), [Outcome::Complete; 2]);
         assert!(world.index.records.lock().unwrap().is_empty());
+    };
+
+    a_file_that_is_whole_in_memory_is_published_in_one_go, |world| {
+        let alice = world.session("alice");
+        let whole = |mode, bytes: &[u8]| alice.open_write(&path("/f"), mode)?.commit_whole(bytes);
+        for contents in [b"new".as_slice(), b"another over it", b"", b"and over an empty one"] {
+            whole(Replace, contents).unwrap();
+            assert_eq!(alice.take("/f").unwrap(), contents);
+            assert_eq!(alice.names("/"), ["f"]);
+            assert!(world.index.records.lock().unwrap().is_empty());
+        }
+        // Over an unfinished upload of the same name, which is gone then.
+        alice.cut("/f", Replace, b"half of it");
+        whole(Replace, b"whole").unwrap();
+        assert_eq!((alice.take("/f").unwrap(), alice.size_of(&path("/f")).unwrap()), (b"whole".to_vec(), 5));
+        // Behind what is there.
+        whole(Append, b" and more").unwrap();
+        assert_eq!(alice.take("/f").unwrap(), b"whole and more");
+        let refused = whole(Range(0..20), b"too short").unwrap_err();
+        assert_eq!(refused.kind(), RangeMismatch { end: 20 });
+        assert_eq!(alice.take("/f").unwrap(), b"whole and more");
     };
 
     a_cut_upload_leaves_the_old_file_and_is_resumed, |world| {

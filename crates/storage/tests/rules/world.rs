@@ -51,6 +51,16 @@ impl World {
         World::over(Arc::new(store), index, root, Some(folder))
     }
 
+    /// A local world in which no excluded folder lies beneath the root.
+    pub(crate) fn apart() -> World {
+        World::local_with(|settings| {
+            let beneath = settings.excluded[0].clone();
+            let elsewhere = beneath.ancestors().nth(2).unwrap().join("elsewhere");
+            std::fs::rename(beneath, &elsewhere).unwrap();
+            settings.excluded = vec![elsewhere];
+        })
+    }
+
     /// A world over a store that somebody else keeps.
     pub(crate) fn of(store: Arc<dyn Backend>) -> World {
         World::over(store, Arc::default(), PathBuf::new(), None)
@@ -251,6 +261,11 @@ macro_rules! on_every_store {
             #[test]
             fn local() {
                 run(&$crate::world::World::local());
+            }
+
+            #[test]
+            fn local_apart() {
+                run(&$crate::world::World::apart());
             }
         })*
     };

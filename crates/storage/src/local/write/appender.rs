@@ -1,9 +1,11 @@
 //! How do bytes get to the end of a file? In order, written back while more arrive, and never after an error.
 
 use std::fs::File;
+use std::io::IoSlice;
 use std::os::unix::fs::FileExt as _;
 
 use carrack_core::error::{Error, ErrorKind, Result};
+use rustix::io::pwritev;
 
 use crate::local::errno::io;
 use crate::local::sys;
@@ -11,6 +13,9 @@ use crate::local::sys;
 /// How many bytes arrive before the kernel is told to start writing them: enough for the disk to work well, little
 /// enough that the sync at the end, for which a client waits, is short.
 const WRITE_BACK_STEP: u64 = 32 * 1024 * 1024;
+
+/// How many pieces are written at once (`IOV_MAX`).
+const PIECES: usize = 1024;
 
 /// A file that grows at its end.
 pub(super) struct Appender {
@@ -50,23 +55,43 @@ impl Appender {
         self.file.set_len(self.position).map_err(|error| self.break_with(error))
     }
 
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    /// Appends all of `pieces`.
+    pub(super) fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
         self.check()?;
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            match self.file.write_at(rest, self.position) {
+        for pieces in pieces.chunks(PIECES) {
+            if pieces.iter().all(|piece| piece.is_empty()) {
+                continue;
+            }
+            let mut written = self.write_some(|file, at| Ok(pwritev(file, pieces, at)?))?;
+            // Where the disk took a part of them, the rest follows piece by piece.
+            for piece in pieces {
+                let taken = written.min(piece.len());
+                written -= taken;
+                let mut rest = piece.get(taken..).unwrap_or_default();
+                while !rest.is_empty() {
+                    let count = self.write_some(|file, at| file.write_at(rest, at))?;
+                    rest = rest.get(count..).unwrap_or_default();
+                }
+            }
+        }
+        self.write_back();
+        Ok(())
+    }
+
+    /// One write at the end; says how much of it was taken, which is never nothing.
+    fn write_some(&mut self, write: impl Fn(&File, u64) -> std::io::Result<usize>) -> Result<usize> {
+        loop {
+            match write(&self.file, self.position) {
                 Ok(0) => return Err(self.break_with(std::io::ErrorKind::WriteZero.into())),
                 Ok(count) => {
                     self.received = true;
                     self.position += count as u64;
-                    rest = rest.get(count..).unwrap_or_default();
+                    return Ok(count);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.break_with(error)),
             }
         }
-        self.write_back();
-        Ok(())
     }
 
     /// Whether the bytes are those that were written: an error is never forgotten.

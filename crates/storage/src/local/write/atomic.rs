@@ -4,11 +4,12 @@
 //! client that never comes back after its `150` leaves no trace.
 
 use std::fs::File;
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use carrack_core::backend::{Kept, Kind, Partial, Replacing, Version, WriteFile};
 use carrack_core::error::{Error, ErrorKind, Result};
-use rustix::fs::{Access, AtFlags, Gid, Mode, Statx, Uid};
+use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, OFlags, Statx, Uid};
 use rustix::io::Errno;
 
 use super::appender::Appender;
@@ -16,7 +17,7 @@ use super::copying::Copying;
 use crate::local::Shared;
 use crate::local::errno::{failed, io};
 use crate::local::partial::{Found, lock_existing, lock_new, partial_name};
-use crate::local::resolve::{Slot, fstat};
+use crate::local::resolve::{Slot, fstat, proc_path};
 use crate::local::stat::{kind, version};
 
 /// An upload into a partial. Its lock goes with the open file.
@@ -227,6 +228,27 @@ impl AtomicWrite {
     }
 }
 
+impl AtomicWrite {
+    /// Writes a new file that has no name before it has its own: nothing of it outlives a crash, so the index need not know of
+    /// it. `None` where that cannot be done, because something has the name already or the file system knows no such
+    /// files; nothing has happened then.
+    fn publish_unnamed(&mut self, pieces: &[IoSlice<'_>]) -> Result<Option<Option<Version>>> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o666);
+        let Ok(file) = rustix::fs::openat(&self.slot.dir, c".", flags, mode) else { return Ok(None) };
+        let mut bytes = Appender::at(File::from(file), 0, self.shared.settings.sync);
+        bytes.write(pieces)?;
+        bytes.sync()?;
+        let before = version(&fstat(bytes.file()).map_err(failed)?);
+        if name(bytes.file(), &self.slot).is_err() {
+            return Ok(None);
+        }
+        self.stage = Stage::Published;
+        self.shared.sync_directory(&self.slot.dir)?;
+        Ok(Some(unchanged(bytes.file(), before)))
+    }
+}
+
 impl WriteFile for AtomicWrite {
     fn prepare(&mut self) -> Result<bool> {
         if let Some(kind) = self.broken {
@@ -235,9 +257,9 @@ impl WriteFile for AtomicWrite {
         self.proceed().inspect_err(|error| self.broken = Some(error.kind()))
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
         while !self.prepare()? {}
-        self.appender()?.write(bytes)
+        self.appender()?.write(pieces)
     }
 
     fn position(&self) -> u64 {
@@ -267,9 +289,16 @@ impl WriteFile for AtomicWrite {
         self.shared.forget(&self.slot.dir, &self.partial);
         self.shared.sync_directory(&self.slot.dir)?;
         let Stage::Open(bytes) = published else { return Ok(None) };
-        // Somebody else on the machine may have found the name already, and written into the file.
-        let after = fstat(bytes.file()).ok().map(|found| version(&found));
-        Ok(after.filter(|after| (after.size, after.modified) == (before.size, before.modified)))
+        Ok(unchanged(bytes.file(), before))
+    }
+
+    fn publish_whole(&mut self, pieces: &[IoSlice<'_>]) -> Result<Option<Version>> {
+        let is_new = matches!(&self.stage, Stage::Due(Due { held: None, copying: None, .. }));
+        if is_new && let Some(published) = self.publish_unnamed(pieces)? {
+            return Ok(published);
+        }
+        self.write(pieces)?;
+        self.publish()
     }
 
     fn keep(mut self: Box<Self>) -> Result<Kept> {
@@ -290,6 +319,18 @@ impl WriteFile for AtomicWrite {
     fn trouble(&mut self) -> Option<Error> {
         self.trouble.take()
     }
+}
+
+/// What a published file is now. Somebody else on the machine may have found the name already, and written into it.
+fn unchanged(file: &File, before: Version) -> Option<Version> {
+    let after = version(&fstat(file).ok()?);
+    ((after.size, after.modified) == (before.size, before.modified)).then_some(after)
+}
+
+/// Gives an open file without a name the slot's, which must be free.
+fn name(file: &File, slot: &Slot) -> rustix::io::Result<()> {
+    let follow = AtFlags::SYMLINK_FOLLOW;
+    rustix::fs::linkat(CWD, proc_path(file), &slot.dir, slot.name.as_bytes(), follow)
 }
 
 /// Makes a partial that is never more readable than what it is to replace.

@@ -1,6 +1,7 @@
 //! How is a complete file extended? In place, under a lock, and undone unless it is acknowledged, by us or, after a
 //! crash, at the next start.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use carrack_core::backend::{Extension, Kept, Version, WriteFile};
@@ -68,7 +69,7 @@ impl ExtendWrite {
 }
 
 impl WriteFile for ExtendWrite {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
         if self.noted == Noted::NotYet {
             self.noted = match self.shared.settings.index.extending(&self.before) {
                 Ok(()) => Noted::Yes,
@@ -78,7 +79,7 @@ impl WriteFile for ExtendWrite {
                 }
             };
         }
-        self.bytes.write(bytes)
+        self.bytes.write(pieces)
     }
 
     fn position(&self) -> u64 {

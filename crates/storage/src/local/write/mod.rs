@@ -27,8 +27,7 @@ impl Shared {
         start: Start,
         replacing: Replacing,
     ) -> Result<Box<dyn WriteFile>> {
-        let slot = self.root.slot_of_target(path)?;
-        let target = slot.lstat()?;
+        let (slot, target) = self.root.slot_of_target(path)?;
         match target.as_ref().map(kind) {
             None => {}
             Some(Kind::File) if replacing == Replacing::Allowed => {}

@@ -1,6 +1,7 @@
 //! How is a file written where it stands? From the first byte on, for those who configure publishing in place; what
 //! an interrupted upload leaves is visible.
 
+use std::io::IoSlice;
 use std::sync::Arc;
 
 use carrack_core::backend::{Kept, Version, WriteFile};
@@ -80,9 +81,9 @@ impl RewriteWrite {
 }
 
 impl WriteFile for RewriteWrite {
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
         self.cut()?;
-        self.bytes.write(bytes)
+        self.bytes.write(pieces)
     }
 
     fn position(&self) -> u64 {
