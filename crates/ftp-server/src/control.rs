@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use carrack_tls::ControlStream;
-use socket2::{SockRef, TcpKeepalive};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, Interest, ReadBuf};
 use tokio::net::TcpStream;
 
@@ -20,10 +20,6 @@ const REPLY_PATIENCE: Duration = Duration::from_secs(30);
 /// Replies that may wait for a client to read them before its next commands are left unread: more
 /// than any client pipelines, and all that one can make us hold.
 const UNREAD_REPLIES: usize = 64 * 1024;
-
-/// How often a quiet control connection shows that it is alive: firewalls commonly forget after
-/// five minutes, and a long transfer is quiet on the control connection.
-const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// A control connection.
 pub(crate) struct Control {
@@ -59,9 +55,6 @@ pub(crate) enum Traffic {
 impl Control {
     /// A control connection in clear.
     pub(crate) fn clear(stream: TcpStream) -> Self {
-        let keepalive = TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE);
-        // Without it the connection works as well, only not for as long.
-        let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
         // Clients send ABOR, or the Telnet Synch before it, as urgent data (RFC 959 §4.1.3). Left out of
         // line, its last byte would be gone: the IAC of the Synch, or the LF of the command.
         let _ = SockRef::from(&stream).set_out_of_band_inline(true);
@@ -155,13 +148,14 @@ impl Control {
 
     /// Ends the connection in order: what is queued, close_notify under TLS, FIN.
     pub(crate) async fn close(&mut self) {
-        if self.flush().await.is_err() {
-            return;
-        }
         let _ = tokio::time::timeout(REPLY_PATIENCE, async {
+            let last = self.outgoing.get(self.written..).unwrap_or_default();
             match &mut self.stream {
-                Stream::Clear(stream) => stream.shutdown().await,
-                Stream::Tls(stream) => stream.shutdown().await,
+                Stream::Clear(stream) => {
+                    stream.write_all(last).await?;
+                    stream.shutdown().await
+                }
+                Stream::Tls(stream) => stream.end(last).await,
                 Stream::Gone => Ok(()),
             }
         })

@@ -5,12 +5,16 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Connections that the kernel holds for us while we are busy: what nginx and Linux itself use
 /// as an upper bound for servers that accept at once.
 const BACKLOG: i32 = 1024;
+
+/// How often a quiet connection shows that it is alive: firewalls commonly forget after five minutes, and during a long
+/// transfer the control connection is quiet.
+const KEEPALIVE: Duration = Duration::from_secs(60);
 
 /// The pause after the process or the system ran out of descriptors: short enough that nobody
 /// notices, long enough that a flood costs no CPU.
@@ -19,7 +23,7 @@ const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
 /// A connection that was accepted.
 #[derive(Debug)]
 pub struct Accepted {
-    /// The socket, with `TCP_NODELAY` set: replies are written whole, so waiting only costs.
+    /// The socket, with `TCP_NODELAY` set, as replies are written whole and waiting only costs, and with keepalive.
     pub stream: TcpStream,
     /// The other side, with an IPv4 address behind IPv6 unwrapped.
     pub peer: SocketAddr,
@@ -49,6 +53,9 @@ impl Listener {
         if address.is_ipv6() {
             socket.set_only_v6(!address.ip().is_unspecified())?;
         }
+        // Those that are accepted have these from it, without a system call of their own (tcp(7)).
+        socket.set_tcp_nodelay(true)?;
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         socket.listen(BACKLOG)?;
@@ -72,9 +79,6 @@ impl Listener {
             match self.socket.accept().await {
                 Ok((stream, peer)) => {
                     // A peer that has gone already has no local address any more.
-                    if stream.set_nodelay(true).is_err() {
-                        continue;
-                    }
                     let Ok(local) = stream.local_addr() else { continue };
                     return Accepted { stream, peer: canonical(peer), local: canonical(local) };
                 }
@@ -130,6 +134,7 @@ mod tests {
         assert_eq!(accepted.peer, client.local_addr().unwrap());
         assert_eq!(accepted.local, at);
         assert!(accepted.stream.nodelay().unwrap());
+        assert!(socket2::SockRef::from(&accepted.stream).keepalive().unwrap());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The bytes of a control connection under TLS: handed on a record at a time, so that TLS can end and the connection go on.
 
-use std::io;
+use std::io::{self, IoSlice, Write as _};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -20,6 +20,17 @@ impl ControlStream {
     /// The server's name as the client gave it in its ClientHello (SNI, RFC 6066 §3), in lower case.
     pub fn server_name(&self) -> Option<String> {
         self.0.get_ref().1.server_name().map(str::to_ascii_lowercase)
+    }
+
+    /// Says `last` and close_notify in one, then FIN.
+    ///
+    /// # Errors
+    /// The socket failed.
+    pub async fn end(&mut self, last: &[u8]) -> io::Result<()> {
+        let (_, session) = self.0.get_mut();
+        session.writer().write_all(last)?;
+        session.send_close_notify();
+        self.0.shutdown().await
     }
 
     /// Ends TLS in both directions and hands back the socket, with what of it was read behind the client's close_notify
@@ -185,6 +196,19 @@ impl AsyncRead for RecordByRecord {
 impl AsyncWrite for RecordByRecord {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.socket).poll_write(cx, bytes)
+    }
+
+    // The messages of one flight go out together: apart, each would wake the client.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.socket).poll_write_vectored(cx, pieces)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.socket.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
