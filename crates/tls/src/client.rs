@@ -41,7 +41,7 @@ use crate::{
     fips,
     identity::{CertificateDescription, Identity},
     info::{TlsInfo, Version},
-    policy,
+    policy::TlsPolicy,
 };
 use certificate::ClientCertificate;
 use tickets::Tickets;
@@ -110,6 +110,16 @@ pub enum ClientTlsError {
 pub struct ClientTls {
     shared: Arc<Shared>,
     versions: Versions,
+    /// What all its control connections have in common, where they have anything.
+    lasting: Option<Memory>,
+}
+
+/// A session that outlives its control connection.
+#[derive(Debug, Clone)]
+struct Memory {
+    verifier: Arc<Verifier>,
+    certificate: Arc<ClientCertificate>,
+    tickets: Arc<Tickets>,
 }
 
 #[derive(Debug)]
@@ -147,9 +157,22 @@ impl ClientTls {
     /// A [`ClientTlsError`]. A machine without any authorities is none: there every server is a stranger
     /// ([`Distrust::NoAuthorities`]).
     pub fn new(host: &str, settings: ClientSettings) -> Result<ClientTls, ClientTlsError> {
+        ClientTls::within(host, settings, &TlsPolicy::default())
+    }
+
+    /// As [`new`](Self::new), offering no other cipher suites and groups than `policy` has, the latter in its order. The versions
+    /// are those of the settings, whatever the policy's lowest.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn within(
+        host: &str,
+        settings: ClientSettings,
+        policy: &TlsPolicy,
+    ) -> Result<ClientTls, ClientTlsError> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| ClientTlsError::BadName { host: host.to_owned() })?;
-        let provider = policy::provider();
+        let provider = policy.provider();
         let rule = Arc::new(Rule::new(settings.trust, &provider)?);
         let base = |versions: &[&'static SupportedProtocolVersion]| base(&provider, versions);
         let shared = Shared {
@@ -162,16 +185,32 @@ impl ClientTls {
             only_tls13: base(&[&TLS13])?,
             provider,
         };
-        Ok(ClientTls { shared: Arc::new(shared), versions: settings.versions })
+        Ok(ClientTls { shared: Arc::new(shared), versions: settings.versions, lasting: None })
     }
 
-    /// A session for one control connection, with nothing in it.
+    /// The same client with one session for all of its control connections: each offers to resume that of the ones before it. For
+    /// one user who comes back to one server. Like data connections, later control connections must show the first one's certificate.
+    #[must_use]
+    pub fn with_lasting_session(&self) -> ClientTls {
+        ClientTls { lasting: Some(self.new_memory()), ..self.clone() }
+    }
+
+    fn new_memory(&self) -> Memory {
+        let Shared { rule, identity, provider, .. } = &*self.shared;
+        let algorithms = provider.signature_verification_algorithms;
+        Memory {
+            verifier: Arc::new(Verifier::new(Arc::clone(rule), algorithms)),
+            certificate: Arc::new(ClientCertificate::new(identity.as_ref())),
+            tickets: Arc::default(),
+        }
+    }
+
+    /// A session for one control connection, with nothing in it unless the session is a [lasting
+    /// one](Self::with_lasting_session).
     pub fn control(&self) -> ClientControlTls {
-        let Shared { name, rule, identity, provider, .. } = &*self.shared;
+        let Memory { verifier, certificate, tickets } =
+            self.lasting.clone().unwrap_or_else(|| self.new_memory());
         let mut config = self.base().clone();
-        let verifier = Arc::new(Verifier::new(Arc::clone(rule), provider.signature_verification_algorithms));
-        let certificate = Arc::new(ClientCertificate::new(identity.as_ref()));
-        let tickets = Arc::new(Tickets::default());
         // rustls resumes only under the very same verifier and client certificate objects.
         config.dangerous().set_certificate_verifier(Arc::clone(&verifier) as _);
         config.client_auth_cert_resolver = Arc::clone(&certificate) as Arc<dyn ResolvesClientCert>;
@@ -187,7 +226,7 @@ impl ClientTls {
             resumption_count: TICKETS_ON_CONTROL,
         });
         ClientControlTls {
-            name: name.clone(),
+            name: self.shared.name.clone(),
             verifier,
             certificate,
             tickets,
@@ -214,7 +253,7 @@ impl ClientTls {
             Versions::Any => Versions::Only(version),
             only => only,
         };
-        ClientTls { shared: Arc::clone(&self.shared), versions }
+        ClientTls { versions, ..self.clone() }
     }
 
     /// The versions that are offered.

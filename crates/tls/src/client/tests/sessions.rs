@@ -158,3 +158,53 @@ async fn peers_that_are_no_tls_servers_are_named() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_lasting_session_is_resumed_by_the_next_login_and_no_other_is() {
+    use rustls::ServerConfig;
+    let identity = self_signed(&good());
+    let config = ServerConfig::builder_with_provider(crate::policy::provider())
+        .with_protocol_versions(&[&TLS12, &TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(Arc::clone(
+            identity.certified_key(),
+        ))));
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    for version in BOTH {
+        let forgetful = client("localhost", Trust::Pinned(identity.fingerprint()), version);
+        let lasting = forgetful.with_lasting_session();
+        for (client, resumed) in [(&lasting, [false, true, true]), (&forgetful, [false, false, false])] {
+            for (login, resumed) in resumed.into_iter().enumerate() {
+                let (near, far) = pair().await;
+                let tls = client.control();
+                let (accepted, connected) = tokio::join!(acceptor.accept(near), tls.connect(far));
+                let (mut near, mut far) = (accepted.unwrap(), connected.unwrap());
+                // Tickets come along with the first bytes.
+                near.write_all(b"220 ready\r\n").await.unwrap();
+                far.read_exact(&mut [0; 11]).await.unwrap();
+                assert_eq!(tls.info().unwrap().resumed, resumed, "{version:?} {login}");
+                assert!(tls.certificate().is_some());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_what_a_policy_has_is_offered() {
+    use crate::{Group, Suite, TlsPolicy};
+    let identity = self_signed(&good());
+    let trust = Trust::Pinned(identity.fingerprint());
+    let server = server(identity);
+    let suites = Suite::all().iter().filter(|suite| suite.name.contains("AES_128_GCM")).collect();
+    let groups = vec![Group::named("P-384").unwrap()];
+    let policy = TlsPolicy::new(Version::Tls12, Some(suites), Some(groups)).unwrap();
+    for version in BOTH {
+        let settings =
+            ClientSettings { trust: trust.clone(), versions: Versions::Only(version), identity: None };
+        let client = ClientTls::within("localhost", settings, &policy).unwrap();
+        let info = control(&server, &client).await.unwrap().far.info().unwrap();
+        assert!(info.cipher.contains("AES_128_GCM"), "{info:?}");
+        assert_eq!((info.version, info.group), (version, Some("secp384r1")));
+    }
+}
