@@ -73,6 +73,44 @@ fn every_scenario_is_measured_and_nothing_stays_behind() {
 }
 
 #[test]
+fn so_many_operations_are_done_over_what_was_asked_for() {
+    let measured = Measured::start();
+    let held =
+        "--json --key-exchange p256 --cipher aes128 --count 3 --scenario login-resumed,smallget-1,smallput-8";
+    let said = measured.run(held).done();
+    let lines: Vec<&str> = said.lines().collect();
+    let [logins, downloads, uploads] = lines.as_slice() else { panic!("{said}") };
+    for (line, operations) in [(logins, 12), (downloads, 3), (uploads, 24)] {
+        assert!(line.contains(&format!(r#""operations":{operations},"#)), "{line}");
+        assert!(
+            line.contains(r#""tls":"TLSv1.3","cipher":"TLS_AES_128_GCM_SHA256","group":"secp256r1""#),
+            "{line}"
+        );
+    }
+    // Our own server resumes no login (docs/decisions).
+    assert!(logins.contains(r#""data_resumed":0,"data_full":0,"logins_resumed":0,"#), "{logins}");
+    assert!(downloads.contains(r#""data_resumed":3,"data_full":0,"#), "{downloads}");
+    assert!(
+        uploads.contains(r#""data_resumed":24,"#) && uploads.contains(r#""confirmed_after_ms":"#),
+        "{uploads}"
+    );
+    assert!(measured.is_empty());
+}
+
+#[test]
+fn what_is_there_is_downloaded_and_listed_and_nothing_is_made() {
+    let measured = Measured::start();
+    fs::create_dir(measured.served.join("there")).unwrap();
+    fs::write(measured.served.join("there/file"), [7; 3000]).unwrap();
+    let said = measured.run("--json --count 2 --scenario get-1 --existing there/file").done();
+    assert!(said.contains(r#""operations":2,"bytes":6000,"#), "{said}");
+    let said = measured.run("--json --count 2 --scenario list --existing there").done();
+    assert!(said.contains(r#""operations":2,"#), "{said}");
+    measured.run("--count 1 --scenario list --existing nowhere").failed(6);
+    assert_eq!(fs::read_dir(&measured.served).unwrap().count(), 1);
+}
+
+#[test]
 fn people_are_shown_a_table() {
     let said = Measured::start().bench("--scenario smallget-1,list").done();
     let lines: Vec<&str> = said.lines().collect();
@@ -133,6 +171,11 @@ fn nonsense_is_refused_before_anything_is_made() {
         ("--seconds 0", "1..=3600"),
         ("--size 0", "nothing to move"),
         ("--pid 4294967295", "no such process"),
+        ("--cgroup /nowhere", "no control group"),
+        ("--count 0", "1..=10000000"),
+        ("--count 1 --seconds 1", "cannot be used with"),
+        ("--key-exchange rsa", "x25519"),
+        ("--cipher rc4", "chacha20"),
     ] {
         let said = measured.run(wrong).failed(2);
         assert!(said.contains(why), "{said}");

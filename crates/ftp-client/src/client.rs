@@ -28,7 +28,17 @@ pub struct Client {
     features: Features,
     login_folder: RemotePath,
     security: SecurityInfo,
+    data_handshakes: DataHandshakes,
     pub(crate) learnt: ClientLearnt,
+}
+
+/// How the data connections under TLS began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DataHandshakes {
+    /// So many resumed a session.
+    pub resumed: u64,
+    /// So many did not, at the price of a signature and the proof that they belong to their control connection.
+    pub full: u64,
 }
 
 /// What was learnt about a server, for the operations to come.
@@ -101,6 +111,7 @@ impl Client {
             features: Features::default(),
             login_folder: RemotePath::root(),
             security: SecurityInfo::of(&connection, &settings),
+            data_handshakes: DataHandshakes::default(),
             idle: None,
             settings,
             learnt,
@@ -137,6 +148,12 @@ impl Client {
     #[must_use]
     pub fn security(&self) -> &SecurityInfo {
         &self.security
+    }
+
+    /// How its data connections under TLS began, those of all its control connections.
+    #[must_use]
+    pub fn data_handshakes(&self) -> DataHandshakes {
+        self.data_handshakes
     }
 
     /// What it was made from.
@@ -204,6 +221,16 @@ impl Client {
 
     /// Begins a transfer. What it returns is the transfer's own.
     pub(crate) async fn try_begin(&mut self, wanted: &Wanted) -> Result<Begun, ErrorKind> {
+        let begun = self.begin_by_any_version(wanted).await?;
+        match begun.channel.stream.info() {
+            Some(info) if info.resumed => self.data_handshakes.resumed += 1,
+            Some(_) => self.data_handshakes.full += 1,
+            None => {}
+        }
+        Ok(begun)
+    }
+
+    async fn begin_by_any_version(&mut self, wanted: &Wanted) -> Result<Begun, ErrorKind> {
         let mut connection = self.take_with_session().await?;
         match connection.begin(wanted).await {
             Ok(channel) => Ok(Begun { connection, channel }),

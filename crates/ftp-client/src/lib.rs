@@ -143,7 +143,7 @@ pub use carrack_ftp_proto::client::{
     BadName, BadPath, Entry, EntryKind, EntryName, Facts, Features, HashAlgorithm, Listed, Modified,
     Precision, RemotePath, Reply, Skip, escaped,
 };
-pub use client::{Client, SecurityInfo};
+pub use client::{Client, DataHandshakes, SecurityInfo};
 pub use dialogue::Dialogue;
 pub use download::Download;
 pub use error::{Error, ErrorKind, Fault, Operation, Retry, Stage};

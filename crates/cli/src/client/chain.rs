@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carrack_ftp_client::url::{HostPort, Scheme, Url, UrlPath};
 use carrack_ftp_client::{Client, Settings};
-use carrack_tls::{Authorities, Seen, Trust};
+use carrack_tls::{Authorities, Seen, TlsPolicy, Trust};
 
 use super::dialogue::Shown;
 use super::screen::Screen;
@@ -38,7 +38,13 @@ pub(crate) async fn of(
     }
     let settings = Settings {
         dialogue: Shown::listener(telling.verbose, screen),
-        ..session::settings(url, Trust::Authorities(Authorities::Platform), None, reach)?
+        ..session::settings(
+            url,
+            Trust::Authorities(Authorities::Platform),
+            None,
+            &TlsPolicy::default(),
+            reach,
+        )?
     };
     let seen = Client::look(&Arc::new(settings)).await?;
     match seen.chain.is_empty() {

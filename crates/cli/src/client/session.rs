@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use carrack_ftp_client::url::{Scheme, Url};
 use carrack_ftp_client::{Client, DataMode, DataProtection, ErrorKind, Login, Security, Settings, Timeouts};
-use carrack_tls::{ClientSettings, ClientTls, Identity, Trust, Version, Versions};
+use carrack_tls::{ClientSettings, ClientTls, Identity, TlsPolicy, Trust, Version, Versions};
 
 use super::dialogue::Shown;
 use super::login;
@@ -23,6 +23,8 @@ pub(crate) struct Session {
     servers: Vec<Met>,
     /// The certificate that is shown, if any, once it was tried to read it.
     identity: Option<Result<Option<Identity>, Status>>,
+    /// What is offered in handshakes.
+    policy: TlsPolicy,
 }
 
 /// A server that was connected to, or was tried to.
@@ -40,7 +42,13 @@ impl Session {
             gatekeeper: Gatekeeper::new(&flags.trust),
             servers: Vec::new(),
             identity: None,
+            policy: TlsPolicy::default(),
         }
+    }
+
+    /// Offers only what `policy` has, on all connections to come.
+    pub(crate) fn offer(&mut self, policy: TlsPolicy) {
+        self.policy = policy;
     }
 
     /// A connection to the server of a URL as its user: one that is open, or a new one. A server that cannot be connected to
@@ -161,7 +169,7 @@ impl Session {
             data_mode,
             login: login.clone(),
             dialogue: Shown::listener(telling.verbose, self.output.screen()),
-            ..settings(url, trust.clone(), identity, reach)?
+            ..settings(url, trust.clone(), identity, &self.policy, reach)?
         }))
     }
 
@@ -183,6 +191,7 @@ pub(crate) fn settings(
     url: &Url,
     trust: Trust,
     identity: Option<Identity>,
+    policy: &TlsPolicy,
     reach: &Reach,
 ) -> Result<Settings, Failure> {
     let versions = match reach.tls {
@@ -191,7 +200,7 @@ pub(crate) fn settings(
         Some(TlsVersion::Tls13) => Versions::Only(Version::Tls13),
     };
     let tls = || {
-        ClientTls::new(&url.host, ClientSettings { trust, versions, identity })
+        ClientTls::within(&url.host, ClientSettings { trust, versions, identity }, policy)
             .map_err(|error| Failure::new(Status::Untrusted, error))
     };
     let security = match url.scheme {

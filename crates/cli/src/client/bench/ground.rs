@@ -17,8 +17,10 @@ use crate::exit::Failure;
 
 /// The length of a small file.
 const SMALL: u64 = 1024;
-/// Sessions that make the files of a listing.
+/// Sessions that make and remove many files.
 const MAKERS: u32 = 8;
+/// Small files that one session uploads under names of their own, before they are replaced: as many as are removed in a moment.
+const NAMES: u32 = 1000;
 /// What files hold is made in pieces of so many bytes.
 const PIECE: usize = 64 * 1024;
 
@@ -36,13 +38,53 @@ pub(super) struct Ground {
     made: Vec<RemotePath>,
     listed: Option<RemotePath>,
     ready: Vec<Length>,
+    /// What is downloaded or listed, where it need not be made.
+    existing: Option<RemotePath>,
+    /// How many names each session has used for small files at most.
+    names: Arc<AtomicU32>,
+}
+
+/// The names under which a session uploads: a big file again and again, small ones each under a name of its own.
+pub(super) struct Uploads {
+    folder: RemotePath,
+    length: Length,
+    session: u32,
+    number: u32,
+    names: Arc<AtomicU32>,
+}
+
+impl Uploads {
+    /// Where the next upload goes.
+    pub(super) fn next(&mut self) -> Result<RemotePath, Failure> {
+        let name = match self.length {
+            Length::Big => big_name(self.session),
+            Length::Small => small_name(self.session, self.number),
+        };
+        self.number = (self.number + 1) % NAMES;
+        if self.length == Length::Small {
+            // Remembered before it is there: an upload may be interrupted.
+            self.names.fetch_max(if self.number == 0 { NAMES } else { self.number }, Ordering::Relaxed);
+        }
+        self.folder.join(name.as_bytes()).map_err(Failure::usage)
+    }
+}
+
+fn big_name(session: u32) -> String {
+    format!("big-{session}")
+}
+
+fn small_name(session: u32, number: u32) -> String {
+    format!("small-{session}-{number:03}")
 }
 
 impl Ground {
     /// A folder of its own below the URL's, which is not made yet.
     pub(super) fn at(client: &Client, url: &Url, arguments: &Bench) -> Result<Ground, Failure> {
         let name = format!("carrack-bench-{}", std::process::id());
-        let folder = client.resolve(&url.path).join(name.as_bytes()).map_err(Failure::usage)?;
+        let beneath = client.resolve(&url.path);
+        let folder = beneath.join(name.as_bytes()).map_err(Failure::usage)?;
+        let existing = arguments.existing.as_ref().map(|path| beneath.join(path.as_bytes()));
+        let existing = existing.transpose().map_err(Failure::usage)?;
         let (big, small) = (in_memory(arguments.size)?, in_memory(SMALL)?);
         Ok(Ground {
             folder,
@@ -53,6 +95,8 @@ impl Ground {
             made: Vec::new(),
             listed: None,
             ready: Vec::new(),
+            existing,
+            names: Arc::default(),
         })
     }
 
@@ -69,9 +113,19 @@ impl Ground {
         Ok(made?)
     }
 
+    /// Whether a scenario has files to make.
+    pub(super) fn is_needed_for(&self, scenario: Scenario) -> bool {
+        match scenario.work() {
+            Work::Get(_) | Work::List => self.existing.is_none(),
+            Work::Put(_) => true,
+            Work::Login(_) | Work::Stay => false,
+        }
+    }
+
     /// Makes what a scenario needs and is not there yet.
     pub(super) async fn prepare(&mut self, scenario: Scenario, client: &mut Client) -> Result<(), Failure> {
         match scenario.work() {
+            _ if !self.is_needed_for(scenario) => Ok(()),
             Work::Get(length) if !self.ready.contains(&length) => {
                 let path = self.served(length)?;
                 self.made.push(path.clone());
@@ -82,9 +136,9 @@ impl Ground {
             }
             Work::List if self.listed.is_none() => self.fill(client).await,
             // Their names are remembered before they are there: an upload may be interrupted.
-            Work::Put(length) => {
+            Work::Put(Length::Big) => {
                 for session in 0..scenario.sessions() {
-                    let path = self.uploaded(length, session)?;
+                    let path = self.path(&big_name(session))?;
                     if !self.made.contains(&path) {
                         self.made.push(path);
                     }
@@ -97,18 +151,18 @@ impl Ground {
 
     /// The file that is downloaded.
     pub(super) fn served(&self, length: Length) -> Result<RemotePath, Failure> {
+        if let Some(existing) = &self.existing {
+            return Ok(existing.clone());
+        }
         self.path(match length {
             Length::Big => "big",
             Length::Small => "small",
         })
     }
 
-    /// The file that a session uploads, again and again.
-    pub(super) fn uploaded(&self, length: Length, session: u32) -> Result<RemotePath, Failure> {
-        self.path(&match length {
-            Length::Big => format!("big-{session}"),
-            Length::Small => format!("small-{session}"),
-        })
+    /// What a session uploads.
+    pub(super) fn uploads(&self, length: Length, session: u32) -> Uploads {
+        Uploads { folder: self.folder.clone(), length, session, number: 0, names: Arc::clone(&self.names) }
     }
 
     /// What is uploaded.
@@ -121,7 +175,7 @@ impl Ground {
 
     /// The folder that is listed.
     pub(super) fn listed(&self) -> RemotePath {
-        self.listed.clone().unwrap_or_else(|| self.folder.clone())
+        self.existing.as_ref().or(self.listed.as_ref()).unwrap_or(&self.folder).clone()
     }
 
     /// Removes everything, as far as it is there.
@@ -132,8 +186,14 @@ impl Ground {
         let mut client = Client::connect(Arc::clone(settings)).await?;
         if let Some(listed) = self.listed.take() {
             // What that leaves behind keeps the folder from being removed, which is told.
-            let _ = for_each_entry(settings, &listed, self.entries, &Chore::Remove).await;
+            let _ = for_each_name(settings, &listed, self.entries, listed_name, &Chore::Remove).await;
             let _ = client.remove_folder(&listed).await;
+        }
+        let names = self.names.load(Ordering::Relaxed);
+        if names > 0 {
+            let sessions = Scenario::SmallPut8.sessions();
+            let name = move |number| small_name(number % sessions, number / sessions);
+            let _ = for_each_name(settings, &self.folder, names * sessions, name, &Chore::Remove).await;
         }
         for path in self.made.drain(..) {
             // It may never have come to be.
@@ -149,7 +209,7 @@ impl Ground {
         client.make_folder(&folder).await?;
         self.listed = Some(folder.clone());
         let fill = Chore::Make(Arc::new(in_memory(0)?));
-        for_each_entry(client.settings(), &folder, self.entries, &fill).await
+        for_each_name(client.settings(), &folder, self.entries, listed_name, &fill).await
     }
 
     fn path(&self, name: &str) -> Result<RemotePath, Failure> {
@@ -157,7 +217,11 @@ impl Ground {
     }
 }
 
-/// What is done with each file of the listing.
+fn listed_name(number: u32) -> String {
+    format!("file-{number:06}.dat")
+}
+
+/// What is done with each of many files.
 #[derive(Clone)]
 enum Chore {
     /// It is made, with what this file holds.
@@ -166,15 +230,16 @@ enum Chore {
     Remove,
 }
 
-/// Does something for each file of the listing, by as many of several sessions as the server grants.
-async fn for_each_entry(
+/// Does something for so many files, by as many of several sessions as the server grants.
+async fn for_each_name(
     settings: &Arc<Settings>,
     folder: &RemotePath,
-    entries: u32,
+    files: u32,
+    name: impl Fn(u32) -> String + Clone + Send + 'static,
     chore: &Chore,
 ) -> Result<(), Failure> {
     let mut granted = vec![Client::connect(Arc::clone(settings)).await?];
-    while granted.len() < MAKERS.min(entries) as usize {
+    while granted.len() < MAKERS.min(files) as usize {
         match Client::connect(Arc::clone(settings)).await {
             Ok(client) => granted.push(client),
             Err(_) => break,
@@ -183,15 +248,15 @@ async fn for_each_entry(
     let next = Arc::new(AtomicU32::new(0));
     let mut makers = JoinSet::new();
     for mut client in granted {
-        let (next, folder, chore) = (Arc::clone(&next), folder.clone(), chore.clone());
+        let (next, folder, chore, name) = (Arc::clone(&next), folder.clone(), chore.clone(), name.clone());
         makers.spawn(async move {
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= entries {
+                if number >= files {
                     client.quit().await;
                     return Ok::<_, Failure>(());
                 }
-                let path = folder.join(format!("file-{number:06}.dat").as_bytes()).map_err(Failure::usage)?;
+                let path = folder.join(name(number).as_bytes()).map_err(Failure::usage)?;
                 match &chore {
                     Chore::Make(from) => {
                         client.store(&path, Store::Replace).await?.send(from, 0, Arc::new(Unwatched)).await?;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   scenario (what, by how many) ─► ground (files to work on) ─► load (sessions at work until the time is over) ─► tally
-//!                                                                          process (of the server) ─► meter ──┘      └─► report
+//!                                                                        server side (what it used) ─► meter ──┘      └─► report
 //! ```
 
 mod ground;
@@ -10,6 +10,7 @@ mod load;
 mod process;
 mod report;
 mod scenario;
+mod server_side;
 mod tally;
 
 use std::sync::Arc;
@@ -25,14 +26,15 @@ use super::session::Session;
 use crate::arguments::bench::{Bench, Scenario};
 use crate::exit::{Failure, Status, Tally};
 use ground::Ground;
-use process::ServerProcess;
+use load::Until;
+use server_side::ServerSide;
 
 /// What every scenario of one run shares.
 struct Run {
     settings: Arc<Settings>,
-    time: Duration,
+    until: Until,
     idle: u32,
-    server: Option<ServerProcess>,
+    server: Option<ServerSide>,
 }
 
 /// Runs `carrack bench …`.
@@ -43,11 +45,15 @@ pub(crate) async fn bench(
     stop: &Stop,
 ) -> Result<(), Failure> {
     let url: Url = arguments.url.parse().map_err(Failure::usage)?;
-    let server = arguments.pid.map(ServerProcess::of).transpose()?;
+    let server = ServerSide::named(&arguments)?;
+    session.offer(arguments.policy().map_err(Failure::usage)?);
     let mut client = until(stop, session.connect(&url)).await?;
     let run = Run {
         settings: Arc::clone(client.settings()),
-        time: Duration::from_secs(arguments.seconds.into()),
+        until: match arguments.count {
+            Some(count) => Until::Done(count),
+            None => Until::Over(Duration::from_secs(arguments.seconds.into())),
+        },
         idle: arguments.idle,
         server,
     };
@@ -74,7 +80,9 @@ impl Run {
         client: &mut Client,
         output: &Output,
     ) -> Result<(), Failure> {
-        ground.begin(client).await?;
+        if scenarios.iter().any(|scenario| ground.is_needed_for(*scenario)) {
+            ground.begin(client).await?;
+        }
         report::title(output, self.server.is_some())?;
         let mut tally = Tally::default();
         for scenario in scenarios {

@@ -21,6 +21,17 @@ struct Object {
     seconds: f64,
     median_ms: f64,
     p99_ms: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmed_after_ms: Option<f64>,
+    data_resumed: u64,
+    data_full: u64,
+    logins_resumed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tls: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cipher: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    group: Option<&'static str>,
     client_cpu_s: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     server_cpu_s: Option<f64>,
@@ -35,7 +46,7 @@ pub(super) fn title(output: &Output, with_server: bool) -> Result<(), Failure> {
     }
     let server = if with_server { "server CPU" } else { "" };
     let line = format!(
-        "{:<12}{:>18}{:>12}{:>12}{:>16}{server:>16}",
+        "{:<14}{:>18}{:>12}{:>12}{:>16}{server:>16}",
         "scenario", "rate", "median", "99 %", "client CPU"
     );
     output.line(line.trim_end().as_bytes())?;
@@ -44,7 +55,8 @@ pub(super) fn title(output: &Output, with_server: bool) -> Result<(), Failure> {
 
 /// One scenario.
 pub(super) fn measured(output: &Output, scenario: Scenario, measured: &Measured) -> Result<(), Failure> {
-    let Measured { operations, bytes, elapsed, median, slow, client_cpu, server } = measured;
+    let Measured { operations, bytes, elapsed, median, slow, .. } = measured;
+    let Measured { confirmation, handshakes, tls, client_cpu, server, .. } = measured;
     match output.form() {
         Form::Json => output.json(&Object {
             event: "measured",
@@ -54,6 +66,13 @@ pub(super) fn measured(output: &Output, scenario: Scenario, measured: &Measured)
             seconds: elapsed.as_secs_f64(),
             median_ms: milliseconds(*median),
             p99_ms: milliseconds(*slow),
+            confirmed_after_ms: confirmation.map(milliseconds),
+            data_resumed: handshakes.data.resumed,
+            data_full: handshakes.data.full,
+            logins_resumed: handshakes.logins_resumed,
+            tls: tls.map(|tls| tls.version.as_str()),
+            cipher: tls.map(|tls| tls.cipher),
+            group: tls.and_then(|tls| tls.group),
             client_cpu_s: client_cpu.as_secs_f64(),
             server_cpu_s: server.as_ref().map(|server| server.cpu.as_secs_f64()),
             server_bytes_per_session: server.as_ref().and_then(|server| server.memory_per_session),
@@ -87,8 +106,12 @@ fn line(scenario: Scenario, measured: &Measured) -> String {
     let server = measured.server.as_ref();
     let memory = server.and_then(|server| server.memory_per_session);
     let memory = memory.map(|memory| format!(", {} a session", bytes(memory))).unwrap_or_default();
+    // Of small files it is most of the time that they took.
+    let confirmation = measured.confirmation.filter(|_| scenario.unit() == Unit::Gigabyte);
+    let confirmation =
+        confirmation.map(|after| format!(", 226 {} behind the last byte", time(after))).unwrap_or_default();
     format!(
-        "{:<12}{rate:>18}{:>12}{:>12}{:>16}{:>16}{memory}",
+        "{:<14}{rate:>18}{:>12}{:>12}{:>16}{:>16}{memory}{confirmation}",
         scenario.name(),
         time(measured.median),
         time(measured.slow),

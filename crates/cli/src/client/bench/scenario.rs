@@ -9,10 +9,19 @@ use crate::arguments::bench::Scenario;
 pub(super) enum Work {
     Get(Length),
     Put(Length),
-    Login,
+    Login(Session),
     List,
     /// Log in, and do nothing until the end.
     Stay,
+}
+
+/// What a login offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Session {
+    /// No session: it is a full handshake.
+    New,
+    /// To resume that of the login before.
+    Last,
 }
 
 /// Of which file.
@@ -34,8 +43,8 @@ pub(super) enum Unit {
 }
 
 impl Scenario {
-    /// Those that run where nothing else is asked for: data in clear is refused by careful servers, and sessions that idle are
-    /// only worth it with a process whose memory is looked at.
+    /// Those that run where nothing else is asked for: data in clear is refused by careful servers, few clients resume a login's
+    /// session, and sessions that idle are only worth it with a process whose memory is looked at.
     pub(super) const USUAL: [Scenario; 9] = [
         Scenario::Get1,
         Scenario::Get4,
@@ -59,7 +68,8 @@ impl Scenario {
             Scenario::Put1 | Scenario::Put4 | Scenario::PutClear => Work::Put(Length::Big),
             Scenario::SmallGet1 | Scenario::SmallGet8 => Work::Get(Length::Small),
             Scenario::SmallPut8 => Work::Put(Length::Small),
-            Scenario::Login => Work::Login,
+            Scenario::Login => Work::Login(Session::New),
+            Scenario::LoginResumed => Work::Login(Session::Last),
             Scenario::List => Work::List,
             Scenario::Idle => Work::Stay,
         }
@@ -74,7 +84,7 @@ impl Scenario {
             | Scenario::PutClear
             | Scenario::SmallGet1
             | Scenario::List => 1,
-            Scenario::Get4 | Scenario::Put4 | Scenario::Login => 4,
+            Scenario::Get4 | Scenario::Put4 | Scenario::Login | Scenario::LoginResumed => 4,
             Scenario::SmallGet8 | Scenario::SmallPut8 | Scenario::Idle => 8,
         }
     }
@@ -88,7 +98,7 @@ impl Scenario {
         match self.work() {
             Work::Get(Length::Big) | Work::Put(Length::Big) => Unit::Gigabyte,
             Work::Get(Length::Small) | Work::Put(Length::Small) => Unit::Operation("file"),
-            Work::Login | Work::Stay => Unit::Operation("login"),
+            Work::Login(_) | Work::Stay => Unit::Operation("login"),
             Work::List => Unit::Operation("list"),
         }
     }

@@ -1,6 +1,9 @@
-//! What came of a scenario: operations, bytes, and how long each took.
+//! What came of a scenario: operations, bytes, how long each took, and how its connections were protected.
 
 use std::time::Duration;
+
+use carrack_ftp_client::DataHandshakes;
+use carrack_tls::TlsInfo;
 
 /// Times of operations that are kept for each session: more than a client makes in an hour on one.
 const KEPT: usize = 1 << 22;
@@ -9,8 +12,20 @@ const KEPT: usize = 1 << 22;
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     times: Vec<Duration>,
+    /// Of uploads: from the last byte that was handed to the network to the server's word that all is well.
+    confirmations: Vec<Duration>,
     operations: u64,
     bytes: u64,
+    handshakes: Handshakes,
+    tls: Option<TlsInfo>,
+}
+
+/// How connections began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Handshakes {
+    /// Logins that resumed the session of another.
+    pub(super) logins_resumed: u64,
+    pub(super) data: DataHandshakes,
 }
 
 impl Tally {
@@ -23,11 +38,29 @@ impl Tally {
         }
     }
 
+    /// Notes that the server confirmed an upload so long after its last byte.
+    pub(super) fn confirmed(&mut self, behind: Duration) {
+        if self.confirmations.len() < KEPT {
+            self.confirmations.push(behind);
+        }
+    }
+
+    /// Notes how a client's connections are protected, once for each of its control connections.
+    pub(super) fn protected(&mut self, tls: Option<TlsInfo>, data: DataHandshakes) {
+        self.handshakes.logins_resumed += u64::from(tls.is_some_and(|tls| tls.resumed));
+        self.handshakes.data.resumed += data.resumed;
+        self.handshakes.data.full += data.full;
+        self.tls = tls.or(self.tls);
+    }
+
     /// Takes in what another session has done.
     pub(super) fn join(&mut self, other: Tally) {
         self.operations += other.operations;
         self.bytes += other.bytes;
         self.times.extend(other.times);
+        self.confirmations.extend(other.confirmations);
+        self.protected(other.tls.map(|tls| TlsInfo { resumed: false, ..tls }), other.handshakes.data);
+        self.handshakes.logins_resumed += other.handshakes.logins_resumed;
     }
 }
 
@@ -42,6 +75,11 @@ pub(super) struct Measured {
     pub(super) median: Duration,
     /// Of one operation; 99 of 100 took no more.
     pub(super) slow: Duration,
+    /// The median of what [`Tally::confirmed`] was told.
+    pub(super) confirmation: Option<Duration>,
+    pub(super) handshakes: Handshakes,
+    /// Of the control connections.
+    pub(super) tls: Option<TlsInfo>,
     pub(super) client_cpu: Duration,
     pub(super) server: Option<ServerUse>,
 }
@@ -61,14 +99,18 @@ impl Measured {
         client_cpu: Duration,
         server: Option<ServerUse>,
     ) -> Measured {
-        let Tally { mut times, operations, bytes } = tally;
+        let Tally { mut times, mut confirmations, operations, bytes, handshakes, tls } = tally;
         times.sort_unstable();
+        confirmations.sort_unstable();
         Measured {
             operations,
             bytes,
             elapsed,
             median: quantile(&times, 50),
             slow: quantile(&times, 99),
+            confirmation: (!confirmations.is_empty()).then(|| quantile(&confirmations, 50)),
+            handshakes,
+            tls,
             client_cpu,
             server,
         }
