@@ -25,6 +25,7 @@ mod command;
 mod connection;
 mod control;
 mod data;
+mod disk;
 #[doc(hidden)]
 pub mod fuzzing;
 mod public_address;
@@ -49,6 +50,7 @@ use carrack_core::event::Event;
 use carrack_net::{Accepted, Admission, Drain, Listener, Phase, Refused};
 use carrack_tls::ServerTls;
 
+use disk::DiskThreads;
 use transfer::{PumpPool, Terms};
 
 /// The FTP server of one listener.
@@ -74,8 +76,11 @@ impl FtpServer {
         ports: impl Into<DataPorts>,
         drain: Drain,
     ) -> Arc<Self> {
-        let terms =
-            Terms { pool: PumpPool::new(), stall: settings.timeouts.data_stall, close: settings.data_close };
+        let terms = Terms {
+            pool: PumpPool::new(DiskThreads::default()),
+            stall: settings.timeouts.data_stall,
+            close: settings.data_close,
+        };
         Arc::new(Self { settings, core, tls, admission, ports: ports.into(), drain, terms })
     }
 

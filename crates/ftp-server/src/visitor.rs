@@ -11,6 +11,7 @@ use carrack_ftp_proto::command::PathArgument;
 use carrack_ftp_proto::listing::{EntryKind, EntryView, Perm};
 use carrack_ftp_proto::reply::Reply;
 
+use crate::disk::DiskThreads;
 use crate::reply_for;
 
 /// A logged-in client at its working directory (RFC 959 §4.1.1, CWD). Cheap to clone: a command
@@ -18,12 +19,13 @@ use crate::reply_for;
 #[derive(Clone)]
 pub(crate) struct Visitor {
     session: Arc<Session>,
+    disk: DiskThreads,
     pub(crate) directory: VirtualPath,
 }
 
 impl Visitor {
-    pub(crate) fn new(session: Session) -> Self {
-        Self { session: Arc::new(session), directory: VirtualPath::root() }
+    pub(crate) fn new(session: Session, disk: DiskThreads) -> Self {
+        Self { session: Arc::new(session), disk, directory: VirtualPath::root() }
     }
 
     pub(crate) fn session(&self) -> &Session {
@@ -46,9 +48,9 @@ impl Visitor {
         operation: impl FnOnce(&Session) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, ErrorKind> {
         let session = Arc::clone(&self.session);
-        match tokio::task::spawn_blocking(move || operation(&session)).await {
-            Ok(done) => done.map_err(|error| error.kind()),
-            Err(_) => Err(ErrorKind::Io),
+        match self.disk.run(move || operation(&session)).await {
+            Some(done) => done.map_err(|error| error.kind()),
+            None => Err(ErrorKind::Io),
         }
     }
 

@@ -149,12 +149,12 @@ impl Connection {
             return self.machine.answer(pending, reply, now);
         };
         let clear = self.clear_data(transfer.protection);
-        let interrupt = Interrupt::new();
+        let (interrupt, disk) = (Interrupt::new(), self.server.terms.pool.disk().clone());
         self.work = Some(Work::stoppable(interrupt.clone(), async move {
             let opened = match (command::open(visitor, transfer, clear).await, interrupt.reason()) {
                 (Ok(opened), None) => Ok(Box::new(Prepared { opened, port, request, interrupt })),
                 (Ok(opened), Some(why)) => {
-                    opened.job.give_up(why).await;
+                    opened.job.give_up(why, &disk).await;
                     Err(reply_for::incomplete(&why, Kept::Nothing))
                 }
                 (Err(reply), _) => Err(reply),

@@ -78,7 +78,8 @@ impl Connection {
             clear_data: account.in_transit == InTransit::MayBeClear
                 || account.folders.iter().any(|folder| folder.in_transit == InTransit::MayBeClear),
         };
-        self.visitor = Some(Visitor::new(self.open_session(account)));
+        let disk = self.server.terms.pool.disk().clone();
+        self.visitor = Some(Visitor::new(self.open_session(account), disk));
         grant
     }
 

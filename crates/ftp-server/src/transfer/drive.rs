@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use super::{Interrupt, Progress, Pump};
+use crate::disk::DiskThreads;
 
 /// Pumps of one listener that may run at once. Well above what the disks and cores of one machine
 /// can use, well below the threads it can hold; a stalled pump does not count, since it holds none.
@@ -27,17 +28,26 @@ const LINGER: Duration = Duration::from_millis(20);
 
 /// The places on blocking threads that transfers take turns on.
 #[derive(Clone)]
-pub(crate) struct PumpPool(Arc<Semaphore>);
+pub(crate) struct PumpPool {
+    places: Arc<Semaphore>,
+    disk: DiskThreads,
+}
 
 impl PumpPool {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Semaphore::new(RUNNING_PUMPS)))
+    /// Places on these threads.
+    pub(crate) fn new(disk: DiskThreads) -> Self {
+        Self { places: Arc::new(Semaphore::new(RUNNING_PUMPS)), disk }
+    }
+
+    /// The threads, for what is no pump.
+    pub(crate) fn disk(&self) -> &DiskThreads {
+        &self.disk
     }
 
     /// Lets a pump run for one slice on a blocking thread; `None` when it was lost to a bug.
     async fn run<P: Pump>(&self, mut pump: P) -> Option<(P, Result<Progress, Incomplete>)> {
-        let place = Arc::clone(&self.0).acquire_owned().await.ok()?;
-        let slice = tokio::task::spawn_blocking(move || {
+        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let slice = self.disk.run(move || {
             let mut progress = run_slice(&mut pump);
             // A disk that takes long to sync keeps no place from those that still flow.
             drop(place);
@@ -47,7 +57,7 @@ impl PumpPool {
             }
             (pump, progress)
         });
-        slice.await.ok()
+        slice.await
     }
 }
 

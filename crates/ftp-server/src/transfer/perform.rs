@@ -15,6 +15,7 @@ use super::send::SendPump;
 use super::{Coding, Head, Interrupt, PumpPool, Source};
 use crate::agreed::agreed;
 use crate::data::{self, DataConnection, DataPort, DataRequest};
+use crate::disk::DiskThreads;
 use crate::reply_for;
 use crate::settings::DataClose;
 
@@ -66,7 +67,7 @@ pub(crate) async fn perform(
     let DataConnection { stream, partner } = match opened {
         Ok(connection) => connection,
         Err((reply, why)) => {
-            job.give_up(why).await;
+            job.give_up(why, terms.pool.disk()).await;
             return reply;
         }
     };
@@ -93,8 +94,8 @@ impl Job {
     }
 
     /// Settles a job that will not be done, where its files may be waited for.
-    pub(crate) async fn give_up(self, why: Incomplete) {
-        on_disk(move || match self {
+    pub(crate) async fn give_up(self, why: Incomplete, disk: &DiskThreads) {
+        disk.run(move || match self {
             Job::Send { source, .. } => source.settle(Err(why)),
             Job::Receive { upload, .. } => drop(upload.abort(why)),
         })
@@ -130,7 +131,7 @@ async fn send(
     if source.settles_at_once() {
         source.settle(outcome);
     } else {
-        on_disk(move || source.settle(outcome)).await;
+        terms.pool.disk().run(move || source.settle(outcome)).await;
     }
     reply
 }
@@ -143,16 +144,11 @@ async fn receive(pump: ReceivePump, terms: &Terms, interrupt: &Interrupt) -> Rep
             Ok(()) => Reply::new(Code::CLOSING_DATA_CONNECTION, "Transfer complete."),
             Err(error) => reply_for::error(&error),
         },
-        Err(why) => match on_disk(move || pump.abort(why)).await {
+        Err(why) => match terms.pool.disk().run(move || pump.abort(why)).await {
             Some(kept) => reply_for::incomplete(&why, kept),
             None => reply_for::kind(ErrorKind::Io),
         },
     }
-}
-
-/// Runs what may wait for a disk where no event waits behind it; `None` when it was lost to a bug.
-async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    tokio::task::spawn_blocking(work).await.ok()
 }
 
 fn protection_of(stream: &DataStream) -> Protection {
