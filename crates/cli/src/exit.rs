@@ -147,7 +147,8 @@ pub(crate) fn status_of(error: &Error) -> Status {
         | ErrorKind::DataConnect(_)
         | ErrorKind::DataTls(_)
         | ErrorKind::DataRefused(_)
-        | ErrorKind::DataLost => Status::Connection,
+        | ErrorKind::DataLost
+        | ErrorKind::KeysWornOut => Status::Connection,
         ErrorKind::Stopped => Status::Interrupted,
         ErrorKind::Refused { .. } | ErrorKind::Truncated | ErrorKind::NothingListed => Status::Failed,
     }

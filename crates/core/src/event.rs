@@ -215,6 +215,8 @@ pub enum Incomplete {
     Truncated,
     /// No byte moved for too long.
     Stalled,
+    /// The keys of the data connection have protected as much as they may.
+    WornOut,
     /// The client asked to stop, or went away.
     Aborted,
     /// A newer upload of the same user and name took over.
@@ -267,6 +269,7 @@ impl fmt::Display for Incomplete {
             Incomplete::ConnectionLost => f.write_str("the data connection was lost"),
             Incomplete::Truncated => f.write_str("the data connection ended without close_notify"),
             Incomplete::Stalled => f.write_str("no data moved for too long"),
+            Incomplete::WornOut => f.write_str("the keys of the data connection were worn out"),
             Incomplete::Aborted => f.write_str("stopped by the client"),
             Incomplete::TakenOver => f.write_str("taken over by a newer upload"),
             Incomplete::Undecodable(why) => write!(f, "the data cannot be decoded: {why}"),

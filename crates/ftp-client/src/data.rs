@@ -6,7 +6,7 @@ mod flow;
 mod receive;
 mod send;
 
-use carrack_tls::ConnectError;
+use carrack_tls::{ConnectError, WornOut};
 
 use crate::error::ErrorKind;
 
@@ -17,6 +17,9 @@ pub(crate) use send::Sender;
 
 /// Why reading or writing a data connection failed.
 pub(crate) fn data_failed(error: std::io::Error) -> ErrorKind {
+    if WornOut::is_in(&error) {
+        return ErrorKind::KeysWornOut;
+    }
     match ConnectError::from(error) {
         ConnectError::Closed | ConnectError::Io(_) => ErrorKind::DataLost,
         error => ErrorKind::DataTls(error),

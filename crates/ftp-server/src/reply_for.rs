@@ -122,6 +122,11 @@ pub(crate) fn incomplete(why: &Incomplete, kept: Kept) -> Reply {
             Code::TRANSFER_ABORTED,
             "The data connection stood still for too long: the transfer is not complete.",
         ),
+        // The mend depends on how far the client has come, which it knows best.
+        Incomplete::WornOut => (
+            Code::TRANSFER_ABORTED,
+            "One data connection of TLS 1.2 carries 256 GiB at most: go on behind what has arrived (REST), or use TLS 1.3.",
+        ),
         Incomplete::Aborted => (Code::TRANSFER_ABORTED, "Transfer aborted."),
         Incomplete::TakenOver => {
             (Code::TRANSFER_ABORTED, "A newer upload of this file by the same user took over.")

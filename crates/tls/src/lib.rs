@@ -110,7 +110,7 @@ pub use client_certificate::{
     AcceptedClients, ClientCertificates, ClientDistrust, ClientIdentity, ClientNames, ClientRefusal,
     ClientTrust, ClientTrustError, ClientTrustSettings, UnknownRevocation, load_revocations,
 };
-pub use data::{Breaker, DataStream, Drained, Interest, Received};
+pub use data::{Breaker, DataStream, Drained, Interest, Received, WornOut};
 pub use identity::{
     CertificateDescription, Identities, Identity, IdentityError, NotAFingerprint, SelfSigned, Set,
     Sha256Fingerprint, Staple, Timestamp, describe,

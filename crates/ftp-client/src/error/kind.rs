@@ -58,6 +58,8 @@ pub enum ErrorKind {
     DataRefused(Reply),
     /// The data connection broke.
     DataLost,
+    /// The data connection's keys have sealed as much as they may: TLS 1.2 ends there (see [`carrack_tls::WornOut`]).
+    KeysWornOut,
     /// The data ended without TLS's close_notify: what came may be a part, whatever the server says of it.
     Truncated,
     /// A listing went on and on and named nothing.
@@ -158,6 +160,7 @@ impl ErrorKind {
             | ErrorKind::DataConnect(_)
             | ErrorKind::DataLost
             | ErrorKind::TimedOut(Stage::Connect | Stage::DataConnect | Stage::Data)
+            | ErrorKind::KeysWornOut
             | ErrorKind::Tls(ConnectError::Io(_))
             | ErrorKind::DataTls(ConnectError::Io(_)) => Fault::Network,
             ErrorKind::Tls(ConnectError::CertificateRequired) => Fault::User,
@@ -187,6 +190,7 @@ impl ErrorKind {
             ErrorKind::ConnectionLost
             | ErrorKind::DataLost
             | ErrorKind::Truncated
+            | ErrorKind::KeysWornOut
             | ErrorKind::DataTls(ConnectError::Closed | ConnectError::Io(_)) => Retry::OnNewConnection,
             ErrorKind::LoginRefused(reply)
             | ErrorKind::Refused { reply, .. }
@@ -279,6 +283,9 @@ impl fmt::Display for ErrorKind {
             ErrorKind::DataTls(error) => write!(f, "the data connection failed: {error}"),
             ErrorKind::DataRefused(reply) => write!(f, "the server refused the data connection ({reply})"),
             ErrorKind::DataLost => f.write_str("the data connection broke"),
+            ErrorKind::KeysWornOut => f.write_str(
+                "one data connection of TLS 1.2 carries 256 GiB at most; go on from there over another one, or use TLS 1.3",
+            ),
             ErrorKind::Truncated => f.write_str(
                 "the server, or somebody on the way, ended the data without TLS's close_notify: what came may be a part",
             ),

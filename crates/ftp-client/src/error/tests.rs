@@ -71,6 +71,7 @@ fn whose_fault_and_whether_to_try_again() {
         (ErrorKind::ServiceClosed(reply("421 bye")), Fault::Server, Retry::Later),
         (ErrorKind::ConnectionLost, Fault::Network, Retry::OnNewConnection),
         (ErrorKind::Truncated, Fault::Server, Retry::OnNewConnection),
+        (ErrorKind::KeysWornOut, Fault::Network, Retry::OnNewConnection),
         (ErrorKind::Protocol(Violation::BytesBehindAuth), Fault::Server, Retry::Never),
         (ErrorKind::Tls(ConnectError::CertificateRequired), Fault::User, Retry::Never),
         (ErrorKind::Tls(ConnectError::Closed), Fault::Server, Retry::Later),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use carrack_core::download::Download;
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::Incomplete;
-use carrack_tls::{DataStream, Drained, Interest};
+use carrack_tls::{DataStream, Drained, Interest, WornOut};
 use rustix::io::Errno;
 
 use super::{Progress, Pump, Source};
@@ -102,6 +102,7 @@ impl Stop {
     fn on(interest: Interest) -> impl Fn(io::Error) -> Self {
         move |error| match error.kind() {
             io::ErrorKind::WouldBlock => Self::Blocked(interest),
+            _ if WornOut::is_in(&error) => Self::Failed(Incomplete::WornOut),
             _ => Self::Failed(Incomplete::ConnectionLost),
         }
     }
@@ -280,5 +281,21 @@ impl Pump for SendPump {
 
     fn rest(&mut self) {
         self.stream.release_buffers();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_are_worn_out_are_no_broken_connection() {
+        let why = |error: io::Error| match Stop::on(Interest::Writable)(error) {
+            Stop::Blocked(_) => None,
+            Stop::Failed(why) => Some(why),
+        };
+        assert_eq!(why(WornOut.into()), Some(Incomplete::WornOut));
+        assert_eq!(why(io::ErrorKind::BrokenPipe.into()), Some(Incomplete::ConnectionLost));
+        assert_eq!(why(io::ErrorKind::WouldBlock.into()), None);
     }
 }

@@ -57,6 +57,9 @@ pub(crate) enum Step {
     PeerClosed,
     /// As `PeerClosed`, and ours was sent before.
     Closed,
+    /// The keys have sealed as much as they may, and none of the data was sealed. rustls holds a close_notify ready, which must
+    /// not be sent: to the peer it would mean that the data is whole.
+    WornOut,
 }
 
 impl Connection {
@@ -130,7 +133,8 @@ fn take<Data>(
             }
         }
         Ok(ConnectionState::EncodeTlsData(mut message)) => {
-            queue(outbox, ALERT_ROOM, |room| message.encode(room)).map(|()| Step::Queued)
+            let queued = queue(outbox, ALERT_ROOM, |room| message.encode(room));
+            queued.map(|()| Step::Queued).map_err(|error| without_room(&error))
         }
         Ok(ConnectionState::TransmitTlsData(queued)) => {
             queued.done();
@@ -148,7 +152,11 @@ fn take<Data>(
                 }
                 None => Ok(()),
             };
-            sealed.map(|()| Step::Idle)
+            match sealed {
+                Ok(()) => Ok(Step::Idle),
+                Err(EncryptError::EncryptExhausted) => Ok(Step::WornOut),
+                Err(error) => Err(without_room(&error)),
+            }
         }
         Ok(ConnectionState::PeerClosed) => Ok(Step::PeerClosed),
         Ok(ConnectionState::Closed) => Ok(Step::Closed),
@@ -172,7 +180,7 @@ fn queue<E: Shortage>(
     outbox: &mut Outbox,
     room: usize,
     mut fill: impl FnMut(&mut [u8]) -> Result<usize, E>,
-) -> Result<(), rustls::Error> {
+) -> Result<(), E> {
     let first = fill(outbox.room(room));
     let filled = match first {
         Err(error) => match error.required() {
@@ -181,17 +189,17 @@ fn queue<E: Shortage>(
         },
         filled => filled,
     };
-    match filled {
-        Ok(n) => {
-            outbox.filled(n);
-            Ok(())
-        }
-        Err(error) => Err(rustls::Error::General(error.to_string())),
-    }
+    outbox.filled(filled?);
+    Ok(())
+}
+
+/// What is left of an error once as much room was given as was asked for.
+fn without_room(error: &dyn fmt::Display) -> rustls::Error {
+    rustls::Error::General(error.to_string())
 }
 
 /// An error of rustls that may only mean that more room is needed.
-trait Shortage: fmt::Display {
+trait Shortage {
     fn required(&self) -> Option<usize>;
 }
 

@@ -14,6 +14,7 @@ mod sys;
 #[cfg(test)]
 pub(crate) mod tests;
 mod wire;
+mod worn_out;
 
 use std::{
     fs::File,
@@ -26,6 +27,7 @@ use std::{
 use tokio::net::TcpStream;
 
 pub use socket::{Breaker, Interest};
+pub use worn_out::WornOut;
 
 pub(crate) use buffer::Inbox;
 pub(crate) use connection::Connection;
@@ -167,7 +169,8 @@ impl DataStream {
     /// out with the next call or [`flush`](Self::flush). Says how many bytes of `buf` were taken.
     ///
     /// # Errors
-    /// `WouldBlock` when nothing was taken because earlier bytes still wait; others when the connection is gone.
+    /// `WouldBlock` when nothing was taken because earlier bytes still wait; [`WornOut`] when nothing more will be; others when
+    /// the connection is gone.
     pub fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         match &mut self.channel {
             Channel::Tls { session } => session.write(&self.socket, buf, false),

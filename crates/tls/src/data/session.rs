@@ -14,6 +14,7 @@ use super::{
     opener::{Opened, Opener},
     socket::{self, Arrived},
     wire::Wire,
+    worn_out::WornOut,
 };
 use crate::info::TlsInfo;
 
@@ -46,7 +47,7 @@ pub(crate) struct Session {
 enum Engine {
     Rustls(Box<Connection>),
     Opener(Box<Opener>),
-    /// Nobody: the opener could not take over, and [`Incoming::Failed`] says why.
+    /// Nobody: the opener could not take over, or the keys are worn out, and [`Incoming::Failed`] says why.
     Nobody,
 }
 
@@ -128,7 +129,7 @@ impl Session {
             match self.step(buf.get_mut(filled..).unwrap_or_default(), None) {
                 Ok(Step::Opened(n)) => filled += n,
                 Ok(Step::Queued) => {}
-                Ok(Step::PeerClosed | Step::Closed | Step::Idle | Step::Blocked) | Err(_) => break,
+                Ok(_) | Err(_) => break,
             }
         }
         self.awaits_data &= filled == 0;
@@ -218,7 +219,7 @@ impl Session {
         while matches!(self.incoming, Incoming::Open) {
             match self.step(&mut [], None) {
                 Ok(Step::Opened(_) | Step::Queued) => {}
-                Ok(Step::PeerClosed | Step::Closed | Step::Idle | Step::Blocked) | Err(_) => break,
+                Ok(_) | Err(_) => break,
             }
         }
     }
@@ -288,7 +289,8 @@ impl Session {
             match self.step(&mut [], Some(outgoing)).map_err(invalid)? {
                 Step::Opened(_) | Step::Queued | Step::PeerClosed => {}
                 Step::Idle => break,
-                // rustls has said close_notify itself, for instance because the keys are worn out.
+                Step::WornOut => return Err(self.wear_out()),
+                // close_notify was said before.
                 Step::Closed if outgoing.plaintext.is_empty() => break,
                 Step::Closed => return Err(io::ErrorKind::BrokenPipe.into()),
                 Step::Blocked => return Err(io::ErrorKind::NotConnected.into()),
@@ -298,6 +300,16 @@ impl Session {
             self.close_notify = CloseNotify::Queued;
         }
         Ok(())
+    }
+
+    /// Ends a session that may seal no more.
+    ///
+    /// SECURITY: nothing may say close_notify from here on, in front of which data is missing: neither we nor rustls, which has
+    /// one ready. The peer sees the data cut off, and is told by the control connection why.
+    fn wear_out(&mut self) -> io::Error {
+        self.engine = Engine::Nobody;
+        self.incoming = Incoming::Failed(rustls::Error::General(WornOut.to_string()));
+        WornOut.into()
     }
 
     /// Takes one step over the inbox, and remembers an end or a failure.

@@ -12,6 +12,9 @@ use rustls::{
     },
 };
 
+#[cfg(test)]
+use rustls::{CipherSuiteCommon, Tls12CipherSuite, Tls13CipherSuite};
+
 use super::Approval;
 use crate::info::Version;
 
@@ -90,6 +93,32 @@ impl Suite {
 
     pub(crate) fn of(suite: CipherSuite) -> Option<&'static Suite> {
         SUITES.iter().find(|row| row.rustls.suite() == suite)
+    }
+
+    /// The same suite with keys that are worn out after so many records. It is never given back.
+    #[cfg(test)]
+    pub(crate) fn worn_out_after(&self, records: u64) -> &'static Suite {
+        let rustls = match self.rustls {
+            SupportedCipherSuite::Tls13(suite) => {
+                SupportedCipherSuite::Tls13(Box::leak(Box::new(Tls13CipherSuite {
+                    common: CipherSuiteCommon { confidentiality_limit: records, ..suite.common },
+                    hkdf_provider: suite.hkdf_provider,
+                    aead_alg: suite.aead_alg,
+                    quic: suite.quic,
+                })))
+            }
+            SupportedCipherSuite::Tls12(suite) => {
+                SupportedCipherSuite::Tls12(Box::leak(Box::new(Tls12CipherSuite {
+                    common: CipherSuiteCommon { confidentiality_limit: records, ..suite.common },
+                    prf_provider: suite.prf_provider,
+                    kx: suite.kx,
+                    sign: suite.sign,
+                    aead_alg: suite.aead_alg,
+                })))
+            }
+        };
+        let Suite { name, openssl, approval, .. } = *self;
+        Box::leak(Box::new(Suite { name, openssl, approval, rustls }))
     }
 
     /// The version of TLS that it belongs to.

@@ -30,6 +30,13 @@ async fn lent(stream: &mut DataStream) -> (Vec<u8>, usize, io::Result<Received>)
     }
 }
 
+/// All that is lent to a good end.
+pub(super) async fn all_lent(stream: &mut DataStream) -> Vec<u8> {
+    let (all, _, end) = lent(stream).await;
+    assert_eq!(end.unwrap(), Received::End);
+    all
+}
+
 /// Bytes, and how they ended; errors by their text.
 async fn lent_as_text(stream: &mut DataStream) -> (Vec<u8>, Result<Received, String>) {
     let (all, _, end) = lent(stream).await;
