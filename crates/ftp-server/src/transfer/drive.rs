@@ -1,5 +1,6 @@
 //! On whose time a pump runs: a blocking thread while bytes flow, the event loop while they do not.
 
+use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,18 +12,24 @@ use tokio::time::timeout_at;
 use super::{Interrupt, Progress, Pump};
 use crate::disk::DiskThreads;
 
-/// Pumps of one listener that may run at once. Well above what the disks and cores of one machine
-/// can use, well below the threads it can hold; a stalled pump does not count, since it holds none.
-const RUNNING_PUMPS: usize = 128;
+/// Pumps of one listener that may run at once, for each core and at the least: enough that some may wait for a disk while others
+/// work. More only make the system's scheduler decide who gets how much, and a thread switch cost what it costs. A stalled
+/// pump does not count, since it holds none.
+const RUNNING_PUMPS_PER_CORE: usize = 4;
+const RUNNING_PUMPS: usize = 16;
 
-/// How long a pump runs before others get their turn.
+/// How much a pump moves before those that wait for a place get their turn. In bytes, so that equals are served equally whatever
+/// the system's scheduler does; large enough that handing over the place does not count.
+const TURN: u64 = 512 * 1024;
+
+/// How long a pump runs before it looks whether it was stopped, and before others get their turn where no bytes come of its work.
 const SLICE: Duration = Duration::from_millis(100);
 
 /// Steps on the event loop before other connections get their turn: from the last bytes of a small file to the
 /// client's end, which are in memory and take microseconds.
 const STEPS: u32 = 8;
 
-/// How long a pump keeps its thread while the peer does not move: longer than a flowing line ever
+/// How long a pump keeps its thread while the peer does not move and nobody else wants its place: longer than a flowing line ever
 /// pauses, short enough that a stalled one gives its thread back.
 const LINGER: Duration = Duration::from_millis(20);
 
@@ -36,7 +43,9 @@ pub(crate) struct PumpPool {
 impl PumpPool {
     /// Places on these threads.
     pub(crate) fn new(disk: DiskThreads) -> Self {
-        Self { places: Arc::new(Semaphore::new(RUNNING_PUMPS)), disk }
+        let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let places = (cores * RUNNING_PUMPS_PER_CORE).max(RUNNING_PUMPS);
+        Self { places: Arc::new(Semaphore::new(places)), disk }
     }
 
     /// The threads, for what is no pump.
@@ -47,8 +56,9 @@ impl PumpPool {
     /// Lets a pump run for one slice on a blocking thread; `None` when it was lost to a bug.
     async fn run<P: Pump>(&self, mut pump: P) -> Option<(P, Result<Progress, Incomplete>)> {
         let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let places = Arc::clone(&self.places);
         let slice = self.disk.run(move || {
-            let mut progress = run_slice(&mut pump);
+            let mut progress = run_slice(&mut pump, &places);
             // A disk that takes long to sync keeps no place from those that still flow.
             drop(place);
             if let Ok(Progress::Done) = progress {
@@ -61,13 +71,15 @@ impl PumpPool {
     }
 }
 
-fn run_slice<P: Pump>(pump: &mut P) -> Result<Progress, Incomplete> {
-    let started = Instant::now();
+fn run_slice<P: Pump>(pump: &mut P, places: &Semaphore) -> Result<Progress, Incomplete> {
+    let (started, before) = (Instant::now(), pump.moved());
     loop {
         let progress = pump.step()?;
+        let is_wanted = places.available_permits() == 0;
         let goes_on = match &progress {
             Progress::Done | Progress::Settled => false,
-            Progress::More => true,
+            Progress::More => !is_wanted || pump.moved() - before < TURN,
+            Progress::Waiting(_) if is_wanted => false,
             Progress::Waiting(interest) => pump.wait_blocking(*interest, LINGER).unwrap_or(true),
         };
         if !goes_on || started.elapsed() > SLICE {
