@@ -92,25 +92,6 @@ impl Download {
         Ok(count)
     }
 
-    /// Reads all that is left into `buffer` where that is in memory and there is room: for event threads. Whether it was; where
-    /// not, nothing has been read.
-    pub fn read_rest_at_once(&mut self, buffer: &mut Vec<u8>, room: usize) -> bool {
-        let Some(rest) = usize::try_from(self.remaining()).ok().filter(|rest| *rest <= room) else {
-            return false;
-        };
-        let start = buffer.len();
-        buffer.resize(start + rest, 0);
-        let all = rest == 0
-            || buffer.get_mut(start..).and_then(|room| self.file.read_at_once(self.position, room))
-                == Some(rest);
-        if all {
-            self.advance(rest as u64);
-        } else {
-            buffer.truncate(start);
-        }
-        all
-    }
-
     /// The open file and the position to send from, where the store has one. Send no more than
     /// [`remaining`](Download::remaining), and [`advance`](Download::advance) by what was sent.
     pub fn as_file(&self) -> Option<(&File, u64)> {

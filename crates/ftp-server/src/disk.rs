@@ -17,7 +17,9 @@ const MOST: usize = 512;
 /// How long a thread without work waits for some.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-type Piece = Box<dyn FnOnce() + Send>;
+/// A piece of work, and what tells that it is done.
+type Piece = Box<dyn FnOnce() -> Tell + Send>;
+type Tell = Box<dyn FnOnce() + Send>;
 
 /// Threads that come when there is work, and go when there is none. Cheap to clone.
 #[derive(Clone, Default)]
@@ -33,7 +35,7 @@ struct Shared {
 struct State {
     queue: VecDeque<Piece>,
     threads: usize,
-    /// Threads that wait and that nobody has called yet.
+    /// Threads that wait, or are about to, and that nobody has called yet.
     idle: usize,
     /// Calls that no thread has heard yet.
     calls: usize,
@@ -47,8 +49,9 @@ impl DiskThreads {
     ) -> Option<T> {
         let (done, outcome) = oneshot::channel();
         self.begin(Box::new(move || {
+            let outcome = work();
             // Who waited for it may be gone.
-            let _ = done.send(work());
+            Box::new(move || drop(done.send(outcome)))
         }));
         outcome.await.ok()
     }
@@ -79,35 +82,41 @@ impl Shared {
     }
 
     fn serve(&self) {
-        let mut state = self.lock();
+        let mut done: Option<Tell> = None;
         loop {
-            while let Some(piece) = state.queue.pop_front() {
-                drop(state);
-                // What the panic said is on stderr; whoever waits sees that nothing came.
-                let _ = catch_unwind(AssertUnwindSafe(piece));
-                state = self.lock();
+            let mut state = self.lock();
+            let next = state.queue.pop_front();
+            if next.is_none() {
+                state.idle += 1;
             }
-            state.idle += 1;
-            state = match self.wait(state) {
-                Some(state) => state,
+            drop(state);
+            // Only now: whoever goes on with more work at once finds this thread, and makes no other.
+            if let Some(tell) = done.take() {
+                tell();
+            }
+            match next {
+                // What a panic said is on stderr; whoever waits sees that nothing came.
+                Some(piece) => done = catch_unwind(AssertUnwindSafe(piece)).ok(),
+                None if self.is_called() => {}
                 None => return,
-            };
+            }
         }
     }
 
-    /// Waits to be called; `None` when nobody did for long.
-    fn wait<'s>(&'s self, mut state: MutexGuard<'s, State>) -> Option<MutexGuard<'s, State>> {
+    /// Waits for a call; false when none came for long.
+    fn is_called(&self) -> bool {
+        let mut state = self.lock();
         loop {
-            let waited = self.work.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner);
-            state = waited.0;
             if state.calls > 0 {
                 state.calls -= 1;
-                return Some(state);
+                return true;
             }
-            if waited.1.timed_out() {
+            let waited = self.work.wait_timeout(state, PATIENCE).unwrap_or_else(PoisonError::into_inner);
+            state = waited.0;
+            if waited.1.timed_out() && state.calls == 0 {
                 state.idle -= 1;
                 state.threads -= 1;
-                return None;
+                return false;
             }
         }
     }

@@ -23,17 +23,25 @@ impl Session {
         Ok(Download::new(file, &self.core, &self.origin, &self.account.name, path, offset..length))
     }
 
-    /// The same for an event thread: `None` where a disk may have to be waited for, and where
+    /// Reads a complete file from `offset` to its end on an event thread, where that is known to be in memory and is `most` bytes
+    /// at most: the bytes, and the download that they are all of. `None` where a disk may have to be waited for, and where
     /// [`open_read`](Session::open_read) has an error to tell.
-    pub fn open_read_at_once(&self, path: &VirtualPath, offset: u64) -> Option<Download> {
+    pub fn read_at_once(&self, path: &VirtualPath, offset: u64, most: usize) -> Option<(Vec<u8>, Download)> {
         let place = self.mounts.locate(self.policy.read(path).ok()?);
         let file = place.store.open_at_once(&place.at)?;
         let length = file.length();
-        let told_another = self.told.length(path).is_some_and(|told| told != length);
-        if offset > length || told_another {
+        if self.told.length(path).is_some_and(|told| told != length) {
             return None;
         }
-        Some(Download::new(file, &self.core, &self.origin, &self.account.name, path, offset..length))
+        let rest = usize::try_from(length.checked_sub(offset)?).ok().filter(|rest| *rest <= most)?;
+        let mut bytes = vec![0; rest];
+        if rest > 0 && file.read_at_once(offset, &mut bytes)? != rest {
+            return None;
+        }
+        let (core, user) = (&self.core, &self.account.name);
+        let mut download = Download::new(file, core, &self.origin, user, path, offset..length);
+        download.advance(rest as u64);
+        Some((bytes, download))
     }
 
     /// Opens the bytes from `first` to before `end` of a complete file, as far as it has them.

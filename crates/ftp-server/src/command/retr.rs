@@ -7,7 +7,7 @@ use carrack_ftp_proto::reply::Reply;
 use carrack_ftp_proto::server::Representation;
 
 use super::{ClearData, Opened, demand_protection};
-use crate::transfer::{AsciiSource, Coding, FileSource, Head, Job, Source};
+use crate::transfer::{AsciiSource, Coding, FileSource, Head, Job, SEND_STEP, Source};
 use crate::visitor::Visitor;
 
 pub(super) async fn open(
@@ -47,10 +47,9 @@ pub(super) async fn open(
 
 /// A small file that the system has in memory, opened and read without another thread, which would cost more than that does.
 fn open_at_once(at: &Visitor, path: &VirtualPath, offset: u64) -> Option<Opened> {
-    let mut file = at.session().open_read_at_once(path, offset)?;
-    let text = announcement(&file);
-    let head = Head::read_at_once(&mut file)?;
-    Some(Opened { job: Job::Send { source: Box::new(FileSource(file)), head }, text: text.into_bytes() })
+    let (bytes, file) = at.session().read_at_once(path, offset, SEND_STEP)?;
+    let text = announcement(&file).into_bytes();
+    Some(Opened { job: Job::Send { source: Box::new(FileSource(file)), head: Head::whole(bytes) }, text })
 }
 
 /// Clients without SIZE take the length from here.

@@ -18,7 +18,7 @@ pub(crate) use deflate::{Coding, Inflater};
 pub(crate) use drive::PumpPool;
 pub(crate) use interrupt::Interrupt;
 pub(crate) use perform::{Job, Terms, perform};
-pub(crate) use send::Head;
+pub(crate) use send::{Head, SEND_STEP};
 pub(crate) use source::{AsciiSource, FileSource, FormatEntry, ListingSource, Source};
 
 use std::io;

@@ -3,7 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use carrack_core::download::Download;
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::Incomplete;
 use carrack_tls::{DataStream, Drained, Interest, WornOut};
@@ -14,7 +13,7 @@ use super::{Progress, Pump, Source};
 /// Bytes sent per step: four full TLS records, sealed and sent in one system call. Measured, larger
 /// steps fall out of the processor's cache between sealing and sending, and smaller ones cost a call
 /// per record.
-const SEND_STEP: usize = 64 * 1024;
+pub(crate) const SEND_STEP: usize = 64 * 1024;
 
 /// `sendfile` per call: large enough that calls do not count.
 const SENDFILE_STEP: usize = 1024 * 1024;
@@ -54,10 +53,9 @@ impl Head {
         Ok(Self { bytes, whole })
     }
 
-    /// Reads all of a file that is small and in memory; for event threads.
-    pub(crate) fn read_at_once(file: &mut Download) -> Option<Self> {
-        let mut bytes = Vec::new();
-        file.read_rest_at_once(&mut bytes, SEND_STEP).then_some(Self { bytes, whole: true })
+    /// All of a file that was read at once; see [`SEND_STEP`] for how much that may be.
+    pub(crate) fn whole(bytes: Vec<u8>) -> Self {
+        Self { bytes, whole: true }
     }
 }
 
