@@ -24,8 +24,9 @@ def spread(points):
     return (high - low) / ((high + low) / 2)
 
 
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---:|" * len(head)]
+def table(head, rows, words=()):
+    """Numbers stand to the right; columns of words are named."""
+    lines = ["| " + " | ".join(head) + " |", "|" + "".join("---|" if name in words else "---:|" for name in head)]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
@@ -105,7 +106,8 @@ def long(result):
         said = "; ".join("at %.1f GiB: “%s”" % (one["at"] / 2 ** 30, one["reply"]) for one in point["said"])
         rows.append([point["client"], point["version"], "%.0f" % (point["received"] / 2 ** 30), "%.0f" % point["seconds"],
                      "%.3f" % point["cpu_s_per_gb"], said])
-    return table(["client", "version", "GiB received", "s", "CPU s/GB", "what was said"], rows), {}
+    head = ["client", "version", "GiB received", "s", "CPU s/GB", "what was said"]
+    return table(head, rows, words=("client", "version", "what was said")), {}
 
 
 PARTS = {"transfers": transfers, "idle": idle, "folders": folders, "long": long}
