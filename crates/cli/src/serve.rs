@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 use carrack_daemon::config::{self, Checked, Fips, Log, LogFormat};
 use carrack_daemon::log;
 use carrack_daemon::quick::{Prepared, QuickStart};
-use carrack_daemon::run::{Server, Stopped};
+use carrack_daemon::run::{self, Server, Stopped};
 use carrack_daemon::state::StateFolder;
 
 use crate::arguments::server::Serve;
@@ -15,6 +15,7 @@ use crate::password::{self, Given};
 
 /// Runs `carrack serve …` until the server was told to stop.
 pub(crate) fn serve(arguments: Serve, fips: Fips) -> Result<(), Failure> {
+    run::ask_for_small_pages();
     match arguments.config.clone() {
         Some(file) => serve_file(&file, arguments.log_format, fips),
         None => serve_folder(arguments, fips),

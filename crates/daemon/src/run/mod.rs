@@ -3,6 +3,7 @@
 mod cut;
 mod data_ports;
 mod descriptors;
+mod memory;
 mod names;
 mod signals;
 mod start_error;
@@ -37,6 +38,7 @@ use crate::wiring;
 
 use cut::CutTransfers;
 pub use cut::{CutWhy, Stopped};
+pub use memory::ask_for_small_pages;
 use data_ports::DataPortsBound;
 use signals::{Signals, Told};
 pub use start_error::StartError;
