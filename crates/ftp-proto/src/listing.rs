@@ -3,7 +3,6 @@
 //! One entry at a time: a listing of a million entries needs no more memory than one of ten.
 
 use std::fmt;
-use std::io::Write as _;
 
 /// What a listing says about one entry.
 #[derive(Clone, Copy, Debug)]
@@ -236,19 +235,30 @@ pub fn long_entry(line: &mut Vec<u8>, entry: &EntryView<'_>, now_s: i64) {
     let month = MONTHS.get(usize::from(time.month.saturating_sub(1))).copied().unwrap_or("Jan");
     line.push(type_letter(entry.kind));
     line.extend_from_slice(&mode_letters(entry));
-    // Writing to a Vec cannot fail.
-    _ = write!(line, " {:>4} ftp      ftp      {:>12} {month} {:>2} ", entry.links, entry.size, time.day);
+    line.push(b' ');
+    push_number::<10>(line, entry.links, 4, b' ');
+    line.extend_from_slice(b" ftp      ftp      ");
+    push_number::<10>(line, entry.size, 12, b' ');
+    line.push(b' ');
+    line.extend_from_slice(month.as_bytes());
+    line.push(b' ');
+    push_number::<10>(line, time.day.into(), 2, b' ');
+    line.push(b' ');
     let recent = entry.modified_s <= now_s && now_s.saturating_sub(entry.modified_s) < HALF_A_YEAR_S;
-    _ = if recent {
-        write!(line, "{:02}:{:02} ", time.hour, time.minute)
+    if recent {
+        line.extend_from_slice(&two_digits(time.hour));
+        line.push(b':');
+        line.extend_from_slice(&two_digits(time.minute));
     } else {
-        write!(line, "{:>5} ", time.year)
-    };
+        push_number::<10>(line, time.year.into(), 5, b' ');
+    }
+    line.push(b' ');
     line.extend_from_slice(entry.name);
 }
 
 /// As [`facts`] without the line end: the body line of the answer to MLST.
 pub fn facts_entry(line: &mut Vec<u8>, entry: &EntryView<'_>, set: FactSet) {
+    line.reserve(FACTS_ROOM + entry.name.len());
     for (fact, label) in FactSet::LABELS.iter().filter(|(fact, _)| set.contains(*fact)) {
         let start = line.len();
         line.extend_from_slice(label.as_bytes());
@@ -274,51 +284,73 @@ pub fn time_val(seconds: i64, nanoseconds: u32) -> String {
 
 fn push_time_val(line: &mut Vec<u8>, seconds: i64, nanoseconds: u32) {
     let time = Civil::from_unix(seconds);
-    push_digits(line, u32::try_from(time.year).unwrap_or(0), 4);
-    for two in [time.month, time.day, time.hour, time.minute, time.second] {
-        push_digits(line, u32::from(two), 2);
-    }
+    push_number::<10>(line, time.year.into(), 4, b'0');
+    let [[a, b], [c, d]] = [time.month, time.day].map(two_digits);
+    let [[e, f], [g, h], [i, j]] = [time.hour, time.minute, time.second].map(two_digits);
+    line.extend_from_slice(&[a, b, c, d, e, f, g, h, i, j]);
     if let milliseconds @ 1.. = nanoseconds / 1_000_000 {
         line.push(b'.');
-        push_digits(line, milliseconds, 3);
+        push_number::<10>(line, milliseconds.into(), 3, b'0');
     }
 }
 
-/// The last `count` decimal digits of `number`. A folder of a million entries is made of them, so no formatter is asked.
-fn push_digits(line: &mut Vec<u8>, number: u32, count: u32) {
-    for place in (0..count).rev() {
-        let digit = number / 10u32.pow(place) % 10;
-        line.push(b'0' + u8::try_from(digit).unwrap_or(0));
+/// Appends a number, with so much of `pad` before it that it is as wide as `width`. A folder of a million entries is made of
+/// them, so no formatter is asked.
+fn push_number<const RADIX: u64>(line: &mut Vec<u8>, number: u64, width: usize, pad: u8) {
+    // An u64 has 20 decimal digits and 22 octal ones.
+    let mut text = [pad; 24];
+    let (mut rest, mut count) = (number, 0);
+    for byte in text.iter_mut().rev() {
+        let digit = u8::try_from(rest % RADIX).unwrap_or(0);
+        *byte = if digit < 10 { b'0' + digit } else { b'a' + (digit - 10) };
+        rest /= RADIX;
+        count += 1;
+        if rest == 0 {
+            break;
+        }
     }
+    line.extend_from_slice(text.get(text.len() - width.max(count)..).unwrap_or(&text));
+}
+
+/// A number below a hundred.
+fn two_digits(number: u8) -> [u8; 2] {
+    [b'0' + number / 10 % 10, b'0' + number % 10]
 }
 
 /// Appends what a fact says of an entry; false where it says nothing (RFC 3659 §7.5).
 fn push_fact(line: &mut Vec<u8>, fact: FactSet, entry: &EntryView<'_>) -> bool {
-    // Writing to a Vec cannot fail.
     match fact {
         FactSet::TYPE => line.extend_from_slice(type_val(entry.kind).as_bytes()),
         FactSet::SIZE if entry.kind.is_directory() => return false,
-        FactSet::SIZE => _ = write!(line, "{}", entry.size),
+        FactSet::SIZE => push_number::<10>(line, entry.size, 1, b'0'),
         FactSet::MODIFY => push_time_val(line, entry.modified_s, entry.modified_ns),
         FactSet::CREATE => match entry.created {
             Some((seconds, nanoseconds)) => push_time_val(line, seconds, nanoseconds),
             None => return false,
         },
         FactSet::PERM => {
-            let letters = Perm::LETTERS.iter().filter(|(perm, _)| entry.perm.contains(*perm));
-            line.extend(letters.map(|(_, letter)| letter));
+            for (perm, letter) in Perm::LETTERS {
+                if entry.perm.contains(*perm) {
+                    line.push(*letter);
+                }
+            }
         }
         FactSet::UNIQUE => match entry.unique {
-            Some((space, file)) => _ = write!(line, "{space:x}g{file:x}"),
+            Some((space, file)) => {
+                push_number::<16>(line, space, 1, b'0');
+                line.push(b'g');
+                push_number::<16>(line, file, 1, b'0');
+            }
             None => return false,
         },
         FactSet::UNIX_MODE => match entry.mode {
-            Some(mode) => _ = write!(line, "{:04o}", mode & 0o7777),
+            Some(mode) => push_number::<8>(line, (mode & 0o7777).into(), 4, b'0'),
             None => return false,
         },
         FactSet::UNIX_OWNER | FactSet::UNIX_GROUP => match entry.owner {
             Some((user, group)) => {
-                _ = write!(line, "{}", if fact == FactSet::UNIX_OWNER { user } else { group });
+                let id = if fact == FactSet::UNIX_OWNER { user } else { group };
+                push_number::<10>(line, id.into(), 1, b'0');
             }
             None => return false,
         },
@@ -369,6 +401,9 @@ fn mode_letters(entry: &EntryView<'_>) -> [u8; 9] {
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+/// What the facts of one entry take as a rule, in bytes.
+const FACTS_ROOM: usize = 160;
+
 /// Half a mean Gregorian year; within it `ls -l` shows the time of day, else the year.
 const HALF_A_YEAR_S: i64 = 31_556_952 / 2;
 
@@ -379,7 +414,7 @@ const LAST_S: i64 = 253_402_300_799;
 
 /// A moment of the Gregorian calendar, in UTC.
 struct Civil {
-    year: i64,
+    year: u16,
     month: u8,
     day: u8,
     hour: u8,
@@ -402,7 +437,7 @@ impl Civil {
         let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
         let small = |number: i64| u8::try_from(number).unwrap_or_default();
         Civil {
-            year: era * 400 + year_of_era + i64::from(month <= 2),
+            year: u16::try_from(era * 400 + year_of_era + i64::from(month <= 2)).unwrap_or_default(),
             month: small(month),
             day: small(day),
             hour: small(rest / 3_600),

@@ -1,5 +1,6 @@
 //! What is in a folder? Streamed from the kernel, with one `statx` for each entry.
 
+use std::ffi::CStr;
 use std::sync::Arc;
 
 use carrack_core::backend::{Entry, Kind, Metadata, Partial, PartialRecord};
@@ -7,6 +8,7 @@ use carrack_core::error::Result;
 use carrack_core::path::{Name, RESERVED_PREFIX, VirtualPath};
 use rustix::fs::Dir;
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::errno::failed;
 use super::partial::partial_name;
@@ -42,7 +44,8 @@ impl LocalListing {
     }
 
     /// One entry as a client may see it; `None` for what no client sees.
-    fn entry(&self, raw: &[u8]) -> Result<Option<Entry>> {
+    fn entry(&self, named: &CStr) -> Result<Option<Entry>> {
+        let raw = named.to_bytes();
         if raw.starts_with(RESERVED_PREFIX) {
             return self.partial_alone(raw);
         }
@@ -51,7 +54,7 @@ impl LocalListing {
         }
         // Leaves out `.`, `..` and names that no client could say, such as those with a line break.
         let Ok(name) = Name::parse(raw) else { return Ok(None) };
-        let Some(found) = self.lstat(raw)? else { return Ok(None) };
+        let Some(found) = self.lstat(named)? else { return Ok(None) };
         if found.kind != Kind::Directory
             && let Some(metadata) = self.partial_over(&name)?
         {
@@ -98,7 +101,7 @@ impl LocalListing {
     }
 
     /// `None` for what went away since the folder was read.
-    fn lstat(&self, name: &[u8]) -> Result<Option<Metadata>> {
+    fn lstat(&self, name: impl Arg) -> Result<Option<Metadata>> {
         let dir = self.dir.fd().map_err(failed)?;
         match lstat(dir, name) {
             Ok(found) => Ok(Some(metadata(&found))),
@@ -114,7 +117,7 @@ impl Iterator for LocalListing {
     fn next(&mut self) -> Option<Result<Entry>> {
         loop {
             let entry = match self.dir.read()? {
-                Ok(entry) => self.entry(entry.file_name().to_bytes()),
+                Ok(entry) => self.entry(entry.file_name()),
                 Err(errno) => Err(failed(errno)),
             };
             if let Some(entry) = entry.transpose() {

@@ -11,6 +11,7 @@ use carrack_core::error::{ErrorKind, Result};
 use carrack_core::path::{Name, RESERVED_PREFIX, VirtualPath};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, Statx, StatxFlags};
 use rustix::io::Errno;
+use rustix::path::Arg;
 
 use super::Links;
 use super::at_once::AtOnce;
@@ -80,8 +81,13 @@ impl Root {
         self.reach(path, OFlags::PATH)
     }
 
-    /// The same, where the kernel knows the way without asking a disk or another machine, and it is a [plain](Self::plainly)
-    /// one.
+    /// The same; `None` where there is certainly nothing, not even a link that leads nowhere.
+    pub(super) fn handle_if_any(&self, path: &VirtualPath) -> Result<Option<OwnedFd>> {
+        self.reach_if_any(path, OFlags::PATH)
+    }
+
+    /// A handle, where the kernel knows the way without asking a disk or another machine, and it is a
+    /// [plain](Self::plainly) one.
     pub(super) fn handle_at_once(&self, path: &VirtualPath) -> Option<OwnedFd> {
         self.plainly(path, OFlags::PATH, ResolveFlags::CACHED)?.ok()
     }
@@ -97,7 +103,7 @@ impl Root {
     }
 
     /// The same, and what stands under the name.
-    fn slot_and_found(&self, path: &VirtualPath) -> Result<(Slot, Option<Statx>)> {
+    pub(super) fn slot_and_found(&self, path: &VirtualPath) -> Result<(Slot, Option<Statx>)> {
         let (Some(parent), Some(name)) = (path.parent(), path.name()) else {
             return Err(ErrorKind::IsADirectory.into());
         };
@@ -135,15 +141,19 @@ impl Root {
     }
 
     fn reach(&self, path: &VirtualPath, flags: OFlags) -> Result<OwnedFd> {
+        self.reach_if_any(path, flags)?.ok_or_else(|| unresolved(Errno::NOENT))
+    }
+
+    fn reach_if_any(&self, path: &VirtualPath, flags: OFlags) -> Result<Option<OwnedFd>> {
         match self.plainly(path, flags, ResolveFlags::empty()) {
-            Some(Ok(reached)) => return Ok(reached),
+            Some(Ok(reached)) => return Ok(Some(reached)),
             // Nothing that is winding lies before the end of the way.
-            Some(Err(Errno::NOENT)) => return Err(unresolved(Errno::NOENT)),
+            Some(Err(Errno::NOENT)) => return Ok(None),
             Some(Err(_)) | None => {}
         }
         let reached = beneath(self.dir.as_fd(), inside_of(path), flags, self.links).map_err(unresolved)?;
         self.check_reachable(&reached)?;
-        Ok(reached)
+        Ok(Some(reached))
     }
 
     /// Opens a path that lies where its text says: no symbolic link on the way, none at its end, and no other mount. `None`
@@ -297,7 +307,7 @@ pub(super) fn proc_path(handle: impl AsFd) -> String {
 }
 
 /// What a name in a folder is, links not followed.
-pub(super) fn lstat(dir: impl AsFd, name: &[u8]) -> rustix::io::Result<Statx> {
+pub(super) fn lstat(dir: impl AsFd, name: impl Arg) -> rustix::io::Result<Statx> {
     let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
     rustix::fs::statx(dir, name, flags, ASKED)
 }

@@ -12,17 +12,17 @@ use super::resolve::fstat;
 impl Shared {
     /// What `path` leads to. A symbolic link that leads nowhere or out is described itself.
     pub(super) fn stat(&self, path: &VirtualPath) -> Result<Metadata> {
-        let error = match self.root.handle(path) {
-            Ok(handle) => return fstat(&handle).map(|found| metadata(&found)).map_err(failed),
+        let error = match self.root.handle_if_any(path) {
+            Ok(Some(handle)) => return fstat(&handle).map(|found| metadata(&found)).map_err(failed),
+            Ok(None) => return Err(ErrorKind::NotFound.into()),
             Err(error) => error,
         };
         if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Forbidden) {
             return Err(error);
         }
-        let Ok(slot) = self.root.slot(path) else { return Err(error) };
-        match slot.lstat()? {
-            Some(found) if kind(&found) == Kind::Link => Ok(metadata(&found)),
-            Some(_) | None => Err(error),
+        match self.root.slot_and_found(path) {
+            Ok((_, Some(found))) if kind(&found) == Kind::Link => Ok(metadata(&found)),
+            Ok(_) | Err(_) => Err(error),
         }
     }
 }

@@ -12,8 +12,8 @@ use rustls::{
     pki_types::ServerName,
 };
 
-/// Tickets that are kept: twice what is asked for at once. More than that a server sends only to fill memory.
-const KEPT: usize = 64;
+/// Tickets that are kept. More than that a server sends only to fill memory.
+const KEPT: usize = 32;
 
 /// How many data connections can still resume the session of their control connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -345,7 +345,8 @@ fn make_partial(shared: &Shared, slot: &Slot, partial: &[u8]) -> Result<File> {
 
 /// Takes from a partial that is there what its target does not allow: it may have been begun over another one.
 fn narrow(held: Option<&File>, slot: &Slot) -> Result<()> {
-    let (Some(file), Some(target)) = (held, slot.lstat()?) else { return Ok(()) };
+    let Some(file) = held else { return Ok(()) };
+    let Some(target) = slot.lstat()? else { return Ok(()) };
     let mode = u32::from(fstat(file).map_err(failed)?.stx_mode) & 0o777;
     let narrowed = mode & u32::from(target.stx_mode) | 0o600;
     if mode == narrowed {
