@@ -38,8 +38,8 @@ use crate::wiring;
 
 use cut::CutTransfers;
 pub use cut::{CutWhy, Stopped};
-pub use memory::ask_for_small_pages;
 use data_ports::DataPortsBound;
+pub use memory::ask_for_small_pages;
 use signals::{Signals, Told};
 pub use start_error::StartError;
 

@@ -13,7 +13,7 @@ use rustls::{
 };
 
 /// Tickets that are kept. More than that a server sends only to fill memory.
-const KEPT: usize = 32;
+const KEPT: usize = 64;
 
 /// How many data connections can still resume the session of their control connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
