@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The limits that [`Admission`] holds to.
 #[derive(Clone, Copy, Debug)]
@@ -51,12 +51,12 @@ impl fmt::Display for Refused {
 /// Counts sessions; cheap to clone, all clones count together.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    limits: Limits,
     counts: Arc<Mutex<Counts>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    limits: Limits,
     all: usize,
     by_source: HashMap<Source, usize>,
 }
@@ -65,7 +65,12 @@ impl Admission {
     /// Starts counting from zero.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, counts: Arc::default() }
+        Self { counts: Arc::new(Mutex::new(Counts { limits, all: 0, by_source: HashMap::new() })) }
+    }
+
+    /// Holds to these limits from now on. Who is in stays in, also where that is more than they allow.
+    pub fn limit(&self, limits: Limits) {
+        self.lock().limits = limits;
     }
 
     /// Takes a place for a connection from `address`; it is free again when the slot is dropped.
@@ -74,12 +79,13 @@ impl Admission {
     /// When the server or the source is full.
     pub fn admit(&self, address: IpAddr) -> Result<Slot, Refused> {
         let source = Source::of(address);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.all >= self.limits.sessions {
+        let mut counts = self.lock();
+        let limits = counts.limits;
+        if counts.all >= limits.sessions {
             return Err(Refused::Full);
         }
         let of_source = counts.by_source.entry(source).or_insert(0);
-        if *of_source >= self.limits.sessions_per_source {
+        if *of_source >= limits.sessions_per_source {
             return Err(Refused::SourceFull);
         }
         *of_source += 1;
@@ -90,7 +96,11 @@ impl Admission {
     /// Sessions held now.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).all
+        self.lock().all
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -139,6 +149,17 @@ mod tests {
         let _a = admission.admit("192.0.2.1".parse().unwrap()).unwrap();
         assert_eq!(admission.admit("192.0.2.1".parse().unwrap()).unwrap_err(), Refused::SourceFull);
         assert!(admission.admit("192.0.2.2".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn new_limits_hold_for_who_comes_and_turn_nobody_out() {
+        let admission = admission(2, 2);
+        let home = "192.0.2.1".parse().unwrap();
+        let _held = [admission.admit(home).unwrap(), admission.clone().admit(home).unwrap()];
+        admission.limit(Limits { sessions: 1, sessions_per_source: 1 });
+        assert_eq!((admission.sessions(), admission.admit(home).unwrap_err()), (2, Refused::Full));
+        admission.limit(Limits { sessions: 3, sessions_per_source: 3 });
+        assert!(admission.admit(home).is_ok());
     }
 
     #[test]

@@ -17,11 +17,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::account::{Account, InTransit};
+use crate::account::{Account, Accounts, InTransit};
 use crate::certificate::Certificate;
 use crate::digest::{Algorithm, Digests, WhileUploading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, Event, Events, Origin, SessionId};
+use crate::live::LiveSessions;
 use crate::login::{Authenticator, LoginError};
 use crate::mounts::Mounts;
 use crate::path::VirtualPath;
@@ -41,10 +42,12 @@ pub struct Core {
     pub authenticator: Authenticator,
     /// Who is told what happens.
     pub events: Events,
+    /// Who is here.
+    pub live: LiveSessions,
     uploads: Arc<LiveUploads>,
     pub(crate) digests: Digests,
     /// How many sessions there were.
-    sessions: AtomicU64,
+    sessions: Arc<AtomicU64>,
 }
 
 impl Core {
@@ -62,9 +65,23 @@ impl Core {
         Arc::new(Core {
             authenticator,
             events,
+            live: LiveSessions::default(),
             uploads: Arc::default(),
             digests: Digests::new(while_uploading),
-            sessions: AtomicU64::new(0),
+            sessions: Arc::default(),
+        })
+    }
+
+    /// What sessions share that are opened from now on: other accounts, another rule for digests. Those of before keep theirs. What may
+    /// be there once in a process, both have together: uploads, known digests, session numbers, places for hashing.
+    pub fn renewed(&self, accounts: Arc<dyn Accounts>, while_uploading: WhileUploading) -> Arc<Core> {
+        Arc::new(Core {
+            authenticator: self.authenticator.with_accounts(accounts),
+            events: self.events.clone(),
+            live: self.live.clone(),
+            uploads: Arc::clone(&self.uploads),
+            digests: self.digests.under(while_uploading),
+            sessions: Arc::clone(&self.sessions),
         })
     }
 
