@@ -281,8 +281,15 @@ fn an_http_client_is_sent_away() {
     let ftp = TlsClient::with(Tls::V13, |config| config.alpn_protocols = vec![b"ftp".to_vec()]);
     Wire::connect(server.implicit).secure(&ftp).unwrap();
     if needs(&["curl"]) {
-        let plain = format!("http://{}/", server.explicit);
-        Program::new("curl").args(["-q", "-sS", "--http0.9", "--max-time", "60", &plain]).run();
+        for at in [server.explicit, server.implicit] {
+            // Each listener says a line of FTP, which is no HTTP, and hangs up.
+            let plain = format!("http://{at}/");
+            let told =
+                Program::new("curl").args(["-q", "-sS", "--http0.9", "--max-time", "60", &plain]).run();
+            assert!(!told.stdout.contains("HTTP/"), "{at}: {}", told.stdout);
+            Program::new("curl").args(["-q", "-sS", "--max-time", "60", &plain]).run().fails();
+        }
+        server.logged("disconnected", |line| line.text("why") == "the client speaks HTTP");
         let secure = format!("https://{}/", server.implicit);
         Program::new("curl").args(["-q", "-sSk", "--max-time", "60", &secure]).run().fails();
     }

@@ -1,6 +1,7 @@
 //! Who may log in, and what is theirs?
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::backend::Backend;
@@ -19,6 +20,8 @@ pub struct Account {
     pub certificates: Vec<CertificateRule>,
     /// What of the two it takes to log in.
     pub login: LoginRule,
+    /// From where alone it may log in; from anywhere where it is `None`.
+    pub networks: Option<Arc<dyn Networks>>,
     /// The store whose root is this user's `/`.
     pub home: Arc<dyn Backend>,
     /// What the user may do where no folder says otherwise.
@@ -29,6 +32,12 @@ pub struct Account {
     pub folders: Vec<Folder>,
     /// Many people use this account (anonymous): one session learns and takes nothing from another.
     pub shared: bool,
+}
+
+/// Some addresses.
+pub trait Networks: Send + Sync {
+    /// Whether this is one of them.
+    fn contain(&self, address: IpAddr) -> bool;
 }
 
 /// What it takes to log in, whatever the protocol.
@@ -78,6 +87,7 @@ impl Account {
             credential,
             certificates: Vec::new(),
             login: LoginRule::Password,
+            networks: None,
             home,
             permissions: Permissions::ALL,
             in_transit: InTransit::AsElsewhere,
@@ -89,6 +99,11 @@ impl Account {
     /// Whether the certificate is one of this user's.
     pub fn is_proven_by(&self, certificate: Option<&Certificate>) -> bool {
         certificate.is_some_and(|shown| self.certificates.iter().any(|rule| rule.admits(shown)))
+    }
+
+    /// Whether it may log in from there.
+    pub fn is_admitted_from(&self, address: IpAddr) -> bool {
+        self.networks.as_ref().is_none_or(|networks| networks.contain(address))
     }
 
     /// The folder rule that holds at `path`: the longest that contains it.
@@ -114,6 +129,7 @@ impl Account {
             credential: self.credential.clone(),
             certificates: self.certificates.clone(),
             login: self.login,
+            networks: self.networks.clone(),
             home: Arc::clone(&self.home),
             permissions: Permissions::NONE,
             in_transit: InTransit::AsElsewhere,

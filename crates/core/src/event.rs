@@ -39,6 +39,10 @@ pub enum Event {
     ConnectionRefused {
         /// Whence.
         peer: SocketAddr,
+        /// Why, in one of a few words.
+        reason: &'static str,
+        /// What the operator would change to have it otherwise.
+        option: String,
         /// Why, in words.
         why: String,
     },

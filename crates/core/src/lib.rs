@@ -42,6 +42,7 @@ pub mod event;
 pub mod live;
 pub mod login;
 pub mod mounts;
+pub mod pace;
 pub mod partial;
 pub mod password;
 pub mod path;

@@ -1,19 +1,20 @@
 //! Is this client that user? One check for all protocols, bounded in work and alike for users who do not exist.
 
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+mod hashing;
 
-use tokio::sync::Semaphore;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
 use zeroize::Zeroizing;
 
 use crate::account::{Account, Accounts, LoginRule};
 use crate::certificate::Certificate;
+use crate::pace::{Pace, Unhurried};
 use crate::password::{self, Credential, MAX_PASSWORD, Memory};
 
-/// How long a login waits for a free hashing slot. Shorter than any client's patience: under a flood of logins a
-/// quick "try again later" serves everybody better than a queue.
-pub const QUEUE_DEADLINE: Duration = Duration::from_secs(5);
+use hashing::Hashing;
+pub use hashing::{HashingLimits, QUEUE_DEADLINE};
 
 /// Why a login failed. Peers are told [`Refused`](LoginError::Refused) in the same words whatever is inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum LoginError {
     Refused(Why),
     /// Too many logins at once. Retry later.
     Overloaded,
+    /// Too many failed logins lately from where this one comes; it was not judged. Retry later.
+    TooManyGuesses,
 }
 
 /// What was wrong with a login.
@@ -37,6 +40,8 @@ pub enum Why {
     NoCertificate,
     /// A certificate was shown that is accepted no more. Whoever has to come with a good one does not come with none.
     RefusedCertificate,
+    /// This user may not log in from this address.
+    WrongNetwork,
     /// The password is longer than [`MAX_PASSWORD`]; nothing was hashed.
     PasswordTooLong,
 }
@@ -49,6 +54,7 @@ impl Why {
             Why::WrongPassword => "wrong password",
             Why::NoCertificate => "no certificate of this user",
             Why::RefusedCertificate => "the certificate shown is no longer accepted",
+            Why::WrongNetwork => "not from this address",
             Why::PasswordTooLong => "password too long",
         }
     }
@@ -61,6 +67,7 @@ impl fmt::Display for LoginError {
         f.write_str(match self {
             LoginError::Refused(_) => "login incorrect",
             LoginError::Overloaded => "too many logins at once, try again later",
+            LoginError::TooManyGuesses => "too many failed logins from this address, try again later",
         })
     }
 }
@@ -68,53 +75,72 @@ impl fmt::Display for LoginError {
 /// Checks passwords, a few at a time.
 pub struct Authenticator {
     accounts: Arc<dyn Accounts>,
-    /// Each running hash holds one: memory and processor time stay bounded, and other sessions served.
-    slots: Arc<Semaphore>,
-    /// The memory of the slots that are free: never more than there are slots.
-    memories: Arc<Mutex<Vec<Memory>>>,
+    hashing: Arc<Hashing>,
+    pace: Arc<dyn Pace>,
 }
 
 impl Authenticator {
-    /// Checks against `accounts`, at most `slots` hashes at a time (as many as there are cores is right).
-    pub fn new(accounts: Arc<dyn Accounts>, slots: usize) -> Authenticator {
-        Authenticator { accounts, slots: Arc::new(Semaphore::new(slots.max(1))), memories: Arc::default() }
+    /// Checks against `accounts`, at most `threads` hashes at a time (as many as there are cores is right), and slows nobody.
+    pub fn new(accounts: Arc<dyn Accounts>, threads: usize) -> Authenticator {
+        Authenticator::with_limits(accounts, HashingLimits::with_threads(threads), Arc::new(Unhurried))
+    }
+
+    /// The same within these limits, and at this pace.
+    pub fn with_limits(
+        accounts: Arc<dyn Accounts>,
+        limits: HashingLimits,
+        pace: Arc<dyn Pace>,
+    ) -> Authenticator {
+        Authenticator { accounts, hashing: Arc::new(Hashing::new(limits)), pace }
     }
 
     /// The same with other accounts. Both together run no more hashes than this one may.
     pub fn with_accounts(&self, accounts: Arc<dyn Accounts>) -> Authenticator {
-        Authenticator { accounts, slots: Arc::clone(&self.slots), memories: Arc::clone(&self.memories) }
+        Authenticator { accounts, hashing: Arc::clone(&self.hashing), pace: Arc::clone(&self.pace) }
     }
 
     /// The account of this name, where the certificate alone suffices to log in to it. `None` says nothing: it may be that
     /// there is no such account, that a password is needed, or that the certificate is somebody else's.
-    pub fn by_certificate(&self, user: &str, certificate: Option<&Certificate>) -> Option<Arc<Account>> {
-        self.accounts.find(user).filter(|account| match account.login {
-            LoginRule::Certificate | LoginRule::Either => account.is_proven_by(certificate),
-            LoginRule::Password | LoginRule::Both => false,
+    pub fn by_certificate(
+        &self,
+        from: IpAddr,
+        user: &str,
+        certificate: Option<&Certificate>,
+    ) -> Option<Arc<Account>> {
+        self.accounts.find(user).filter(|account| account.is_admitted_from(from)).filter(|account| {
+            match account.login {
+                LoginRule::Certificate | LoginRule::Either => account.is_proven_by(certificate),
+                LoginRule::Password | LoginRule::Both => false,
+            }
         })
     }
 
     /// Logs a user in, or says why not.
     ///
-    /// An unknown user and a wrong certificate cost the same work and give the same answer as a wrong password.
+    /// An unknown user, a wrong certificate and a wrong address cost the same work and give the same answer as a wrong password.
     pub async fn authenticate(
         &self,
+        from: IpAddr,
         user: &str,
         password: &[u8],
         certificate: Option<&Certificate>,
     ) -> Result<Arc<Account>, LoginError> {
+        self.take_time(from, user, certificate).await?;
         // SECURITY: before any hashing, and for every user alike.
         if password.len() > MAX_PASSWORD {
             return Err(LoginError::Refused(Why::PasswordTooLong));
         }
-        if let Some(account) = self.by_certificate(user, certificate) {
+        if let Some(account) = self.by_certificate(from, user, certificate) {
             return Ok(account);
         }
         let account = self.accounts.find(user);
+        let is_admitted = account.as_ref().is_none_or(|account| account.is_admitted_from(from));
         let known_hash = match &account {
             Some(account) => match &account.credential {
                 // SECURITY: any password will do, and only where the rule asks for no more than that.
-                Credential::Anyone if matches!(account.login, LoginRule::Password | LoginRule::Either) => {
+                Credential::Anyone
+                    if is_admitted && matches!(account.login, LoginRule::Password | LoginRule::Either) =>
+                {
                     return Ok(Arc::clone(account));
                 }
                 Credential::Password(hash) => Some(hash.clone()),
@@ -123,47 +149,57 @@ impl Authenticator {
             None => None,
         };
         let decoy_cost = self.accounts.decoy_cost();
+        let cost = known_hash.as_ref().map_or(decoy_cost, password::PasswordHash::cost);
         let password = Zeroizing::new(password.to_vec());
-        let slot = tokio::time::timeout(QUEUE_DEADLINE, Arc::clone(&self.slots).acquire_owned());
-        let Ok(Ok(slot)) = slot.await else { return Err(LoginError::Overloaded) };
-        let memories = Arc::clone(&self.memories);
-        let check = move || {
-            // The slot is held by the work, not by whoever awaits it: a client that hangs up frees nothing early.
-            let _slot = slot;
-            let free = || memories.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut memory = free().pop().unwrap_or_default();
-            let matches = match known_hash {
-                Some(hash) => hash.verify_in(&mut memory, &password),
-                None => {
-                    password::verify_decoy(&mut memory, &password, decoy_cost);
-                    false
-                }
-            };
-            free().push(memory);
-            matches
+        let source = self.pace.source_of(from);
+        let check = move |memory: &mut Memory| match known_hash {
+            Some(hash) => hash.verify_in(memory, &password),
+            None => {
+                password::verify_decoy(memory, &password, decoy_cost);
+                false
+            }
         };
-        let matches = tokio::task::spawn_blocking(check).await.unwrap_or(false);
-        // SECURITY: looked at behind the password, so that no time tells which of the two was wrong.
+        let Ok(matches) = self.hashing.run(source, cost, check).await else {
+            return Err(LoginError::Overloaded);
+        };
+        // SECURITY: looked at behind the password, so that no time tells which of them was wrong.
         let lacks_certificate = |account: &Account| match account.login {
             LoginRule::Certificate => true,
             LoginRule::Both => matches && !account.is_proven_by(certificate),
             LoginRule::Password | LoginRule::Either => false,
         };
         match account {
+            Some(_) if !is_admitted => Err(LoginError::Refused(Why::WrongNetwork)),
             Some(account) if lacks_certificate(&account) => Err(LoginError::Refused(Why::NoCertificate)),
             Some(account) if matches => Ok(account),
             Some(_) => Err(LoginError::Refused(Why::WrongPassword)),
             None => Err(LoginError::Refused(Why::UnknownUser)),
         }
     }
-}
 
-impl Authenticator {
+    /// Waits as long as earlier failures have made it.
+    async fn take_time(
+        &self,
+        from: IpAddr,
+        user: &str,
+        certificate: Option<&Certificate>,
+    ) -> Result<(), LoginError> {
+        match self.pace.before_login(from, user, certificate) {
+            Ok(wait) if wait.is_zero() => Ok(()),
+            Ok(wait) => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            Err(_) => Err(LoginError::TooManyGuesses),
+        }
+    }
+
     /// Refuses a client who has shown a certificate that is no longer accepted, whatever its password.
-    pub async fn refuse_certificate(&self, user: &str, password: &[u8]) -> LoginError {
+    pub async fn refuse_certificate(&self, from: IpAddr, user: &str, password: &[u8]) -> LoginError {
         // SECURITY: with the work of every other refusal.
-        match self.authenticate(user, password, None).await {
+        match self.authenticate(from, user, password, None).await {
             Err(LoginError::Overloaded) => LoginError::Overloaded,
+            Err(LoginError::TooManyGuesses) => LoginError::TooManyGuesses,
             Ok(_) | Err(LoginError::Refused(_)) => LoginError::Refused(Why::RefusedCertificate),
         }
     }
@@ -171,7 +207,7 @@ impl Authenticator {
 
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authenticator").field("free_slots", &self.slots.available_permits()).finish()
+        f.debug_struct("Authenticator").field("hashing", &self.hashing).finish_non_exhaustive()
     }
 }
 

@@ -97,6 +97,14 @@ impl Cost {
     /// OWASP's recommendation for PBKDF2 with HMAC-SHA-512, the function that FIPS 140-3 approves of.
     pub const APPROVED: Cost = Cost::Pbkdf2 { rounds: 210_000 };
 
+    /// The memory that it takes while it runs, in KiB.
+    pub fn memory_kib(self) -> u64 {
+        match self {
+            Cost::Argon2id { memory_kib, .. } => u64::from(memory_kib),
+            Cost::Pbkdf2 { .. } => 0,
+        }
+    }
+
     /// How long it takes beside others, very roughly: to fill a KiB takes Argon2id about as long as a round takes PBKDF2.
     pub fn weight(self) -> u64 {
         match self {
@@ -199,7 +207,17 @@ pub(crate) struct Memory {
     blocks: Vec<Block>,
 }
 
+/// Memory that is kept from one login to the next, in blocks of one KiB; more goes back to the system at once.
+const MEMORY_KEPT: usize = 64 * 1024;
+
 impl Memory {
+    /// Gives back what an unusually costly hash has taken.
+    pub(crate) fn give_back(&mut self) {
+        if self.blocks.capacity() > MEMORY_KEPT {
+            self.blocks = Vec::new();
+        }
+    }
+
     /// Fills `output`; whether that worked. What the last login left in the memory has no influence: the first pass
     /// overwrites it.
     fn hash(&mut self, params: Params, password: &[u8], salt: &[u8], output: &mut [u8]) -> bool {
@@ -283,6 +301,16 @@ mod tests {
                 verify_decoy(&mut memory, b"secret", cost);
             }
         }
+    }
+
+    #[test]
+    fn what_a_costly_hash_took_is_given_back() {
+        let mut memory = Memory { blocks: Vec::with_capacity(MEMORY_KEPT) };
+        memory.give_back();
+        assert!(memory.blocks.capacity() >= MEMORY_KEPT);
+        memory.blocks.reserve(2 * MEMORY_KEPT);
+        memory.give_back();
+        assert_eq!(memory.blocks.capacity(), 0);
     }
 
     #[test]

@@ -13,10 +13,10 @@ use crate::config::{Passive, PublicAddress};
 
 /// How often names are looked up: as often as a home router's address is worth following; the resolver answers most of
 /// it from its cache.
-const LOOK_UP_EVERY: Duration = Duration::from_secs(60);
+pub(crate) const LOOK_UP_EVERY: Duration = Duration::from_secs(60);
 
 /// How long an answer may take. The last good one counts meanwhile.
-const ANSWER_TIME: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// The public addresses of a configuration, and the names among them, each once.
 pub(crate) struct Addresses {

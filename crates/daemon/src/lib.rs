@@ -22,11 +22,13 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod access;
 mod acme;
 mod addresses;
 mod clients;
 pub mod config;
 pub mod ctl;
+mod defence;
 mod housekeeping;
 mod http;
 mod identities;

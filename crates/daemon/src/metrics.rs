@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use carrack_core::event::{Channel, Direction, Event, Outcome, Subscriber};
 use carrack_core::login::LoginError;
-use carrack_net::{Drain, Phase};
+use carrack_net::{Bans, Drain, Moment, Phase};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -30,8 +30,11 @@ pub(crate) struct Metrics {
     registry: Registry,
     connections: Gauge,
     sessions: Gauge,
-    connections_refused: Counter,
+    connections_refused: Family<Labels<1>, Counter>,
+    bans: Gauge,
+    held: Arc<Bans>,
     logins: Family<Labels<1>, Counter>,
+    logins_refused: Family<Labels<1>, Counter>,
     transfers: Family<Labels<2>, Counter>,
     bytes: Family<Labels<1>, Counter>,
     handshakes: Family<Labels<3>, Counter>,
@@ -46,13 +49,16 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Nothing counted yet.
-    pub(crate) fn new(shown: Arc<Shown>) -> Metrics {
+    pub(crate) fn new(shown: Arc<Shown>, held: Arc<Bans>) -> Metrics {
         let mut metrics = Metrics {
             registry: Registry::with_prefix("carrack"),
             connections: Gauge::default(),
             sessions: Gauge::default(),
-            connections_refused: Counter::default(),
+            connections_refused: Family::default(),
+            bans: Gauge::default(),
+            held,
             logins: Family::default(),
+            logins_refused: Family::default(),
             transfers: Family::default(),
             bytes: Family::default(),
             handshakes: Family::default(),
@@ -73,9 +79,11 @@ impl Metrics {
         registry.register("sessions", "Sessions of users now", self.sessions.clone());
         registry.register(
             "connections_refused",
-            "Connections turned away by a limit",
+            "Connections turned away before they could say anything",
             self.connections_refused.clone(),
         );
+        registry.register("bans", "Networks banned now", self.bans.clone());
+        registry.register("logins_refused", "Logins refused, and why", self.logins_refused.clone());
         registry.register("logins", "Logins tried", self.logins.clone());
         registry.register("transfers", "Uploads and downloads that ended", self.transfers.clone());
         registry.register("transferred_bytes", "Bytes of files moved", self.bytes.clone());
@@ -130,6 +138,7 @@ impl Metrics {
                 self.staple_end.get_or_create(&label()).set(unix_s(staple.until().into()));
             }
         }
+        self.bans.set(i64::try_from(self.held.count(Moment::now())).unwrap_or(i64::MAX));
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
@@ -146,8 +155,8 @@ impl Subscriber for Metrics {
             Event::Disconnected { .. } => {
                 self.connections.dec();
             }
-            Event::ConnectionRefused { .. } => {
-                self.connections_refused.inc();
+            Event::ConnectionRefused { reason, .. } => {
+                self.connections_refused.get_or_create(&[("reason", *reason)]).inc();
             }
             Event::Secured { channel, tls, .. } => {
                 let resumed = if tls.resumed { "true" } else { "false" };
@@ -158,10 +167,14 @@ impl Subscriber for Metrics {
                 self.handshakes_failed.get_or_create(&[("connection", word(*channel))]).inc();
             }
             Event::Login { outcome, .. } => {
+                if let Err(LoginError::Refused(why)) = outcome {
+                    self.logins_refused.get_or_create(&[("reason", why.as_str())]).inc();
+                }
                 let outcome = match outcome {
                     Ok(()) => "accepted",
                     Err(LoginError::Refused(_)) => "refused",
                     Err(LoginError::Overloaded) => "overloaded",
+                    Err(LoginError::TooManyGuesses) => "too_many_guesses",
                 };
                 self.logins.get_or_create(&[("outcome", outcome)]).inc();
             }
@@ -222,7 +235,7 @@ mod tests {
         let made = Identity::self_signed(&["a.example".to_owned()]).unwrap();
         let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes()).unwrap();
         let end_s = unix_s(identity.not_after());
-        (Metrics::new(Arc::new(Shown::new(named(identity), Vec::new()))), end_s)
+        (Metrics::new(Arc::new(Shown::new(named(identity), Vec::new())), Arc::default()), end_s)
     }
 
     #[test]
@@ -310,7 +323,7 @@ mod tests {
         let identity = Identity::load(&fixtures.join("chain.pem"), &fixtures.join("leaf.key.pem")).unwrap();
         let stapled = identity.with_staple(&fixtures.join("good.der")).unwrap();
         let shown = Arc::new(Shown::new(named(stapled), Vec::new()));
-        let metrics = Metrics::new(Arc::clone(&shown));
+        let metrics = Metrics::new(Arc::clone(&shown), Arc::default());
         let has = |series: &str| metrics.text(SystemTime::now()).contains(series);
         assert!(has("carrack_staple_not_after_seconds{") && has("a \\\"b\\\".pem"));
         shown.replace(Turn::default(), Named { file: "c.pem".to_owned(), identity }, Vec::new());

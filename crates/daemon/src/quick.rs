@@ -7,8 +7,8 @@ use carrack_core::password::{Cost, hash_with};
 use zeroize::Zeroizing;
 
 use crate::config::{
-    Ccc, Checked, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Fault, Fips,
-    FolderPath, HashedPassword, Limits, Listen, Log, Login, Mode, Passive, Permission, Plaintext,
+    Access, Ccc, Checked, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Defence, Fault,
+    Fips, FolderPath, HashedPassword, Limits, Listen, Log, Login, Mode, Passive, Permission, Plaintext,
     PlaintextGrant, PortRange, Tables, Timeouts, Upload, User, UserName, check,
 };
 use crate::state::{StateError, StateFolder, standard_folder};
@@ -127,6 +127,7 @@ impl QuickStart {
             home: self.folder.clone(),
             permissions: permissions.to_vec(),
             login: Login::Password,
+            networks: Vec::new(),
             spki_sha256: Vec::new(),
             certificate: Tables::default(),
             data_tls_reuse: None,
@@ -144,6 +145,8 @@ impl QuickStart {
             data_close: DataClose::Strict,
             client_certificate: ClientCertificate::Off,
             deflate: false,
+            allow: Vec::new(),
+            deny: Vec::new(),
             minimum_version: None,
             suites: None,
             groups: None,
@@ -177,6 +180,8 @@ impl QuickStart {
             upload: Upload::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            access: Access::default(),
+            defence: Defence::default(),
             fxp: None,
             plaintext,
             user: Tables(users),

@@ -7,17 +7,20 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use carrack_core::account::{Account, Folder, InTransit, LoginRule};
+use carrack_core::account::{Account, Folder, InTransit, LoginRule, Networks};
 use carrack_core::backend::{Backend, PartialIndex};
 use carrack_core::certificate::{CertificateRule, Name};
 use carrack_core::digest::{Algorithm, WhileUploading};
+use carrack_core::login::HashingLimits;
 use carrack_core::password::{Credential, PasswordHash, PasswordHashError};
 use carrack_core::permission::{Permission, Permissions};
 use carrack_ftp_server as ftp;
+use carrack_net::Limits;
 use carrack_records::accounts::ConfiguredAccounts;
 use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
 use carrack_tls::{AcceptedClients, ClientCertificates, DataReuse, PartnerTls};
 
+use crate::access::UserNetworks;
 use crate::config::{
     Ccc, CertificateName, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Listen, Login,
     Mode, Partials, Permission as Word, Plaintext, Publish, RevokedSessions, UploadDigest, User,
@@ -134,6 +137,8 @@ fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> 
             Login::Both => LoginRule::Both,
             Login::Either => LoginRule::Either,
         },
+        networks: (!user.networks.is_empty())
+            .then(|| Arc::new(UserNetworks(user.networks.clone())) as Arc<dyn Networks>),
         folders: folders.collect(),
         shared,
         ..Account::new(name, credential, home)
@@ -182,6 +187,7 @@ fn permissions(words: &[Word]) -> Permissions {
 pub(crate) fn ftp_settings(
     config: &Config,
     listen: &Listen,
+    access: ftp::Access,
     public_address: &ftp::PublicAddresses,
     partners: Option<&Arc<PartnerTls>>,
 ) -> ftp::FtpSettings {
@@ -240,6 +246,7 @@ pub(crate) fn ftp_settings(
             Some(RevokedSessions::Keep) => ftp::RevokedSessions::Keep,
             Some(RevokedSessions::End) | None => ftp::RevokedSessions::End,
         },
+        access,
         login_failures: config.limits.login_failures.0,
         public_address: public_address.clone(),
         fxp: config.fxp.as_ref().map(|fxp| ftp::PartnerSettings {
@@ -247,6 +254,30 @@ pub(crate) fn ftp_settings(
             tls: partners.cloned(),
         }),
     }
+}
+
+/// How many connections there may be.
+pub(crate) fn limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        sessions: as_usize(limits.sessions.0),
+        sessions_per_source: as_usize(limits.sessions_per_source.0),
+        startups: limits.startups,
+    }
+}
+
+/// What password checks may take of the machine.
+pub(crate) fn hashing(config: &Config) -> HashingLimits {
+    let limits = &config.limits;
+    HashingLimits {
+        threads: std::thread::available_parallelism().map_or(1, usize::from),
+        memory_kib: u64::from(limits.hash_memory_mib.0) * 1024,
+        queue: as_usize(limits.login_queue.0),
+    }
+}
+
+fn as_usize(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
 }
 
 fn reuse(word: DataTlsReuse) -> DataReuse {

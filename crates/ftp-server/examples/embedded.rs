@@ -20,7 +20,7 @@ use carrack_ftp_server::{
     Clearing, Compression, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext,
     PlaintextGrant, PublicAddresses, RevokedSessions, Timeouts,
 };
-use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
+use carrack_net::{Access, Admission, Drain, Limits, Listener, PortPool, Startups};
 use carrack_storage::local::{LocalSettings, LocalStore};
 use carrack_tls::{Identity, ServerTls, Settings};
 
@@ -48,7 +48,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind("127.0.0.1:2121".parse()?)?;
     println!("explicit FTPS on {}, user alice, password secret", listener.local_addr()?);
     let drain = Drain::new();
-    let admission = Admission::new(Limits { sessions: 1000, sessions_per_source: 1000 });
+    let admission =
+        Admission::new(Limits { sessions: 1000, sessions_per_source: 1000, startups: Startups::STANDARD });
     let server = FtpServer::new(settings(), core, tls, admission, PortPool::new(0..=0), drain.clone());
     let serving = tokio::spawn(server.serve(listener));
     tokio::signal::ctrl_c().await?;
@@ -77,6 +78,7 @@ fn settings() -> FtpSettings {
             data_accept: Duration::from_secs(10),
             data_stall: Duration::from_secs(60),
         },
+        access: Access::default(),
         revoked_sessions: RevokedSessions::End,
         login_failures: 3,
         public_address: PublicAddresses::default(),

@@ -22,7 +22,7 @@ use std::time::Instant;
 use carrack_core::event::{Incomplete, Origin, SessionId};
 use carrack_core::live::{Call, Live};
 use carrack_ftp_proto::server::{AbortKind, CloseReason, Pending, Server};
-use carrack_net::Phase;
+use carrack_net::{Phase, Slot};
 use carrack_tls::{ClientRefusal, ControlTls, TlsInfo};
 
 use tokio::sync::watch;
@@ -39,6 +39,8 @@ use work::{Done, Work};
 /// Everything that one control connection has.
 struct Connection {
     server: Arc<FtpServer>,
+    /// Its place among all connections.
+    slot: Slot,
     id: SessionId,
     peer: SocketAddr,
     local: SocketAddr,

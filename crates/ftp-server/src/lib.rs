@@ -38,8 +38,8 @@ mod witness;
 pub use data::{DataPorts, SharedPort};
 pub use public_address::{NamedAddress, PublicAddress, PublicAddresses};
 pub use settings::{
-    Charset, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpSettings, HostName, Mode,
-    Network, PartnerSettings, PartnerTls, Plaintext, PlaintextGrant, RevokedSessions, Timeouts,
+    Access, Charset, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpSettings, HostName,
+    Mode, Network, PartnerSettings, PartnerTls, Plaintext, PlaintextGrant, RevokedSessions, Timeouts,
 };
 
 use std::net::SocketAddr;
@@ -47,7 +47,7 @@ use std::sync::Arc;
 
 use carrack_core::Core;
 use carrack_core::event::Event;
-use carrack_net::{Accepted, Admission, Drain, Listener, Phase, Refused};
+use carrack_net::{Accepted, Admission, Drain, Listener, Phase, Refused, Slot};
 use carrack_tls::ServerTls;
 use tokio::sync::watch;
 
@@ -122,26 +122,33 @@ impl FtpServer {
 
     fn take_in(self: Arc<Self>, accepted: Accepted) {
         // Before any TLS work: a flood costs a counter, not a handshake.
-        match self.admission.admit(accepted.peer.ip()) {
+        match self.admit(&accepted) {
             Ok(slot) => {
                 let live = self.drain.enter();
                 tokio::spawn(async move {
-                    connection::serve(self, accepted).await;
-                    drop((slot, live));
+                    connection::serve(self, accepted, slot).await;
+                    drop(live);
                 });
             }
-            Err(refused) => self.turn_away(&accepted, refused),
+            Err(refused) => self.turn_away(&accepted, &refused),
         }
     }
 
+    fn admit(&self, accepted: &Accepted) -> Result<Slot, Refused> {
+        let address = accepted.peer.ip();
+        self.settings.access.judge(address)?;
+        self.admission.admit(address)
+    }
+
     /// Says why not, where the client can understand it yet, and closes.
-    fn turn_away(&self, accepted: &Accepted, refused: Refused) {
+    fn turn_away(&self, accepted: &Accepted, refused: &Refused) {
         if self.settings.mode == Mode::Explicit {
             // A fresh socket takes one line without waiting; if it does not, nobody is owed more.
             let _ = accepted.stream.try_write(format!("421 {refused}.\r\n").as_bytes());
         }
         let peer: SocketAddr = accepted.peer;
-        self.core.events.emit(&Event::ConnectionRefused { peer, why: refused.to_string() });
+        let (reason, option, why) = (refused.reason(), refused.option().into_owned(), refused.in_full());
+        self.core.events.emit(&Event::ConnectionRefused { peer, reason, option, why });
     }
 
     /// What logs call the protocol spoken here.

@@ -9,7 +9,7 @@ use carrack_core::path::VirtualPath;
 pub use carrack_ftp_proto::charset::Charset;
 pub use carrack_ftp_proto::command::HostName;
 pub use carrack_ftp_proto::server::{Clearing, Compression, Mode, Plaintext};
-pub use carrack_net::Network;
+pub use carrack_net::{Access, Network};
 pub use carrack_tls::{DataReuse, PartnerTls};
 
 use crate::public_address::PublicAddresses;
@@ -45,6 +45,8 @@ pub struct FtpSettings {
     pub revoked_sessions: RevokedSessions,
     /// Failed logins that one connection may have.
     pub login_failures: u32,
+    /// Whence clients may come; judged before anything is done for them.
+    pub access: Access,
     /// The address that `227` names, where it is not the one the client came to.
     pub public_address: PublicAddresses,
     /// With which servers files are exchanged (FXP); with none where it is `None`.

@@ -1,7 +1,8 @@
 //! Listeners, admission limits, passive ports and drain. Knows no protocol.
 //!
 //! What it does: accepts TCP connections without ever spinning or stopping for want of file
-//! descriptors, counts them against the limits of the whole server and of one source, hands out
+//! descriptors, turns away whom lists and bans keep out, counts the others against the limits of the
+//! whole server, of one source and of those who wait for their login, hands out
 //! passive ports that nobody can predict, and tells every connection when the server goes down.
 //!
 //! What it does not: it reads no byte, does no TLS and knows no account.
@@ -14,10 +15,10 @@
 //! ```
 //!
 //! ```
-//! use carrack_net::{Admission, Limits};
+//! use carrack_net::{Admission, Limits, Startups};
 //! use std::net::{IpAddr, Ipv4Addr};
 //!
-//! let admission = Admission::new(Limits { sessions: 2, sessions_per_source: 1 });
+//! let admission = Admission::new(Limits { sessions: 2, sessions_per_source: 1, startups: Startups::STANDARD });
 //! let home = IpAddr::V4(Ipv4Addr::LOCALHOST);
 //! let slot = admission.admit(home).unwrap();
 //! assert!(admission.admit(home).is_err());
@@ -26,14 +27,20 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod access;
 mod admission;
+mod bans;
 mod drain;
 mod listener;
 mod network;
 mod ports;
+mod startups;
 
+pub use access::{Access, NamedHost, NotAdmitted, Place};
 pub use admission::{Admission, Limits, Refused, Slot, Source};
+pub use bans::{Ban, BannedBy, Bans, Moment, Term, TooManyBans};
 pub use drain::{Drain, Live, Phase};
 pub use listener::{Accepted, Listener, canonical};
 pub use network::{Network, NotANetwork};
 pub use ports::PortPool;
+pub use startups::Startups;

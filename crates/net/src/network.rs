@@ -40,6 +40,20 @@ impl fmt::Display for NotANetwork {
 impl std::error::Error for NotANetwork {}
 
 impl Network {
+    /// The network with a prefix of this length that an address lies in. IPv4 written as IPv6 is IPv4; a length beyond the address
+    /// means all of it.
+    #[must_use]
+    pub fn around(address: IpAddr, prefix: u8) -> Self {
+        let address = address.to_canonical();
+        let prefix = prefix.min(if address.is_ipv4() { 32 } else { 128 });
+        Self { address: masked(address, prefix), prefix }
+    }
+
+    /// Its family (whether IPv4) and the length of its prefix.
+    pub(crate) fn kind(&self) -> (bool, u8) {
+        (self.address.is_ipv4(), self.prefix)
+    }
+
     /// Whether `address` lies in it. IPv4 written as IPv6 (RFC 4291 §2.5.5.2) is IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -5,6 +5,8 @@ use crate::backend::{self, Backend, Located};
 use crate::certificate::CertificateRule;
 use crate::password::{Cost, PasswordHash};
 
+const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 7));
+
 const CHEAP: Cost = Cost::Argon2id { memory_kib: 8, passes: 1, lanes: 1 };
 
 /// A store that is never asked anything.
@@ -55,6 +57,15 @@ impl Backend for Nowhere {
 
 struct Two;
 
+/// Where nobody comes from.
+struct Elsewhere;
+
+impl crate::account::Networks for Elsewhere {
+    fn contain(&self, _: IpAddr) -> bool {
+        false
+    }
+}
+
 impl Accounts for Two {
     fn find(&self, name: &str) -> Option<Arc<Account>> {
         let credential = match name {
@@ -67,6 +78,15 @@ impl Accounts for Two {
             "anybody-certified" => {
                 let anybody = Account::new(name, Credential::Anyone, Arc::new(Nowhere));
                 return Some(certified(&anybody, "certificate"));
+            }
+            "elsewhere" | "anybody-elsewhere" | "certified-elsewhere" => {
+                let here = match name {
+                    "elsewhere" => self.find("alice"),
+                    "anybody-elsewhere" => self.find("anonymous"),
+                    _ => self.find("certificate"),
+                }?;
+                let confined = here.confined_to(&[]);
+                return Some(Arc::new(Account { networks: Some(Arc::new(Elsewhere)), ..confined }));
             }
             "both" | "either" => return self.find("alice").map(|alice| certified(&alice, name)),
             _ => return None,
@@ -121,8 +141,8 @@ async fn a_certificate_counts_where_the_account_says_so() {
         ("anybody-certified", None, "", false, refused(Why::NoCertificate)),
     ] {
         let what = format!("{user} with {certificate:?} and {password:?}");
-        assert_eq!(authenticator.by_certificate(user, certificate).is_some(), alone, "{what}");
-        let login = authenticator.authenticate(user, password.as_bytes(), certificate).await;
+        assert_eq!(authenticator.by_certificate(HERE, user, certificate).is_some(), alone, "{what}");
+        let login = authenticator.authenticate(HERE, user, password.as_bytes(), certificate).await;
         assert_eq!(login.map(drop), outcome, "{what}");
     }
 }
@@ -131,7 +151,7 @@ async fn a_certificate_counts_where_the_account_says_so() {
 async fn who_showed_a_certificate_that_counts_no_more_is_refused_with_the_right_password_too() {
     let authenticator = Authenticator::new(Arc::new(Two), 1);
     for (user, password) in [("alice", "secret"), ("either", "secret"), ("anonymous", ""), ("nobody", "")] {
-        let refusal = authenticator.refuse_certificate(user, password.as_bytes()).await;
+        let refusal = authenticator.refuse_certificate(HERE, user, password.as_bytes()).await;
         assert_eq!(refusal, LoginError::Refused(Why::RefusedCertificate), "{user}");
     }
 }
@@ -139,9 +159,9 @@ async fn who_showed_a_certificate_that_counts_no_more_is_refused_with_the_right_
 #[tokio::test]
 async fn only_the_right_password_logs_in() {
     let authenticator = Authenticator::new(Arc::new(Two), 1);
-    assert_eq!(authenticator.authenticate("alice", b"secret", None).await.unwrap().name, "alice");
+    assert_eq!(authenticator.authenticate(HERE, "alice", b"secret", None).await.unwrap().name, "alice");
     assert_eq!(
-        authenticator.authenticate("anonymous", b"me@example.org", None).await.unwrap().name,
+        authenticator.authenticate(HERE, "anonymous", b"me@example.org", None).await.unwrap().name,
         "anonymous"
     );
     let long = [b'x'; MAX_PASSWORD + 1];
@@ -153,19 +173,113 @@ async fn only_the_right_password_logs_in() {
         ("bob", &long, Why::PasswordTooLong),
         ("anonymous", &long, Why::PasswordTooLong),
     ] {
-        let error = authenticator.authenticate(user, password, None).await.unwrap_err();
+        let error = authenticator.authenticate(HERE, user, password, None).await.unwrap_err();
         assert_eq!(error, LoginError::Refused(why));
         assert_eq!(error.to_string(), "login incorrect");
     }
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
+async fn a_user_who_may_not_come_from_there_is_refused_like_a_wrong_password_with_any_proof() {
+    let authenticator = Authenticator::new(Arc::new(Two), 1);
+    let right = Certificate { key_sha256: [1; 32], ..Certificate::default() };
+    for (user, password, certificate) in [
+        ("elsewhere", b"secret".as_slice(), None),
+        ("elsewhere", b"wrong", None),
+        ("anybody-elsewhere", b"", None),
+        ("certified-elsewhere", b"", Some(&right)),
+    ] {
+        assert!(authenticator.by_certificate(HERE, user, certificate).is_none(), "{user}");
+        let error = authenticator.authenticate(HERE, user, password, certificate).await.unwrap_err();
+        assert_eq!(error, LoginError::Refused(Why::WrongNetwork), "{user}");
+        assert_eq!(error.to_string(), "login incorrect");
+    }
+}
+
+#[tokio::test]
+async fn every_refusal_hashes_once() {
+    let wrong = Certificate { key_sha256: [2; 32], ..Certificate::default() };
+    let mut hashed = Vec::new();
+    for (user, password, certificate) in [
+        ("nobody", b"".as_slice(), None),
+        ("alice", b"", None),
+        ("alice", b"wrong", None),
+        ("certificate", b"secret", None),
+        ("certificate", b"", Some(&wrong)),
+        ("both", b"secret", Some(&wrong)),
+        ("anybody-certified", b"", None),
+        ("elsewhere", b"secret", None),
+        ("anybody-elsewhere", b"", None),
+        ("certified-elsewhere", b"", None),
+    ] {
+        // As the only thread is taken, whoever needs it waits in vain.
+        let authenticator = Authenticator::new(Arc::new(Two), 1);
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let busy = authenticator.hashing.run(HERE, CHEAP, move |_| released.recv().is_err());
+        tokio::pin!(busy);
+        let login = authenticator.authenticate(HERE, user, password, certificate);
+        tokio::pin!(login);
+        tokio::select! {
+            biased;
+            _ = &mut busy => unreachable!("nobody has let it go"),
+            _ = &mut login => hashed.push((user, false)),
+            () = tokio::task::yield_now() => hashed.push((user, true)),
+        }
+        drop(release);
+        let (_, outcome) = tokio::join!(busy, login);
+        assert!(matches!(outcome, Err(LoginError::Refused(_))), "{user}");
+    }
+    assert!(hashed.iter().all(|(_, hashed)| *hashed), "{hashed:?}");
+}
+
+#[tokio::test]
 async fn a_login_does_not_queue_for_ever() {
     let authenticator = Authenticator::new(Arc::new(Two), 1);
-    let _busy = Arc::clone(&authenticator.slots).acquire_owned().await.unwrap();
-    assert_eq!(
-        authenticator.authenticate("alice", b"secret", None).await.unwrap_err(),
-        LoginError::Overloaded
-    );
-    assert_eq!(authenticator.authenticate("bob", b"secret", None).await.unwrap_err(), LoginError::Overloaded);
+    let (release, released) = std::sync::mpsc::channel::<()>();
+    let (told, mut begun) = tokio::sync::mpsc::unbounded_channel();
+    let busy =
+        authenticator.hashing.run(HERE, CHEAP, move |_| told.send(()).is_ok() && released.recv().is_err());
+    tokio::pin!(busy);
+    tokio::select! {
+        _ = &mut busy => unreachable!("nobody has let it go"),
+        _ = begun.recv() => {}
+    }
+    tokio::time::pause();
+    for user in ["alice", "bob"] {
+        let outcome = authenticator.authenticate(HERE, user, b"secret", None).await;
+        assert_eq!(outcome.unwrap_err(), LoginError::Overloaded);
+    }
+    drop(release);
+    assert_eq!(busy.await, Ok(true));
+}
+
+/// Lets nobody be judged, or after an hour.
+struct Slow(bool);
+
+impl Pace for Slow {
+    fn source_of(&self, from: IpAddr) -> IpAddr {
+        from
+    }
+
+    fn before_login(
+        &self,
+        _: IpAddr,
+        _: &str,
+        _: Option<&Certificate>,
+    ) -> Result<std::time::Duration, crate::pace::TooManyGuesses> {
+        if self.0 { Ok(std::time::Duration::from_secs(3600)) } else { Err(crate::pace::TooManyGuesses) }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_waits_as_long_as_its_pace_says() {
+    let with =
+        |pace| Authenticator::with_limits(Arc::new(Two), HashingLimits::with_threads(1), Arc::new(pace));
+    let began = tokio::time::Instant::now();
+    with(Slow(true)).authenticate(HERE, "anonymous", b"", None).await.unwrap();
+    assert!(began.elapsed() >= std::time::Duration::from_secs(3600));
+    for user in ["alice", "nobody", "anonymous"] {
+        let outcome = with(Slow(false)).authenticate(HERE, user, b"secret", None).await;
+        assert_eq!(outcome.unwrap_err(), LoginError::TooManyGuesses);
+    }
 }

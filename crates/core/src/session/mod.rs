@@ -99,7 +99,9 @@ impl Core {
         password: &[u8],
         certificate: Option<&Arc<Certificate>>,
     ) -> Result<Arc<Account>, LoginError> {
-        let outcome = self.authenticator.authenticate(user, password, certificate.map(Arc::as_ref)).await;
+        let from = origin.peer.ip();
+        let outcome =
+            self.authenticator.authenticate(from, user, password, certificate.map(Arc::as_ref)).await;
         self.events.emit(&Event::Login {
             origin: origin.clone(),
             user: user.to_owned(),
@@ -111,7 +113,7 @@ impl Core {
 
     /// Refuses the login of a client who has shown a certificate that is no longer accepted, and tells the subscribers.
     pub async fn refuse_certificate(&self, origin: &Origin, user: &str, password: &[u8]) -> LoginError {
-        let error = self.authenticator.refuse_certificate(user, password).await;
+        let error = self.authenticator.refuse_certificate(origin.peer.ip(), user, password).await;
         self.events.emit(&Event::Login {
             origin: origin.clone(),
             user: user.to_owned(),
@@ -129,7 +131,8 @@ impl Core {
         user: &str,
         certificate: Option<&Arc<Certificate>>,
     ) -> Option<Arc<Account>> {
-        let account = self.authenticator.by_certificate(user, certificate.map(Arc::as_ref))?;
+        let from = origin.peer.ip();
+        let account = self.authenticator.by_certificate(from, user, certificate.map(Arc::as_ref))?;
         self.events.emit(&Event::Login {
             origin: origin.clone(),
             user: user.to_owned(),

@@ -14,6 +14,7 @@ mod certificate;
 mod check;
 mod choice;
 mod clients;
+mod defence;
 mod file;
 mod fingerprint;
 mod fips;
@@ -40,6 +41,7 @@ pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, Challenge, Directory, E
 pub use certificate::CertificateName;
 pub use check::{Checked, Fault, check};
 pub(crate) use clients::trust as client_trust;
+pub use defence::{Access, Defence, Place};
 pub(crate) use file::Replacement;
 pub use file::{ConfigFile, state_of};
 pub use fips::Fips;

@@ -51,7 +51,7 @@ impl FromStr for PublicAddress {
 }
 
 /// Whether this is a name of the domain name system. One of digits alone would be an address that was mistyped.
-fn is_name(text: &str) -> bool {
+pub(super) fn is_name(text: &str) -> bool {
     let label = |label: &str| {
         (1..=LABEL_LONGEST).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

@@ -6,11 +6,12 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use carrack_net::Network;
+use carrack_net::{Network, Startups};
 use carrack_tls::{Group, Sha256Fingerprint, Suite};
 
 use super::acme::Acme;
 use super::certificate::CertificateName;
+use super::defence::{Access, Defence, Place};
 use super::name::{CharacterSet, Host};
 use super::public_address::PublicAddress;
 use super::section::{Tables, section};
@@ -45,6 +46,10 @@ section! {
         NewSessions timeouts: Timeouts = [Timeouts::default()];
         /// How much the server takes on.
         AtOnce limits: Limits = [Limits::default()];
+        /// From where clients may come.
+        NewSessions access: Access = [Access::default()];
+        /// How guessing is slowed down and ended.
+        Restart defence: Defence = [Defence::default()];
         /// The servers with which files are exchanged directly.
         NewSessions fxp: Option<Fxp> = [optional];
         /// What clients get that do not ask for TLS.
@@ -84,6 +89,10 @@ section! {
         /// Whether files and listings may travel compressed (`MODE Z`), where the client asks for it. It takes processor time of the server
         /// and helps on slow lines only.
         NewSessions deflate: bool = [false];
+        /// What `access.allow` says, said for this listener: a client has to pass both.
+        NewSessions allow: Vec<Place> = [Vec::new()];
+        /// What `access.deny` says, said for this listener beside it.
+        NewSessions deny: Vec<Network> = [Vec::new()];
         /// What `tls.minimum_version` says, said for this listener.
         NewSessions minimum_version: Option<TlsVersion> = [optional];
         /// What `tls.suites` says, said for this listener.
@@ -214,6 +223,13 @@ section! {
         AtOnce sessions_per_source: Count<1, 1_000_000> = [Count(200)];
         /// Refused logins after which a connection is closed.
         NewSessions login_failures: Count<1, 100> = [Count(3)];
+        /// Control connections that have not logged in, as in sshd's `MaxStartups`, `start:percent:full`: from `start` of them on newcomers are
+        /// turned away by chance, with `percent` at first and all of them at `full`. Addresses from which somebody is logged in are let in.
+        AtOnce startups: Startups = [Startups::STANDARD];
+        /// Memory that password checks may take at a time, in MiB. One that needs more by itself runs alone.
+        Restart hash_memory_mib: Count<1, 1_048_576> = [Count(256)];
+        /// Logins that wait for their password check. Beyond that, whichever source has most of them is told to come back later.
+        Restart login_queue: Count<1, 1_000_000> = [Count(1_000)];
     }
 }
 
@@ -259,6 +275,8 @@ section! {
         NewSessions home: PathBuf = [required];
         /// What it takes to log in.
         NewSessions login: Login = [Login::Password];
+        /// The networks from which alone this user may log in; from elsewhere every login is refused like a wrong password. Left out: all.
+        NewSessions networks: Vec<Network> = [Vec::new()];
         /// SHA-256 of the public keys of client certificates that log this user in, as `carrack cert fingerprint` prints it for the public
         /// key. Nobody has to vouch for a certificate with such a key.
         NewSessions spki_sha256: Vec<Sha256Fingerprint> = [Vec::new()];

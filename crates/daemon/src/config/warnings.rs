@@ -24,6 +24,7 @@ impl fmt::Display for Warning {
 pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
     let mut warnings = Vec::new();
     homes(config, state, &mut warnings);
+    super::defence::warnings(config, &mut warnings);
     for listen in config.listen.iter().filter(|listen| listen.plaintext == Plaintext::Allow) {
         warnings.push(Warning(format!(
             "{} takes logins without TLS: passwords and files travel in clear",

@@ -9,7 +9,7 @@ use carrack_core::certificate::Certificate;
 use carrack_core::event::{
     Agreed, Change, Channel, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
 };
-use carrack_core::login::LoginError;
+use carrack_core::login::{LoginError, Why};
 use carrack_core::path::VirtualPath;
 
 use super::flood::{Flood, Verdict};
@@ -62,7 +62,9 @@ impl Subscriber for EventLog {
             Event::Connected { origin } => self.connected(origin),
             // What data connections agreed on stands in the line of their transfer.
             Event::Secured { origin, channel: Channel::Session, tls } => self.secured(origin, tls),
-            Event::ConnectionRefused { peer, why } => self.refused(*peer, why),
+            Event::ConnectionRefused { peer, reason, option, why } => {
+                self.refused(*peer, reason, option, why)
+            }
             Event::Login { origin, user, certificate, outcome } => {
                 self.login(origin, user, certificate.as_deref(), outcome);
             }
@@ -121,9 +123,9 @@ impl EventLog {
         }
     }
 
-    fn refused(&self, peer: SocketAddr, why: &str) {
+    fn refused(&self, peer: SocketAddr, reason: &str, option: &str, why: &str) {
         if self.admits(peer) {
-            tracing::warn!(target: TARGET, %peer, why, "connection_refused");
+            tracing::warn!(target: TARGET, %peer, reason, option, why, "connection_refused");
         }
     }
 
@@ -148,16 +150,20 @@ impl EventLog {
         let (subject, issuer) = (subject.as_deref(), issuer.as_deref());
         let session = origin.id.0;
         let peer = origin.peer;
-        let why = match outcome {
+        let (option, why) = match outcome {
             Ok(()) => {
                 tracing::info!(target: TARGET, session, %peer, user, subject, issuer, spki_sha256, "login");
                 return;
             }
-            Err(LoginError::Refused(why)) => why.as_str(),
-            Err(LoginError::Overloaded) => "too many logins at once",
+            Err(LoginError::Refused(why @ Why::WrongNetwork)) => (Some("user.networks"), why.as_str()),
+            Err(LoginError::Refused(why)) => (None, why.as_str()),
+            Err(LoginError::Overloaded) => (Some("limits.login_queue"), "too many logins at once"),
+            Err(LoginError::TooManyGuesses) => {
+                (Some("defence.delay_max_s"), "too many failed logins before it")
+            }
         };
         if self.admits(peer) {
-            tracing::warn!(target: TARGET, session, %peer, user, subject, issuer, spki_sha256, why, "login_failed");
+            tracing::warn!(target: TARGET, session, %peer, user, subject, issuer, spki_sha256, option, why, "login_failed");
         }
     }
 }

@@ -1,9 +1,11 @@
 //! How many lines may one source write into the log by connecting and failing?
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use carrack_net::Source;
 
 /// Lines that a source may cause at once: a busy client that opens many connections stays whole.
 const BURST: f64 = 200.0;
@@ -89,10 +91,7 @@ impl Flood {
 
 /// Who counts as one: an IPv4 address, an IPv6 /64.
 pub(super) fn source(peer: IpAddr) -> IpAddr {
-    match peer.to_canonical() {
-        IpAddr::V6(ip) => IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64)),
-        v4 => v4,
-    }
+    Source::of(peer).address()
 }
 
 #[cfg(test)]

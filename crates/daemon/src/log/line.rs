@@ -110,9 +110,10 @@ fn json(time: &str, level: Level, fields: &Fields) -> String {
     for (index, (name, value)) in head.iter().chain(&fields.fields).enumerate() {
         let comma = if index == 0 { "" } else { "," };
         let _ = write!(line, "{comma}{}:", Value::from(*name));
-        // SECURITY: JSON escapes C0 controls itself; DEL and C1 reach terminals too and are escaped here.
+        // SECURITY: JSON escapes C0 controls itself; DEL and C1 reach terminals too and are escaped here, and what hides or reorders
+        // text. U+2028 and U+2029 end a line for readers such as Fail2Ban.
         for c in value.to_string().chars() {
-            if c.is_control() {
+            if c.is_control() || invisible(c) {
                 let _ = write!(line, "\\u{:04x}", u32::from(c));
             } else {
                 line.push(c);
@@ -184,7 +185,7 @@ mod tests {
         Fields {
             message: "login_failed".to_owned(),
             fields: vec![
-                ("user", "eve\r\n\x1b[2J \u{9b}x\"".into()),
+                ("user", "eve\r\n\x1b[2J \u{9b}x\"\u{2028}".into()),
                 ("session", 7.into()),
                 ("path", "/a b".into()),
             ],
@@ -196,18 +197,18 @@ mod tests {
         let line = Line::Text { colour: false }.render("T", Level::INFO, &fields());
         assert_eq!(
             line,
-            "T INFO  login_failed user=\"eve\\u{d}\\u{a}\\u{1b}[2J \\u{9b}x\\\"\" session=7 path=\"/a b\"\n"
+            "T INFO  login_failed user=\"eve\\u{d}\\u{a}\\u{1b}[2J \\u{9b}x\\\"\\u{2028}\" session=7 path=\"/a b\"\n"
         );
     }
 
     #[test]
     fn json_lines_are_one_object_without_control_characters() {
         let line = Line::Json.render("T", Level::WARN, &fields());
-        assert!(!line.trim_end().chars().any(char::is_control), "{line}");
+        assert!(!line.trim_end().chars().any(|c| c.is_control() || invisible(c)), "{line}");
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["event"], "login_failed");
         assert_eq!(value["level"], "warn");
-        assert_eq!(value["user"], "eve\r\n\x1b[2J \u{9b}x\"");
+        assert_eq!(value["user"], "eve\r\n\x1b[2J \u{9b}x\"\u{2028}");
         assert_eq!(value["session"], 7);
     }
 }

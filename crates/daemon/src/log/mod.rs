@@ -4,7 +4,7 @@
 //! core's events ─► EventLog ─ flood limits ─► tracing ─► Line (text | JSON, escaped) ─► queue ─► standard error
 //! ```
 //!
-//! Event names and fields are stable: `listening`, `connected`, `connection_refused`, `login`, `login_failed`, `transfer`, `changed`, `operation_failed`,
+//! Event names and fields are stable: `listening`, `connected`, `connection_refused`, `banned`, `bans_unreadable`, `bans_not_saved`, `access_name`, `access_name_not_found`, `login`, `login_failed`, `transfer`, `changed`, `operation_failed`,
 //! `session_end`, `suppressed`, `log_lost`, `configuration_warning`, `reloading`, `reloaded`, `reload_refused`, `listener_closed`, `kicked`, `control_refused`, `reload_failed`, `certificate_replaced`, `certificate_unchanged`,
 //! `certificate_refused`, `certificate_ends`, `certificate_expired`, `staple_replaced`, `staple_refused`, `staple_expired`, `metrics_listening`, `expired_uploads`, `expiry_failed`, `journal_failed`,
 //! `few_file_descriptors`, `draining`, `stopped`.

@@ -13,7 +13,7 @@ use carrack_core::Core;
 use carrack_core::backend::PartialIndex;
 use carrack_core::digest::WhileUploading;
 use carrack_ftp_server::{DataPorts, FtpServer, NamedAddress};
-use carrack_net::{Admission, Drain, Limits, Listener};
+use carrack_net::{Admission, Bans, Drain, Listener, NamedHost};
 use carrack_records::accounts::ConfiguredAccounts;
 use carrack_tls::{AcceptedClients, PartnerTls, ServerTls, Sessions, Settings};
 use tokio::sync::watch;
@@ -21,10 +21,11 @@ use tokio::sync::watch;
 use super::data_ports::{self, SharedListener};
 use super::doors::{Door, kept};
 use super::{Listening, StartError};
+use crate::access::Lists;
 use crate::addresses::Addresses;
 use crate::config::{Checked, ClientCertificate, Config, Listen, Policies};
 use crate::identities::Shown;
-use crate::state::StateFolder;
+use crate::state::{BansFile, StateFolder};
 use crate::wiring;
 
 /// What outlives every configuration, and what all of them share.
@@ -34,6 +35,8 @@ pub(super) struct Lasting {
     pub(super) shown: Arc<Shown>,
     pub(super) sessions: Sessions,
     pub(super) admission: Admission,
+    pub(super) bans: Arc<Bans>,
+    pub(super) bans_file: Arc<BansFile>,
     pub(super) ports: DataPorts,
     pub(super) drain: Drain,
 }
@@ -46,6 +49,8 @@ pub(super) struct Generation {
     /// Whose certificates are accepted. Kept where listeners no longer ask: who came by one is still here.
     pub(super) accepted: Option<Arc<AcceptedClients>>,
     pub(super) names: Vec<Arc<NamedAddress>>,
+    /// The names that clients may come from.
+    pub(super) hosts: Vec<Arc<NamedHost>>,
     /// Where the shared data port is taken.
     data_addresses: Vec<IpAddr>,
 }
@@ -84,13 +89,15 @@ impl Generation {
             .or_else(|| client_trust.map(|trust| Arc::new(AcceptedClients::new(trust))));
         let known = before.map(|before| before.names.as_slice()).unwrap_or_default();
         let Addresses { told, names } = Addresses::of(&config.passive, known);
+        let known = before.map(|before| before.hosts.as_slice()).unwrap_or_default();
+        let lists = Lists::of(&config, known);
         let doors_before = before.map(|before| before.doors.as_slice()).unwrap_or_default();
 
         let (mut doors, mut fresh) = (Vec::new(), Vec::new());
-        for ((listen, policy), kept) in
-            config.listen.iter().zip(policies).zip(kept(&config.listen, doors_before))
-        {
-            let settings = wiring::ftp_settings(&config, listen, &told, partners.as_ref());
+        let kept = kept(&config.listen, doors_before);
+        for (index, ((listen, policy), kept)) in config.listen.iter().zip(policies).zip(kept).enumerate() {
+            let access = lists.of_listener(index);
+            let settings = wiring::ftp_settings(&config, listen, access, &told, partners.as_ref());
             let tls = ServerTls::new(Settings {
                 identities: lasting.shown.identities(),
                 policy,
@@ -115,7 +122,8 @@ impl Generation {
         let taken = before.map(|before| before.data_addresses.as_slice()).unwrap_or_default();
         let (shared, data_addresses) = data_ports::bind(&config, &lasting.ports, taken)?;
         let config = Arc::new(config);
-        let generation = Generation { config, core, doors, accepted, names, data_addresses };
+        let generation =
+            Generation { config, core, doors, accepted, names, hosts: lists.names, data_addresses };
         let generation = Arc::new(generation);
         Ok(Made { generation, fresh, shared })
     }
@@ -143,16 +151,8 @@ impl Made {
     /// Lets those who come from now on have it. What is new in it has to be served still.
     pub(super) fn take_over(&self, lasting: &Lasting) {
         let Generation { config, doors, .. } = &*self.generation;
-        lasting.admission.limit(limits(config));
+        lasting.admission.limit(wiring::limits(config));
         doors.iter().for_each(Door::open);
-    }
-}
-
-/// How many may be here at once.
-pub(super) fn limits(config: &Config) -> Limits {
-    Limits {
-        sessions: usize::try_from(config.limits.sessions.0).unwrap_or(usize::MAX),
-        sessions_per_source: usize::try_from(config.limits.sessions_per_source.0).unwrap_or(usize::MAX),
     }
 }
 

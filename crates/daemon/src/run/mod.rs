@@ -21,7 +21,7 @@ use std::sync::Arc;
 use carrack_core::Core;
 use carrack_core::event::{Events, Subscriber};
 use carrack_core::login::Authenticator;
-use carrack_net::{Admission, Drain, Listener};
+use carrack_net::{Admission, Bans, Drain, Listener};
 use carrack_records::partials::PartialJournal;
 use carrack_tls::fips::Approved;
 use carrack_tls::{Identity, Sessions};
@@ -29,10 +29,12 @@ use carrack_tls::{Identity, Sessions};
 use crate::acme::{Acme, Questions};
 use crate::config::{Checked, Config, ConfigFile, Mode};
 use crate::ctl::ControlSocket;
+use crate::defence::{self, Defence};
 use crate::identities::{Keeper, Shown, Source};
 use crate::log::{self, EventLog};
 use crate::metrics::Metrics;
 use crate::state::StateFolder;
+use crate::wiring;
 
 use cut::CutTransfers;
 pub use cut::{CutWhy, Stopped};
@@ -113,10 +115,17 @@ impl Server {
 
         let log = Arc::new(EventLog::default());
         let cut = Arc::new(CutTransfers::default());
-        let metrics = metrics(&checked.config, keeper.shown())?;
+        let bans = Arc::new(Bans::default());
+        let bans_file = Arc::new(state.bans()?);
+        defence::restore(&bans, &bans_file);
+        let admission = Admission::new(wiring::limits(&checked.config)).with_bans(Arc::clone(&bans));
+        let settings = defence::Settings::of(&checked.config);
+        let defence = Arc::new(Defence::new(settings, Arc::clone(&bans), admission.clone()));
+        let metrics = metrics(&checked.config, keeper.shown(), &bans)?;
         let mut subscribers = vec![
             Arc::<EventLog>::clone(&log) as Arc<dyn Subscriber>,
             Arc::<CutTransfers>::clone(&cut) as Arc<dyn Subscriber>,
+            Arc::<Defence>::clone(&defence) as Arc<dyn Subscriber>,
         ];
         subscribers.extend(metrics.iter().map(|(metrics, _)| Arc::<Metrics>::clone(metrics) as _));
         let events = Events::new(subscribers);
@@ -125,7 +134,9 @@ impl Server {
         let lasting = Arc::new(Lasting {
             index: Arc::<PartialJournal>::clone(&journal) as _,
             shown: Arc::clone(keeper.shown()),
-            admission: Admission::new(generation::limits(&checked.config)),
+            admission,
+            bans,
+            bans_file,
             ports: data_ports::ports(&checked.config, &sessions),
             drain: Drain::new(),
             state,
@@ -135,9 +146,10 @@ impl Server {
             folder: lasting.state.path().display().to_string(),
             source,
         })?;
-        let slots = std::thread::available_parallelism().map_or(1, usize::from);
+        let limits = wiring::hashing(&checked.config);
         let core = |accounts, while_uploading| {
-            Core::with_digests(Authenticator::new(Arc::new(accounts), slots), events, while_uploading)
+            let authenticator = Authenticator::with_limits(Arc::new(accounts), limits, defence);
+            Core::with_digests(authenticator, events, while_uploading)
         };
         let made = Generation::make(&lasting, checked, core, None)?;
         Ok(Self { provided, lasting, made, keeper, log, cut, journal, acme, metrics, control, signals })
@@ -173,11 +185,15 @@ impl std::fmt::Debug for Server {
 }
 
 /// The measurements, and where they are read; `None` where the configuration has none.
-fn metrics(config: &Config, shown: &Arc<Shown>) -> Result<Option<(Arc<Metrics>, Listener)>, StartError> {
+fn metrics(
+    config: &Config,
+    shown: &Arc<Shown>,
+    bans: &Arc<Bans>,
+) -> Result<Option<(Arc<Metrics>, Listener)>, StartError> {
     let Some(address) = config.metrics.as_ref().map(|metrics| metrics.address) else { return Ok(None) };
     let failed = |source| StartError::Metrics { address, source };
     let listener = Listener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(target: "carrack", %address, "metrics_listening");
-    Ok(Some((Arc::new(Metrics::new(Arc::clone(shown))), listener)))
+    Ok(Some((Arc::new(Metrics::new(Arc::clone(shown), Arc::clone(bans))), listener)))
 }

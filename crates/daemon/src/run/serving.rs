@@ -18,7 +18,7 @@ use crate::config::{Config, ConfigFile};
 use crate::ctl::Desk;
 use crate::identities::Keeper;
 use crate::watch::{self, Calls};
-use crate::{addresses, clients, housekeeping, http};
+use crate::{access, addresses, clients, defence, housekeeping, http};
 
 /// A server that serves.
 pub(super) struct Serving {
@@ -57,6 +57,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
         let drain = lasting.drain.clone();
         upkeep.spawn(http::serve(listener, move |path| metrics.answer(path, &drain)));
     }
+    upkeep.spawn(defence::keep(Arc::clone(&lasting.bans), Arc::clone(&lasting.bans_file)));
     let mut serving = Serving {
         provided,
         lasting,
@@ -94,6 +95,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
     let stopped = serving.go_down(why, &cut, signals, orders).await;
     serving.of_generation.shutdown().await;
     serving.upkeep.shutdown().await;
+    defence::save(&serving.lasting.bans, &serving.lasting.bans_file);
     stopped
 }
 
@@ -127,6 +129,7 @@ impl Serving {
         self.of_generation.spawn(housekeeping::partials(Arc::clone(&self.journal), expiry));
         self.of_generation.spawn(watch::keep(keeper, self.certificates.clone()));
         self.of_generation.spawn(addresses::follow(generation.names.clone()));
+        self.of_generation.spawn(access::follow(generation.hosts.clone()));
         self.generation = generation;
     }
 

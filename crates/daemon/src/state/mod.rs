@@ -1,6 +1,7 @@
 //! What does the server keep for itself, and where: identity, generated password, and the lock that makes the folder its own?
 
 mod acme;
+mod bans;
 mod folder;
 
 use std::fs::File;
@@ -14,6 +15,7 @@ use rustix::fs::FlockOperation;
 use zeroize::Zeroizing;
 
 pub(crate) use acme::{AcmeFolder, Attempt};
+pub(crate) use bans::BansFile;
 use folder::{LOCK, PrivateFolder};
 
 /// A self-signed certificate is renewed when it has less than this left.
@@ -180,6 +182,14 @@ impl StateFolder {
     /// As [`StateFolder::open`].
     pub(crate) fn acme(&self) -> Result<AcmeFolder, StateError> {
         AcmeFolder::open(self.path())
+    }
+
+    /// Where bans are kept.
+    ///
+    /// # Errors
+    /// As [`StateFolder::open`].
+    pub(crate) fn bans(&self) -> Result<BansFile, StateError> {
+        BansFile::open(self.path())
     }
 
     /// The self-signed identity for these names: made at the first start and kept. The key stays the same for good; the

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use carrack_core::event::{Channel, Event, Origin};
 use carrack_ftp_proto::server::{self, Certificates, CloseReason, Fxp, Mode, Policy, Server};
-use carrack_net::{Accepted, Phase};
+use carrack_net::{Accepted, Phase, Slot};
 use carrack_tls::HandshakeError;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
@@ -31,8 +31,8 @@ const CLEARING: Duration = Duration::from_secs(10);
 /// How long a parting word may take.
 const PARTING: Duration = Duration::from_secs(1);
 
-/// Serves one accepted connection to its end.
-pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
+/// Serves one accepted connection to its end; its place is free then.
+pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot) {
     let Accepted { stream, peer, local } = accepted;
     let id = server.core.next_session();
     let certificates = certificates::asked(server.tls.clients());
@@ -43,6 +43,7 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     let live = server.core.live.enter(Origin { id, peer, protocol: server.protocol() });
     let mut connection = Connection {
         server,
+        slot,
         id,
         peer,
         local,

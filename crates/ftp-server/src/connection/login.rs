@@ -58,6 +58,11 @@ impl Connection {
                 let reply = Reply::new(Code::SERVICE_NOT_AVAILABLE, "Too many logins at once, try again.");
                 return self.machine.answer(pending, reply, now);
             }
+            Err(LoginError::TooManyGuesses) => {
+                // RFC 959 §5.4 has nothing softer for PASS than 421.
+                let text = "Too many failed logins from your address, try again later.";
+                return self.machine.answer(pending, Reply::new(Code::SERVICE_NOT_AVAILABLE, text), now);
+            }
             Err(LoginError::Refused(_)) => {
                 // SECURITY: one text whether the user, the password or the certificate is wrong.
                 let reply = Reply::new(Code::NOT_LOGGED_IN, "Login incorrect.");
@@ -70,6 +75,7 @@ impl Connection {
 
     /// Lets an account in whose login was proved.
     fn enter(&mut self, account: Arc<Account>) -> Grant {
+        self.slot.set_logged_in(true);
         if let Some(tls) = &self.tls {
             tls.control.logged_in(&account.name, account.shared);
         }
@@ -96,6 +102,7 @@ impl Connection {
     }
 
     pub(super) fn log_out(&mut self) {
+        self.slot.set_logged_in(false);
         self.visitor = None;
         self.data_port = None;
         if let Some(tls) = &self.tls {
