@@ -241,7 +241,13 @@ fn a_flood_before_the_login_keeps_out_strangers_and_no_address_with_a_login() {
         .start();
     let mut inside = Control::open(&server);
     let silent: Vec<_> = (0..5).map(|_| connect(&server, Mode::Implicit, STRANGER)).collect();
-    let refused = wait::until("a full house", || refusal(&server, "127.0.0.3"));
+    // Whoever comes before all of them are in would take a place of theirs.
+    server.logs.wait_for("a full house", |lines| {
+        let silent =
+            lines.iter().filter(|line| line.is("connected") && line.text("peer").starts_with(STRANGER));
+        (silent.count() == 5).then_some(())
+    });
+    let refused = refusal(&server, "127.0.0.3").unwrap();
     assert_eq!(refused.code, 421, "{refused}");
     assert!(is_refused_on_implicit(&server, STRANGER));
     let line = server.logged("connection_refused", |line| line.text("reason") == "startups");
