@@ -20,6 +20,7 @@ pub mod hosts;
 pub mod interop;
 pub mod logs;
 pub mod loopback;
+pub mod manager;
 pub mod pages;
 pub mod partners;
 pub mod peers;
