@@ -38,7 +38,7 @@ impl Serving {
         let patience = self.patience();
         let (sessions, deadline_s) = (drain.live(), patience.as_secs());
         tracing::info!(target: "carrack", signal = why, sessions, deadline_s, "draining");
-        self.manager.stopping(sessions);
+        self.systemd.stopping(sessions);
         let deadline = Instant::now() + patience;
         let all_leave = Instant::now() + patience.min(PAUSES);
         let impatient = loop {
@@ -47,7 +47,7 @@ impl Serving {
                 () = sleep_until(all_leave), if drain.phase() < Phase::Draining => drain.start(),
                 () = sleep_until(deadline) => break Some(CutWhy::Deadline { drain_s: deadline_s }),
                 _ = signals.stop() => break Some(CutWhy::SecondSignal),
-                () = self.manager.due() => self.tell_that_it_lives(),
+                () = self.systemd.due() => self.tell_that_it_lives(),
                 Some(order) = orders.recv() => self.answer_while_draining(order),
             }
         };

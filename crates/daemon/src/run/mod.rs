@@ -7,7 +7,6 @@ mod doors;
 mod down;
 mod generation;
 mod handed;
-mod manager;
 mod memory;
 mod names;
 mod reload;
@@ -15,6 +14,7 @@ mod serving;
 mod signals;
 mod start_error;
 mod succession;
+mod systemd;
 mod told;
 
 use std::net::{SocketAddr, TcpListener};

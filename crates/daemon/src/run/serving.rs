@@ -14,10 +14,10 @@ use tokio::task::JoinSet;
 
 use super::cut::Stopped;
 use super::generation::{Generation, Lasting, Made};
-use super::manager::Manager;
 use super::reload::{self, Accepted, Next, Refused};
 use super::signals::Told;
 use super::succession::{self, Left};
+use super::systemd::Systemd;
 use super::{Provided, Server};
 use crate::acme::{self, Acme};
 use crate::config::{Config, ConfigFile};
@@ -32,7 +32,7 @@ pub(super) struct Serving {
     pub(super) lasting: Arc<Lasting>,
     pub(super) generation: Arc<Generation>,
     pub(super) since: SystemTime,
-    pub(super) manager: Manager,
+    pub(super) systemd: Systemd,
     pub(super) journal: Arc<PartialJournal>,
     /// Where measurements are read, once more.
     pub(super) metrics_socket: Option<TcpListener>,
@@ -40,6 +40,8 @@ pub(super) struct Serving {
     pub(super) control_socket: UnixListener,
     pub(super) control_is_ours: Arc<AtomicBool>,
     pub(super) control_stops: Arc<Notify>,
+    /// Whether the server before this one, where there was any, has ended.
+    pub(super) is_alone: Arc<AtomicBool>,
     /// Who has this server's place.
     pub(super) successor: Option<Successor>,
     acme: Option<Arc<Acme>>,
@@ -92,11 +94,12 @@ pub(super) async fn serve(server: Server) -> Stopped {
         provided,
         lasting,
         since: SystemTime::now(),
-        manager: Manager::of_environment(),
+        systemd: Systemd::of_environment(),
         metrics_socket,
         control_socket,
         control_is_ours: control.ownership(),
         control_stops: Arc::default(),
+        is_alone: Arc::new(AtomicBool::new(predecessor.is_none())),
         successor: None,
         generation: Arc::clone(&made.generation),
         journal,
@@ -113,20 +116,21 @@ pub(super) async fn serve(server: Server) -> Stopped {
     serving.adopt(made, keeper);
     let (desk, mut orders) = Desk::new(serving.generation.core.live.clone());
     serving.upkeep.spawn(desk.serve(control, Arc::clone(&serving.control_stops)));
-    serving.manager.ready(serving.generation.doors.len());
+    serving.systemd.ready(serving.generation.doors.len());
     if let Some(predecessor) = predecessor {
         let left = Left {
             journal: Arc::clone(&serving.journal),
             config: Arc::clone(&serving.generation.config),
             state: Arc::clone(&serving.lasting.state),
             control_is_ours: Arc::clone(&serving.control_is_ours),
+            is_alone: Arc::clone(&serving.is_alone),
         };
         serving.upkeep.spawn(succession::succeed(predecessor, left));
     }
     let why = loop {
         let told = tokio::select! {
             told = signals.next() => told,
-            () = serving.manager.due() => {
+            () = serving.systemd.due() => {
                 serving.tell_that_it_lives();
                 continue;
             }
@@ -184,7 +188,7 @@ impl Serving {
 
     /// Reads again whatever can change under a running server. Without a configuration file that is what lies in files of its own.
     pub(super) async fn reload(&mut self) -> Result<Accepted, Refused> {
-        self.manager.reloading();
+        self.systemd.reloading();
         let file = self.provided.file.clone();
         let outcome = match &file {
             Some(file) => {
@@ -206,7 +210,7 @@ impl Serving {
         if let Some(acme) = &self.acme {
             acme.try_now();
         }
-        self.manager.ready(self.generation.doors.len());
+        self.systemd.ready(self.generation.doors.len());
         outcome
     }
 
@@ -219,7 +223,7 @@ impl Serving {
             }
         }
         if !self.is_broken {
-            self.manager.lives();
+            self.systemd.lives();
         }
     }
 

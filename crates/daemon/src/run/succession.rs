@@ -18,6 +18,9 @@ impl Serving {
     /// What another process needs to take this one's place. Until it says that it serves, or is gone, both may write the journal.
     pub(super) fn hand_over(&self) -> Result<(Parcel, Succession), String> {
         let config = &self.generation.config;
+        if !self.is_alone.load(Ordering::Relaxed) {
+            return Err("the server before it has not ended yet; try again then".to_owned());
+        }
         // SECURITY: nobody may be half served. What cannot be handed over has to be free first.
         if config.passive.ports.shared().is_some() {
             return Err("a data port that all sessions share (passive.ports) is not handed over; stop it and start the other".to_owned());
@@ -58,7 +61,7 @@ impl Serving {
         tracing::info!(target: "carrack", process, "handed_over");
         self.control_is_ours.store(false, Ordering::Relaxed);
         self.control_stops.notify_one();
-        self.manager.succeeded_by(process);
+        self.systemd.succeeded_by(process);
         self.successor = Some(successor);
     }
 }
@@ -69,12 +72,13 @@ pub(super) struct Left {
     pub(super) config: Arc<Config>,
     pub(super) state: Arc<StateFolder>,
     pub(super) control_is_ours: Arc<AtomicBool>,
+    pub(super) is_alone: Arc<AtomicBool>,
 }
 
 /// Tells the server before this one that its place is taken, and once it has ended, takes up what it left.
 pub(super) async fn succeed(predecessor: Predecessor, left: Left) {
     let waited = tokio::task::spawn_blocking(move || {
-        let Left { journal, config, state, control_is_ours } = left;
+        let Left { journal, config, state, control_is_ours, is_alone } = left;
         let told = || {
             control_is_ours.store(true, Ordering::Relaxed);
             // What is written there is for people; the lock is what counts.
@@ -88,6 +92,7 @@ pub(super) async fn succeed(predecessor: Predecessor, left: Left) {
         if let Err(error) = journal.settle().and_then(|()| undo_extensions(&config, &journal)) {
             tracing::warn!(target: "carrack", why = %error, "journal_failed");
         }
+        is_alone.store(true, Ordering::Relaxed);
     });
     let _ = waited.await;
 }

@@ -6,12 +6,12 @@ use sd_notify::NotifyState;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 /// The service manager that has started this process, if any.
-pub(super) struct Manager {
+pub(super) struct Systemd {
     /// How often it is to hear that the server lives (`WatchdogSec=`): twice in the time that it waits.
     watchdog: Option<Interval>,
 }
 
-impl Manager {
+impl Systemd {
     /// The one that the environment names.
     pub(super) fn of_environment() -> Self {
         let every = sd_notify::watchdog_enabled().map(|patience| patience / 2);
@@ -29,7 +29,7 @@ impl Manager {
         tell(&[NotifyState::Ready, NotifyState::Status(&format!("serving on {listeners} listener{s}"))]);
     }
 
-    /// It reads its configuration again; [`Manager::ready`] comes behind that, whatever it comes to.
+    /// It reads its configuration again; [`Systemd::ready`] comes behind that, whatever it comes to.
     pub(super) fn reloading(&self) {
         if let Ok(now) = NotifyState::monotonic_usec_now() {
             tell(&[NotifyState::Reloading, now, NotifyState::Status("reading the configuration again")]);
