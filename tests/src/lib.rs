@@ -29,6 +29,7 @@ pub mod responder;
 pub mod server;
 pub mod setup;
 pub mod stacks;
+pub mod systemd;
 pub mod tls_client;
 pub mod transcript;
 pub mod tree;

@@ -73,8 +73,8 @@ fn a_bad_file_is_refused_whole_with_all_its_problems() {
     server.signal(Signal::HUP);
     for key in ["timeouts.idle", "log.level"] {
         let line = server.logged("reload_refused", |line| line.text("key") == key);
-        assert!(line.text("file").ends_with("carrack.toml") && line.text("line") != "", "{}", line.raw);
-        assert!(line.text("mend") != "" && line.text("kept") != "", "{}", line.raw);
+        assert!(line.text("file").ends_with("carrack.toml") && !line.text("line").is_empty(), "{}", line.raw);
+        assert!(!line.text("mend").is_empty() && !line.text("kept").is_empty(), "{}", line.raw);
     }
     assert_eq!(log_in(&server, "new", &password("new")), 530);
     assert_eq!(log_in(&server, USER, &password(USER)), 230);

@@ -62,7 +62,7 @@ pub(crate) enum Command {
     /// where transfers had to be cut. SIGHUP reads the configuration
     /// again, for new sessions.
     #[command(
-        override_usage = "carrack serve [OPTIONS] <DIR>\n       carrack serve [--log-format <FORMAT>] --config <FILE>"
+        override_usage = "carrack serve [OPTIONS] <DIR>\n       carrack serve [--log-format <FORMAT>] [--take-over <SOCKET>] --config <FILE>"
     )]
     Serve(Box<Serve>),
     /// Make password hashes for the configuration file

@@ -37,6 +37,7 @@ pub(crate) fn ctl(arguments: Ctl) -> Result<(), Failure> {
             );
         }
         Answer::Refused(Refusal { why, .. }) => return Err(Failure::failed(why)),
+        Answer::HandedOver(_) => return Err(Failure::failed("the server answers what it was not asked")),
     }
     Ok(())
 }

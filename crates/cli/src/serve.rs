@@ -3,9 +3,10 @@
 use std::io::{IsTerminal, Write};
 
 use carrack_daemon::config::{Checked, ConfigFile, Fips, Log, LogFormat};
+use carrack_daemon::ctl::{Predecessor, TakenOver};
 use carrack_daemon::log;
 use carrack_daemon::quick::{Prepared, QuickStart};
-use carrack_daemon::run::{self, Provided, Server, Stopped};
+use carrack_daemon::run::{self, Handed, Provided, Server, Stopped};
 use carrack_daemon::state::StateFolder;
 
 use crate::arguments::server::Serve;
@@ -16,20 +17,28 @@ use crate::password::{self, Given};
 /// Runs `carrack serve …` until the server was told to stop.
 pub(crate) fn serve(arguments: Serve, fips: Fips) -> Result<(), Failure> {
     run::ask_for_small_pages();
+    // Before there is a second thread.
+    let handed = Handed::by_systemd().map_err(Failure::failed)?;
     match arguments.config.clone() {
-        Some(file) => serve_file(&file, arguments.log_format, fips),
-        None => serve_folder(arguments, fips),
+        Some(file) => serve_file(&file, &arguments, fips, handed),
+        None => serve_folder(arguments, fips, handed),
     }
 }
 
-fn serve_file(file: &std::path::Path, log_format: Option<LogFormat>, fips: Fips) -> Result<(), Failure> {
-    let file = ConfigFile::new(file, fips, log_format);
+fn serve_file(file: &std::path::Path, arguments: &Serve, fips: Fips, handed: Handed) -> Result<(), Failure> {
+    let file = ConfigFile::new(file, fips, arguments.log_format);
     let checked = file.load().map_err(crate::config::wrong)?;
-    let state = StateFolder::open(&checked.state).map_err(Failure::failed)?;
-    run(checked, state, Some(file), None)
+    let provided = |handed, predecessor| Provided { file: Some(file), level: None, handed, predecessor };
+    let Some(socket) = &arguments.take_over else {
+        let state = StateFolder::open(&checked.state).map_err(Failure::failed)?;
+        return run(checked, state, provided(handed, None), None);
+    };
+    let TakenOver { handed, lock, predecessor } = Predecessor::ask(socket).map_err(Failure::failed)?;
+    let state = StateFolder::take_over(&checked.state, lock).map_err(Failure::failed)?;
+    run(checked, state, provided(handed, Some(predecessor)), None)
 }
 
-fn serve_folder(arguments: Serve, fips: Fips) -> Result<(), Failure> {
+fn serve_folder(arguments: Serve, fips: Fips, handed: Handed) -> Result<(), Failure> {
     let folder = arguments.folder.unwrap_or_default();
     let given = password::given(arguments.password_file.as_deref())?;
     let log = Log { format: arguments.log_format.unwrap_or(LogFormat::Text), ..Log::default() };
@@ -63,13 +72,13 @@ fn serve_folder(arguments: Serve, fips: Fips) -> Result<(), Failure> {
         read_only: arguments.read_only,
         plaintext: arguments.plaintext,
     };
-    run(checked, state, None, Some(hints))
+    run(checked, state, Provided { handed, ..Provided::default() }, Some(hints))
 }
 
 fn run(
     checked: Checked,
     state: StateFolder,
-    file: Option<ConfigFile>,
+    provided: Provided,
     hints: Option<Hints>,
 ) -> Result<(), Failure> {
     let (log, level) = log::install(&checked.config.log);
@@ -84,7 +93,7 @@ fn run(
         .thread_name("carrack")
         .build()
         .map_err(|error| Failure::failed(format!("threads cannot be started: {error}")))?;
-    let provided = Provided { file, level: Some(level) };
+    let provided = Provided { level: Some(level), ..provided };
     let outcome = runtime.block_on(async {
         let server = Server::start(checked, state, provided).map_err(Failure::failed)?;
         if let Some(hints) = &hints {

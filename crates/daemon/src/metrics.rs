@@ -287,7 +287,8 @@ mod tests {
         let checked = crate::config::parse(&text, dir.path()).unwrap();
         let index = PartialJournal::open(dir.path()).unwrap();
         let index: Arc<dyn carrack_core::backend::PartialIndex> = Arc::new(index);
-        let accounts = crate::wiring::accounts(&checked.config, &[], &index).unwrap();
+        let accounts =
+            crate::wiring::accounts(&checked.config, &[], &index, crate::wiring::Behind::AStop).unwrap();
         let metrics = Arc::new(measured().0);
         let events = Events::new([Arc::<Metrics>::clone(&metrics) as Arc<dyn Subscriber>]);
         let core = Core::new(Authenticator::new(Arc::new(accounts), 1), events);

@@ -52,44 +52,57 @@ pub enum WiringError {
     Duplicate(#[from] carrack_records::accounts::DuplicateAccount),
 }
 
+/// What was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Behind {
+    /// The end of a server, or a crash, which may have left something to be mended.
+    AStop,
+    /// A server that runs, in this process or in the one whose place it takes: what is unfinished in the homes is being worked on.
+    AReload,
+}
+
 /// The accounts of the configuration, each on the store of its home. Users with the same home and
 /// the same treatment of links share a store.
 pub(crate) fn accounts(
     config: &Config,
     excluded: &[PathBuf],
     index: &Arc<dyn PartialIndex>,
+    behind: Behind,
 ) -> Result<ConfiguredAccounts, WiringError> {
     let mut stores: HashMap<(PathBuf, Links), Arc<dyn Backend>> = HashMap::new();
     let mut accounts = Vec::new();
     for user in config.user.iter() {
         let links = links(config, user);
         let key = (user.home.clone(), links);
-        let store = match stores.get(&key) {
-            Some(store) => Arc::clone(store),
-            None => {
-                let settings = LocalSettings {
-                    publish: match config.upload.publish {
-                        Publish::Atomic => local::Publish::Atomic,
-                        Publish::InPlace => local::Publish::InPlace,
-                    },
-                    sync: config.upload.sync,
-                    partials: match config.upload.partials {
-                        Partials::Hidden => local::Partials::Hidden,
-                        Partials::Owner => local::Partials::Owner,
-                    },
-                    links,
-                    excluded: excluded.to_vec(),
-                    index: Arc::clone(index),
-                };
-                let store: Arc<dyn Backend> =
-                    Arc::new(LocalStore::open(&user.home, settings).map_err(|source| WiringError::Home {
-                        home: user.home.display().to_string(),
-                        source,
+        let store =
+            match stores.get(&key) {
+                Some(store) => Arc::clone(store),
+                None => {
+                    let settings = LocalSettings {
+                        publish: match config.upload.publish {
+                            Publish::Atomic => local::Publish::Atomic,
+                            Publish::InPlace => local::Publish::InPlace,
+                        },
+                        sync: config.upload.sync,
+                        partials: match config.upload.partials {
+                            Partials::Hidden => local::Partials::Hidden,
+                            Partials::Owner => local::Partials::Owner,
+                        },
+                        links,
+                        excluded: excluded.to_vec(),
+                        index: Arc::clone(index),
+                    };
+                    let open = match behind {
+                        Behind::AStop => LocalStore::open,
+                        Behind::AReload => LocalStore::open_beside,
+                    };
+                    let store: Arc<dyn Backend> = Arc::new(open(&user.home, settings).map_err(|source| {
+                        WiringError::Home { home: user.home.display().to_string(), source }
                     })?);
-                stores.insert(key, Arc::clone(&store));
-                store
-            }
-        };
+                    stores.insert(key, Arc::clone(&store));
+                    store
+                }
+            };
         accounts.push(account(user, store)?);
     }
     Ok(ConfiguredAccounts::new(accounts)?)

@@ -17,12 +17,12 @@ pub(crate) use greet::serve;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use carrack_core::event::{Incomplete, Origin, SessionId};
 use carrack_core::live::{Call, Live};
 use carrack_ftp_proto::server::{AbortKind, CloseReason, Pending, Server};
-use carrack_net::{Phase, Slot};
+use carrack_net::{Drain, Phase, Slot};
 use carrack_tls::{ClientRefusal, ControlTls, TlsInfo};
 
 use tokio::sync::watch;
@@ -35,6 +35,10 @@ use crate::witness::Witness;
 use data::Agreed;
 use live::Errand;
 use work::{Done, Work};
+
+/// How long a client says nothing that has come to a pause, while another process takes this one's place: longer than programs think
+/// between two commands.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Everything that one control connection has.
 struct Connection {
@@ -131,6 +135,7 @@ impl Connection {
         let reads = self.machine.wants_bytes() && self.control.has_room();
         let unread_by = self.control.unread_deadline();
         let unused_by = self.data_port.as_ref().map(|agreed| agreed.expires);
+        let is_busy = self.work.is_some();
         let happened = tokio::select! {
             traffic = self.control.turn(reads) => Happened::Traffic(traffic),
             done = Work::next(&mut self.work) => Happened::Done(done),
@@ -140,7 +145,9 @@ impl Connection {
             () = certificates::changed(&mut self.trust_changes) => Happened::TrustChanged,
             call = self.live.called() => Happened::Called(call),
             () = sleep_until(unread_by) => return Err(Ended::Lost),
-            () = self.server.drain.reached(Phase::Draining), if !self.draining => Happened::Drain,
+            () = has_to_leave(&self.server.drain, self.heard, is_busy), if !self.draining => {
+                Happened::Drain
+            }
             () = self.server.drain.reached(Phase::Cut) => return Err(Ended::Cut),
         };
         let now = Instant::now();
@@ -280,6 +287,16 @@ impl Ended {
             Self::CertificateRevoked => "the client's certificate was revoked",
             Self::Cut => "the server went down",
         }
+    }
+}
+
+/// Waits until the server wants this session out: all that are not in a transfer, or only those that pause.
+async fn has_to_leave(drain: &Drain, heard: Instant, is_busy: bool) {
+    drain.reached(Phase::Closing).await;
+    let paused = (!is_busy).then(|| heard + PAUSE);
+    tokio::select! {
+        () = drain.reached(Phase::Draining) => {}
+        () = sleep_until(paused) => {}
     }
 }
 

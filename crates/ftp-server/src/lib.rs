@@ -113,7 +113,7 @@ impl FtpServer {
                     Ok(()) => continue,
                     Err(_) => return,
                 },
-                () = drain.reached(Phase::Draining) => return,
+                () = drain.reached(Phase::Closing) => return,
             };
             let server = Arc::clone(&current.borrow());
             server.take_in(accepted);

@@ -8,6 +8,8 @@ use tokio::sync::watch;
 pub enum Phase {
     /// Serving.
     Running,
+    /// No new connection, as another process takes them; sessions leave when they pause.
+    Closing,
     /// No new connection; idle sessions leave, transfers finish.
     Draining,
     /// Whatever still runs ends now.
@@ -32,6 +34,11 @@ impl Drain {
     #[must_use]
     pub fn new() -> Self {
         Self { phase: Arc::new(watch::Sender::new(Phase::Running)), live: Arc::new(watch::Sender::new(0)) }
+    }
+
+    /// Accepts nobody any more, and lets sessions go on until they pause.
+    pub fn close(&self) {
+        self.advance(Phase::Closing);
     }
 
     /// Begins to drain.

@@ -54,6 +54,34 @@ impl PartialJournal {
         Ok(PartialJournal { journal: Mutex::new(journal) })
     }
 
+    /// Opens the journal that another process writes as well: the server that ends when this one has its place. Neither may rewrite it until
+    /// then, so the other one has to [share](PartialJournal::share) it; behind that, [`PartialJournal::settle`].
+    pub fn join(state: &Path) -> io::Result<PartialJournal> {
+        let path = state.join(JOURNAL);
+        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path)?;
+        let records = replay(BufReader::new(File::open(&path)?))?;
+        let (lines, rewrite_at) = (records.len(), usize::MAX);
+        let journal = Journal { path, file, lines, rewrite_at, torn: false, records };
+        Ok(PartialJournal { journal: Mutex::new(journal) })
+    }
+
+    /// Leaves the file in its place from now on, for another process that has joined; or no longer.
+    pub fn share(&self, is_shared: bool) {
+        let mut journal = self.lock();
+        journal.rewrite_at = if is_shared { usize::MAX } else { journal.lines.max(REWRITE_LINES) };
+    }
+
+    /// Takes up what the other process wrote, which has ended, and rewrites the journal.
+    pub fn settle(&self) -> io::Result<()> {
+        let mut journal = self.lock();
+        let records = replay(BufReader::new(File::open(&journal.path)?))?;
+        let file = rewrite(&journal.path, &records)?;
+        let (lines, rewrite_at) = (records.len(), REWRITE_LINES);
+        let path = std::mem::take(&mut journal.path);
+        *journal = Journal { path, file, lines, rewrite_at, torn: false, records };
+        Ok(())
+    }
+
     /// Removes, by means of `remove`, the uploads that nobody has touched for `older_than`, and forgets those that it
     /// says are gone. It looks at its records alone and walks no tree.
     pub fn expire(

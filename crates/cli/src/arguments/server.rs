@@ -53,6 +53,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "WHAT", default_value = "refuse", value_parser = words::<Plaintext>(Plaintext::WORDS))]
     pub(crate) plaintext: Plaintext,
 
+    /// Take the place of the server that runs, whose control socket this is (`ctl.sock` in its state folder), without refusing anybody
+    #[arg(long, value_name = "SOCKET", requires = "config")]
+    pub(crate) take_over: Option<PathBuf>,
+
     /// How log lines on standard error are written [default: text, or what the file says]
     #[arg(long, value_name = "FORMAT", value_parser = words::<LogFormat>(LogFormat::WORDS))]
     pub(crate) log_format: Option<LogFormat>,

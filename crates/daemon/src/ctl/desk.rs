@@ -1,14 +1,19 @@
 //! Who answers at the control socket?
 
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use carrack_core::event::SessionId;
 use carrack_core::live::{Described, LiveSessions};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 use tokio::net::UnixStream;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::parcel::Parcel;
 use super::protocol::{Answer, Errand, Request, Session};
 use super::socket::ControlSocket;
 
@@ -24,12 +29,42 @@ const REQUEST_TIME: Duration = Duration::from_secs(60);
 /// How long a session has to say what it does. One in a handshake says nothing.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Something for the loop that serves.
-pub(crate) struct Order {
-    /// What.
-    pub(crate) wanted: Wanted,
-    /// Who waits for it.
-    pub(crate) answer: oneshot::Sender<Answer>,
+/// Something for the loop that serves, with who waits for it.
+pub(crate) enum Order {
+    /// An answer is all that it comes to.
+    Ask(Wanted, oneshot::Sender<Answer>),
+    /// The listening sockets, for the process that asks. Where they are given, the succession follows or is dropped.
+    HandOver(oneshot::Sender<Result<(Parcel, Succession), String>>),
+    /// Another process serves at them.
+    Ready(Successor, oneshot::Sender<Answer>),
+}
+
+/// The time in which two processes have the sockets; where it is over without a successor, it is undone.
+pub(crate) struct Succession(Option<Box<dyn FnOnce() + Send>>);
+
+impl Succession {
+    /// One that is undone so.
+    pub(crate) fn undone_by(undo: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(undo)))
+    }
+
+    fn done(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Succession {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(|undo| undo());
+    }
+}
+
+/// The process that has taken this one's place.
+pub(crate) struct Successor {
+    /// Its id.
+    pub(crate) process: u32,
+    /// It waits for the end of this one, which is that of the connection.
+    pub(crate) _stream: Arc<UnixStream>,
 }
 
 /// What only the loop that serves can do.
@@ -63,10 +98,14 @@ impl Desk {
     }
 
     /// Answers whoever comes to the socket, for as long as it is polled.
-    pub(crate) async fn serve(self, socket: ControlSocket) {
+    /// Behind `stops`, those who have come are still answered.
+    pub(crate) async fn serve(self, socket: ControlSocket, stops: Arc<Notify>) {
         let mut asking = JoinSet::new();
         loop {
-            let stream = socket.accept().await;
+            let stream = tokio::select! {
+                stream = socket.accept() => stream,
+                () = stops.notified() => break,
+            };
             while asking.len() >= ASKING {
                 asking.join_next().await;
             }
@@ -77,12 +116,15 @@ impl Desk {
                 let _ = desk.attend(stream).await;
             });
         }
+        drop(socket);
+        while asking.join_next().await.is_some() {}
     }
 
     /// Answers request for request until the other side ends.
-    async fn attend(&self, stream: UnixStream) -> std::io::Result<()> {
-        let (read, mut write) = stream.into_split();
-        let mut read = BufReader::new(read);
+    async fn attend(&self, stream: UnixStream) -> io::Result<()> {
+        let stream = Arc::new(stream);
+        let mut read = BufReader::new(Reading(Arc::clone(&stream)));
+        let mut succession = None;
         loop {
             let mut line = Vec::new();
             let mut limited = (&mut read).take(LONGEST_REQUEST);
@@ -92,6 +134,17 @@ impl Desk {
             }
             let answer = if line.ends_with(b"\n") {
                 match serde_json::from_slice(&line) {
+                    Ok(Request::TakeOver {}) => match self.hand_over(&stream).await {
+                        Ok(begun) => {
+                            succession = Some(begun);
+                            continue;
+                        }
+                        Err(why) => Answer::refused(why),
+                    },
+                    Ok(Request::Ready { process }) => match succession.take() {
+                        Some(begun) => self.succeeded(begun, process, &stream).await,
+                        None => Answer::refused("nothing was handed over"),
+                    },
                     Ok(request) => self.answer(request).await,
                     Err(error) => Answer::refused(format!("the request is not understood: {error}")),
                 }
@@ -100,8 +153,32 @@ impl Desk {
             };
             let mut line = serde_json::to_vec(&answer)?;
             line.push(b'\n');
-            write.write_all(&line).await?;
+            write_all(&stream, &line).await?;
         }
+    }
+
+    /// Sends the sockets to whoever takes this server's place.
+    async fn hand_over(&self, stream: &UnixStream) -> Result<Succession, String> {
+        let (answer, answered) = oneshot::channel();
+        let gone = |_| "the server has ended".to_owned();
+        self.serving.send(Order::HandOver(answer)).await.map_err(|_| gone(()))?;
+        let (parcel, succession) = answered.await.map_err(|_| gone(()))??;
+        stream.writable().await.map_err(|error| error.to_string())?;
+        parcel.send(stream).map_err(|error| error.to_string())?;
+        Ok(succession)
+    }
+
+    async fn succeeded(&self, begun: Succession, process: u32, stream: &Arc<UnixStream>) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        let successor = Successor { process, _stream: Arc::clone(stream) };
+        if self.serving.send(Order::Ready(successor, answer)).await.is_err() {
+            return Answer::refused("the server has ended");
+        }
+        let answer = answered.await.unwrap_or_else(|_| Answer::refused("the server has ended"));
+        if matches!(answer, Answer::Draining(_)) {
+            begun.done();
+        }
+        answer
     }
 
     async fn answer(&self, request: Request) -> Answer {
@@ -133,6 +210,8 @@ impl Desk {
             }
             Request::Reload {} => self.hand_on(Wanted::Reload).await,
             Request::Drain {} => self.hand_on(Wanted::Drain).await,
+            // These are for the connection that they come by.
+            Request::TakeOver {} | Request::Ready { .. } => Answer::refused("nothing was handed over"),
         }
     }
 
@@ -153,11 +232,42 @@ impl Desk {
     async fn hand_on(&self, wanted: Wanted) -> Answer {
         let (answer, answered) = oneshot::channel();
         let gone = || Answer::refused("the server has ended");
-        if self.serving.send(Order { wanted, answer }).await.is_err() {
+        if self.serving.send(Order::Ask(wanted, answer)).await.is_err() {
             return gone();
         }
         answered.await.unwrap_or_else(|_| gone())
     }
+}
+
+/// A stream that is read here, while others hold it as well.
+struct Reading(Arc<UnixStream>);
+
+impl AsyncRead for Reading {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            std::task::ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buffer.initialize_unfilled()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                read => return Poll::Ready(read.map(|length| buffer.advance(length))),
+            }
+        }
+    }
+}
+
+async fn write_all(stream: &UnixStream, mut rest: &[u8]) -> io::Result<()> {
+    while !rest.is_empty() {
+        stream.writable().await?;
+        match stream.try_write(rest) {
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn shown(Described { origin, lasted, doing }: Described) -> Session {

@@ -7,13 +7,17 @@
 
 mod ask;
 mod desk;
+mod parcel;
 mod protocol;
 mod socket;
+mod take_over;
 
 pub use ask::{AskError, ask};
-pub(crate) use desk::{Desk, Order, Wanted};
+pub(crate) use desk::{Desk, Order, Succession, Successor, Wanted};
+pub(crate) use parcel::{MOST, Parcel};
 pub use protocol::{
-    Answer, Certificate, Draining, Errand, Listener, Refusal, Reloaded, Request, Session, State, Status,
-    Wrong,
+    Answer, Certificate, Draining, Errand, HandedOver, Listener, Place, Refusal, Reloaded, Request, Session,
+    State, Status, Wrong,
 };
 pub(crate) use socket::ControlSocket;
+pub use take_over::{Predecessor, TakeOverError, TakenOver};

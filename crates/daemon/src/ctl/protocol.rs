@@ -1,5 +1,7 @@
 //! What is said on the control socket: one line of JSON each way. `docs/ctl.md` is the reference; what stands there is kept.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// What an operator wants.
@@ -23,6 +25,13 @@ pub enum Request {
     Reload {},
     /// That the server goes down in order.
     Drain {},
+    /// From a new process: the listening sockets.
+    TakeOver {},
+    /// From the process that has them: that it serves.
+    Ready {
+        /// Its id.
+        process: u32,
+    },
 }
 
 /// What the server answers.
@@ -42,6 +51,8 @@ pub enum Answer {
     Reloaded(Reloaded),
     /// It is going down.
     Draining(Draining),
+    /// These sockets come with it.
+    HandedOver(HandedOver),
     /// It was not done.
     Refused(Refusal),
 }
@@ -159,6 +170,23 @@ pub struct Draining {
     pub connections: usize,
     /// After how many seconds they are cut.
     pub deadline_s: u64,
+}
+
+/// The sockets that come with an answer, in their order. Behind them come the lock of the state folder and the control socket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// What each was opened for.
+    pub sockets: Vec<Place>,
+}
+
+/// What a socket was opened for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The address in the configuration.
+    pub address: SocketAddr,
+    /// `explicit` or `implicit`, where it is that of a `[[listen]]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
 }
 
 /// Why something was not done.

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{Mode, OFlags};
 use tokio::net::{UnixListener, UnixStream};
@@ -22,6 +24,8 @@ pub(crate) struct ControlSocket {
     path: PathBuf,
     /// Which file it is: another process may have put its own there meanwhile.
     inode: u64,
+    /// Whether the file goes with the value.
+    is_ours: Arc<AtomicBool>,
 }
 
 impl ControlSocket {
@@ -42,7 +46,33 @@ impl ControlSocket {
         fs::set_permissions(&unfinished, fs::Permissions::from_mode(0o600))?;
         let inode = fs::symlink_metadata(&unfinished)?.ino();
         fs::rename(&unfinished, &path)?;
-        Ok(Self { listener, path, inode })
+        Ok(Self { listener, path, inode, is_ours: Arc::new(AtomicBool::new(true)) })
+    }
+
+    /// The one that another process has made, which hands it over.
+    ///
+    /// # Errors
+    /// The system says no.
+    pub(crate) fn over(listener: std::os::unix::net::UnixListener, state: &Path) -> io::Result<Self> {
+        use std::os::unix::fs::MetadataExt;
+        listener.set_nonblocking(true)?;
+        let (listener, path) = (UnixListener::from_std(listener)?, state.join(NAME));
+        let inode = fs::symlink_metadata(&path)?.ino();
+        // It is the other one's until that has gone.
+        Ok(Self { listener, path, inode, is_ours: Arc::default() })
+    }
+
+    /// The same socket once more, for another process.
+    ///
+    /// # Errors
+    /// The process has as many file descriptors as it may.
+    pub(crate) fn share(&self) -> io::Result<std::os::unix::net::UnixListener> {
+        Ok(self.listener.as_fd().try_clone_to_owned()?.into())
+    }
+
+    /// By which is said whether the file is this process's.
+    pub(crate) fn ownership(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_ours)
     }
 
     /// The next who may ask: root, or the user that the server runs as. Cancellation safe.
@@ -67,7 +97,9 @@ impl ControlSocket {
 impl Drop for ControlSocket {
     fn drop(&mut self) {
         use std::os::unix::fs::MetadataExt;
-        if fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode) {
+        if self.is_ours.load(Ordering::Relaxed)
+            && fs::symlink_metadata(&self.path).is_ok_and(|found| found.ino() == self.inode)
+        {
             let _ = fs::remove_file(&self.path);
         }
     }

@@ -7,7 +7,7 @@ use carrack_ftp_server::{DataPorts, SharedPort};
 use carrack_net::{Listener, PortPool};
 use carrack_tls::Sessions;
 
-use super::StartError;
+use super::{Handed, StartError};
 use crate::config::Config;
 
 /// The ports, ranges of which are taken when needed.
@@ -27,6 +27,7 @@ pub(super) fn bind(
     config: &Config,
     ports: &DataPorts,
     taken: &[IpAddr],
+    handed: &mut Handed,
 ) -> Result<(Vec<SharedListener>, Vec<IpAddr>), StartError> {
     let DataPorts::Shared(port) = ports else { return Ok((Vec::new(), Vec::new())) };
     let listened = config.listen.iter().map(|listen| listen.address.ip());
@@ -35,7 +36,7 @@ pub(super) fn bind(
         if !taken.contains(&ip) {
             let address = SocketAddr::new(ip, port.number());
             let listener =
-                Listener::bind(address).map_err(|source| StartError::DataPort { address, source })?;
+                handed.listen(address, None).map_err(|source| StartError::DataPort { address, source })?;
             shared.push((Arc::clone(port), listener));
         }
     }

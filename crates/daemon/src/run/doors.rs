@@ -1,12 +1,14 @@
 //! Through which listeners do clients come in, and which of them stay at a reload?
 
-use std::sync::Arc;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use carrack_ftp_server::FtpServer;
 use tokio::sync::watch;
 
 use super::Listening;
-use crate::config::Listen;
+use crate::config::{Listen, Mode};
 
 /// A listener with the server behind it. It accepts for as long as a door has its way in.
 #[derive(Clone)]
@@ -15,19 +17,50 @@ pub(super) struct Door {
     pub(super) listening: Listening,
     server: Arc<FtpServer>,
     way_in: Arc<watch::Sender<Arc<FtpServer>>>,
+    /// The listener once more, for a process that takes over; `None` once nobody is accepted any more.
+    socket: Arc<Mutex<Option<TcpListener>>>,
 }
 
 impl Door {
     /// A new one, behind which `server` serves.
-    pub(super) fn new(listen: &Listen, listening: Listening, server: Arc<FtpServer>) -> Self {
+    pub(super) fn new(
+        listen: &Listen,
+        listening: Listening,
+        socket: TcpListener,
+        server: Arc<FtpServer>,
+    ) -> Self {
         let way_in = Arc::new(watch::Sender::new(Arc::clone(&server)));
-        Self { listen: listen.clone(), listening, server, way_in }
+        let socket = Arc::new(Mutex::new(Some(socket)));
+        Self { listen: listen.clone(), listening, server, way_in, socket }
     }
 
     /// The same listener, behind which `server` is to serve once it is [opened](Door::open).
     pub(super) fn renewed(&self, listen: &Listen, server: Arc<FtpServer>) -> Self {
         let listening = Listening { mode: listen.mode, ..self.listening };
-        Self { listen: listen.clone(), listening, server, way_in: Arc::clone(&self.way_in) }
+        let (way_in, socket) = (Arc::clone(&self.way_in), Arc::clone(&self.socket));
+        Self { listen: listen.clone(), listening, server, way_in, socket }
+    }
+
+    /// For what it was opened.
+    pub(super) fn wanted(&self) -> (SocketAddr, Mode) {
+        (self.listen.address, self.listen.mode)
+    }
+
+    /// Its listener, for another process.
+    pub(super) fn share(&self) -> io::Result<TcpListener> {
+        match &*self.socket() {
+            Some(socket) => socket.try_clone(),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Keeps nothing of the listener: once it is accepted no more, nobody is to wait at it.
+    pub(super) fn close(&self) {
+        *self.socket() = None;
+    }
+
+    fn socket(&self) -> MutexGuard<'_, Option<TcpListener>> {
+        self.socket.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Who serves behind it.

@@ -2,13 +2,18 @@
 
 use std::time::Duration;
 
+use carrack_net::Phase;
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::cut::{CutTransfers, CutWhy, Stopped};
+use super::doors::Door;
 use super::serving::Serving;
 use super::signals::Signals;
 use crate::ctl::Order;
+
+/// For how long sessions wait for a pause, where another process has taken this one's place.
+const PAUSES: Duration = Duration::from_secs(30);
 
 /// How long connections have to say goodbye once they were cut.
 const CUT_GRACE: Duration = Duration::from_secs(5);
@@ -23,16 +28,26 @@ impl Serving {
         mut orders: Receiver<Order>,
     ) -> Stopped {
         let drain = self.lasting.drain.clone();
-        drain.start();
+        if self.successor.is_some() {
+            drain.close();
+        } else {
+            drain.start();
+        }
+        self.generation.doors.iter().for_each(Door::close);
+        self.metrics_socket = None;
         let patience = self.patience();
         let (sessions, deadline_s) = (drain.live(), patience.as_secs());
         tracing::info!(target: "carrack", signal = why, sessions, deadline_s, "draining");
+        self.systemd.stopping(sessions);
         let deadline = Instant::now() + patience;
+        let all_leave = Instant::now() + patience.min(PAUSES);
         let impatient = loop {
             tokio::select! {
                 () = drain.idle() => break None,
+                () = sleep_until(all_leave), if drain.phase() < Phase::Draining => drain.start(),
                 () = sleep_until(deadline) => break Some(CutWhy::Deadline { drain_s: deadline_s }),
                 _ = signals.stop() => break Some(CutWhy::SecondSignal),
+                () = self.systemd.due() => self.tell_that_it_lives(),
                 Some(order) = orders.recv() => self.answer_while_draining(order),
             }
         };

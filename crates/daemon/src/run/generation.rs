@@ -6,7 +6,7 @@
 //!        Lasting ┘      └─ something is not there: what runs is not touched
 //! ```
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use carrack_core::Core;
@@ -20,13 +20,13 @@ use tokio::sync::watch;
 
 use super::data_ports::{self, SharedListener};
 use super::doors::{Door, kept};
-use super::{Listening, StartError};
+use super::{Handed, Listening, StartError};
 use crate::access::Lists;
 use crate::addresses::Addresses;
 use crate::config::{Checked, ClientCertificate, Config, Listen, Policies};
 use crate::identities::Shown;
 use crate::state::{BansFile, StateFolder};
-use crate::wiring;
+use crate::wiring::{self, Behind};
 
 /// What outlives every configuration, and what all of them share.
 pub(super) struct Lasting {
@@ -39,6 +39,8 @@ pub(super) struct Lasting {
     pub(super) bans_file: Arc<BansFile>,
     pub(super) ports: DataPorts,
     pub(super) drain: Drain,
+    /// What was before the first configuration.
+    pub(super) behind: Behind,
 }
 
 /// What sessions that begin now are served by.
@@ -64,7 +66,8 @@ pub(super) struct Made {
 }
 
 impl Generation {
-    /// Makes what `checked` says. `core` makes the core of its accounts; `before` is what runs, where something does.
+    /// Makes what `checked` says. `core` makes the core of its accounts; `before` is what runs, where something does. What listens is
+    /// taken from `handed`, where it was handed over.
     ///
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing has changed then.
@@ -73,11 +76,13 @@ impl Generation {
         checked: Checked,
         core: impl FnOnce(ConfiguredAccounts, WhileUploading) -> Arc<Core>,
         before: Option<&Generation>,
+        handed: &mut Handed,
     ) -> Result<Made, StartError> {
         let Checked { config, tls, partners, client_trust, .. } = checked;
         let Policies { listeners: policies, partners: of_partners } = tls;
         let excluded = [lasting.state.path().to_owned()];
-        let accounts = wiring::accounts(&config, &excluded, &lasting.index)?;
+        let behind = if before.is_some() { Behind::AReload } else { lasting.behind };
+        let accounts = wiring::accounts(&config, &excluded, &lasting.index, behind)?;
         let core = core(accounts, wiring::while_uploading(&config));
         let partners = partners
             .map(|believed| PartnerTls::new(believed, &of_partners).map(Arc::new))
@@ -109,18 +114,18 @@ impl Generation {
             doors.push(match kept {
                 Some(door) => door.renewed(listen, door.server().renewed(settings, core, tls)),
                 None => {
-                    let (listener, address) = bind(listen)?;
+                    let (listener, socket, address) = bind(listen, handed)?;
                     let Lasting { admission, ports, drain, .. } = lasting;
                     let (admission, ports, drain) = (admission.clone(), ports.clone(), drain.clone());
                     let server = FtpServer::new(settings, core, tls, admission, ports, drain);
-                    let door = Door::new(listen, Listening { mode: listen.mode, address }, server);
+                    let door = Door::new(listen, Listening { mode: listen.mode, address }, socket, server);
                     fresh.push((door.current(), listener));
                     door
                 }
             });
         }
         let taken = before.map(|before| before.data_addresses.as_slice()).unwrap_or_default();
-        let (shared, data_addresses) = data_ports::bind(&config, &lasting.ports, taken)?;
+        let (shared, data_addresses) = data_ports::bind(&config, &lasting.ports, taken, handed)?;
         let config = Arc::new(config);
         let generation =
             Generation { config, core, doors, accepted, names, hosts: lists.names, data_addresses };
@@ -156,9 +161,9 @@ impl Made {
     }
 }
 
-fn bind(listen: &Listen) -> Result<(Listener, SocketAddr), StartError> {
+fn bind(listen: &Listen, handed: &mut Handed) -> Result<(Listener, TcpListener, SocketAddr), StartError> {
     let failed = |source| StartError::Listen { address: listen.address, mode: listen.mode, source };
-    let listener = Listener::bind(listen.address).map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
+    let listener = handed.listen(listen.address, Some(listen.mode)).map_err(failed)?;
+    let (socket, address) = (listener.share().map_err(failed)?, listener.local_addr().map_err(failed)?);
+    Ok((listener, socket, address))
 }

@@ -6,16 +6,20 @@ mod descriptors;
 mod doors;
 mod down;
 mod generation;
+mod handed;
 mod memory;
 mod names;
 mod reload;
 mod serving;
 mod signals;
 mod start_error;
+mod succession;
+mod systemd;
 mod told;
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use carrack_core::Core;
@@ -28,17 +32,18 @@ use carrack_tls::{Identity, Sessions};
 
 use crate::acme::{Acme, Questions};
 use crate::config::{Checked, Config, ConfigFile, Mode};
-use crate::ctl::ControlSocket;
+use crate::ctl::{ControlSocket, Predecessor};
 use crate::defence::{self, Defence};
 use crate::identities::{Keeper, Shown, Source};
 use crate::log::{self, EventLog};
 use crate::metrics::Metrics;
 use crate::state::StateFolder;
-use crate::wiring;
+use crate::wiring::{self, Behind};
 
 use cut::CutTransfers;
 pub use cut::{CutWhy, Stopped};
 use generation::{Generation, Lasting, Made};
+pub use handed::Handed;
 pub use memory::ask_for_small_pages;
 use signals::Signals;
 pub use start_error::StartError;
@@ -67,6 +72,10 @@ pub struct Provided {
     pub file: Option<ConfigFile>,
     /// The level of the log, which a reload may change.
     pub level: Option<log::Level>,
+    /// Sockets that listen already.
+    pub handed: Handed,
+    /// The server whose place is taken.
+    pub predecessor: Option<Predecessor>,
 }
 
 /// A server that listens; nothing is accepted before [`Server::run`].
@@ -81,6 +90,8 @@ pub struct Server {
     acme: Option<(Arc<Acme>, Option<Questions>)>,
     metrics: Option<(Arc<Metrics>, Listener)>,
     control: ControlSocket,
+    control_socket: UnixListener,
+    metrics_socket: Option<TcpListener>,
     // From here on a signal is ours, so that none that comes right after the start is lost.
     signals: Signals,
 }
@@ -90,7 +101,12 @@ impl Server {
     ///
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing listens then.
-    pub fn start(mut checked: Checked, state: StateFolder, provided: Provided) -> Result<Self, StartError> {
+    pub fn start(
+        mut checked: Checked,
+        state: StateFolder,
+        mut provided: Provided,
+    ) -> Result<Self, StartError> {
+        let handed = &mut provided.handed;
         if checked.config.fips {
             let module = Approved::demand()?.module();
             tracing::info!(
@@ -104,7 +120,11 @@ impl Server {
         let signals = Signals::new().map_err(StartError::System)?;
         descriptors::raise_limit(&checked.config);
 
-        let journal = PartialJournal::open(state.path())
+        let (open, behind): (fn(&Path) -> _, _) = match &provided.predecessor {
+            Some(_) => (PartialJournal::join, Behind::AReload),
+            None => (PartialJournal::open, Behind::AStop),
+        };
+        let journal = open(state.path())
             .map_err(|source| StartError::Journal { folder: state.path().display().to_string(), source })?;
         let journal = Arc::new(journal);
 
@@ -121,7 +141,7 @@ impl Server {
         let admission = Admission::new(wiring::limits(&checked.config)).with_bans(Arc::clone(&bans));
         let settings = defence::Settings::of(&checked.config);
         let defence = Arc::new(Defence::new(settings, Arc::clone(&bans), admission.clone()));
-        let metrics = metrics(&checked.config, keeper.shown(), &bans)?;
+        let metrics = metrics(&checked.config, keeper.shown(), &bans, handed)?;
         let mut subscribers = vec![
             Arc::<EventLog>::clone(&log) as Arc<dyn Subscriber>,
             Arc::<CutTransfers>::clone(&cut) as Arc<dyn Subscriber>,
@@ -139,20 +159,48 @@ impl Server {
             bans_file,
             ports: data_ports::ports(&checked.config, &sessions),
             drain: Drain::new(),
+            behind,
             state,
             sessions,
         });
-        let control = ControlSocket::bind(lasting.state.path()).map_err(|source| StartError::Control {
-            folder: lasting.state.path().display().to_string(),
-            source,
-        })?;
+        let control_failed =
+            |source| StartError::Control { folder: lasting.state.path().display().to_string(), source };
+        let control = match &provided.predecessor {
+            Some(predecessor) => {
+                predecessor.control().and_then(|socket| ControlSocket::over(socket, lasting.state.path()))
+            }
+            None => ControlSocket::bind(lasting.state.path()),
+        }
+        .map_err(control_failed)?;
+        let control_socket = control.share().map_err(control_failed)?;
+        let metrics_socket = metrics.as_ref().map(|(_, listener)| listener.share()).transpose();
+        let metrics_socket = metrics_socket.map_err(StartError::System)?;
         let limits = wiring::hashing(&checked.config);
         let core = |accounts, while_uploading| {
             let authenticator = Authenticator::with_limits(Arc::new(accounts), limits, defence);
             Core::with_digests(authenticator, events, while_uploading)
         };
-        let made = Generation::make(&lasting, checked, core, None)?;
-        Ok(Self { provided, lasting, made, keeper, log, cut, journal, acme, metrics, control, signals })
+        let made = Generation::make(&lasting, checked, core, None, handed)?;
+        match &provided.predecessor {
+            // A listener that is not in the configuration any more ends with the server that had it.
+            Some(_) => provided.handed = Handed::default(),
+            None => provided.handed.all_taken()?,
+        }
+        Ok(Self {
+            provided,
+            lasting,
+            made,
+            keeper,
+            log,
+            cut,
+            journal,
+            acme,
+            metrics,
+            control,
+            control_socket,
+            metrics_socket,
+            signals,
+        })
     }
 
     /// Where clients are served, in the order of the configuration.
@@ -189,10 +237,11 @@ fn metrics(
     config: &Config,
     shown: &Arc<Shown>,
     bans: &Arc<Bans>,
+    handed: &mut Handed,
 ) -> Result<Option<(Arc<Metrics>, Listener)>, StartError> {
     let Some(address) = config.metrics.as_ref().map(|metrics| metrics.address) else { return Ok(None) };
     let failed = |source| StartError::Metrics { address, source };
-    let listener = Listener::bind(address).map_err(failed)?;
+    let listener = handed.listen(address, None).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(target: "carrack", %address, "metrics_listening");
     Ok(Some((Arc::new(Metrics::new(Arc::clone(shown), Arc::clone(bans))), listener)))

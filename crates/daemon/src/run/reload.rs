@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::StartError;
 use super::generation::{Generation, Lasting, Made};
 use super::names;
+use super::{Handed, StartError};
 use crate::config::{ConfigFile, Problem, Problems, Replacement, Warning, whole_file};
 use crate::identities::{Keeper, Source};
 
@@ -37,7 +37,7 @@ pub(super) fn make(file: &ConfigFile, lasting: &Lasting, running: &Generation) -
         let keeper =
             Keeper::next(&lasting.shown, source, checked.identities.take(), checked.tls.listeners.clone())?;
         let core = |accounts, rule| running.core.renewed(Arc::new(accounts), rule);
-        Ok((Generation::make(lasting, checked, core, Some(running))?, keeper))
+        Ok((Generation::make(lasting, checked, core, Some(running), &mut Handed::default())?, keeper))
     };
     let (made, keeper) = made().map_err(|error| Refused(problems(file, &error)))?;
     Ok(Next { made, keeper, accepted })

@@ -1,10 +1,14 @@
 //! A server at work: who accepts, what is kept up, what the operator says.
 
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use carrack_ftp_server::FtpServer;
 use carrack_records::partials::PartialJournal;
+use tokio::sync::Notify;
 use tokio::sync::watch::Sender;
 use tokio::task::JoinSet;
 
@@ -12,10 +16,12 @@ use super::cut::Stopped;
 use super::generation::{Generation, Lasting, Made};
 use super::reload::{self, Accepted, Next, Refused};
 use super::signals::Told;
+use super::succession::{self, Left};
+use super::systemd::Systemd;
 use super::{Provided, Server};
 use crate::acme::{self, Acme};
 use crate::config::{Config, ConfigFile};
-use crate::ctl::Desk;
+use crate::ctl::{Desk, Successor};
 use crate::identities::Keeper;
 use crate::watch::{self, Calls};
 use crate::{access, addresses, clients, defence, housekeeping, http};
@@ -26,10 +32,23 @@ pub(super) struct Serving {
     pub(super) lasting: Arc<Lasting>,
     pub(super) generation: Arc<Generation>,
     pub(super) since: SystemTime,
-    journal: Arc<PartialJournal>,
+    pub(super) systemd: Systemd,
+    pub(super) journal: Arc<PartialJournal>,
+    /// Where measurements are read, once more.
+    pub(super) metrics_socket: Option<TcpListener>,
+    /// The control socket, once more.
+    pub(super) control_socket: UnixListener,
+    pub(super) control_is_ours: Arc<AtomicBool>,
+    pub(super) control_stops: Arc<Notify>,
+    /// Whether the server before this one, where there was any, has ended.
+    pub(super) is_alone: Arc<AtomicBool>,
+    /// Who has this server's place.
+    pub(super) successor: Option<Successor>,
     acme: Option<Arc<Acme>>,
     /// The accept loops.
     accepting: JoinSet<()>,
+    /// Whether one of them was lost to a defect.
+    is_broken: bool,
     /// What goes on until the end.
     upkeep: JoinSet<()>,
     /// What goes on until the next reload.
@@ -42,8 +61,22 @@ pub(super) struct Serving {
 
 /// Serves until the operator says that it is enough, and goes down.
 pub(super) async fn serve(server: Server) -> Stopped {
-    let Server { provided, lasting, made, keeper, log, cut, journal, acme, metrics, control, mut signals } =
-        server;
+    let Server {
+        mut provided,
+        lasting,
+        made,
+        keeper,
+        log,
+        cut,
+        journal,
+        acme,
+        metrics,
+        control,
+        control_socket,
+        metrics_socket,
+        mut signals,
+    } = server;
+    let predecessor = provided.predecessor.take();
     let (mut upkeep, certificates) = (JoinSet::new(), Calls::default());
     upkeep.spawn(async move { log.tell_suppressed().await });
     let acme = acme.map(|(acme, questions)| {
@@ -62,10 +95,18 @@ pub(super) async fn serve(server: Server) -> Stopped {
         provided,
         lasting,
         since: SystemTime::now(),
+        systemd: Systemd::of_environment(),
+        metrics_socket,
+        control_socket,
+        control_is_ours: control.ownership(),
+        control_stops: Arc::default(),
+        is_alone: Arc::new(AtomicBool::new(predecessor.is_none())),
+        successor: None,
         generation: Arc::clone(&made.generation),
         journal,
         acme,
         accepting: JoinSet::new(),
+        is_broken: false,
         upkeep,
         of_generation: JoinSet::new(),
         certificates,
@@ -75,10 +116,25 @@ pub(super) async fn serve(server: Server) -> Stopped {
     made.generation.doors.iter().for_each(|door| door.listening.tell());
     serving.adopt(made, keeper);
     let (desk, mut orders) = Desk::new(serving.generation.core.live.clone());
-    serving.upkeep.spawn(desk.serve(control));
+    serving.upkeep.spawn(desk.serve(control, Arc::clone(&serving.control_stops)));
+    serving.systemd.ready(serving.generation.doors.len());
+    if let Some(predecessor) = predecessor {
+        let left = Left {
+            journal: Arc::clone(&serving.journal),
+            config: Arc::clone(&serving.generation.config),
+            state: Arc::clone(&serving.lasting.state),
+            control_is_ours: Arc::clone(&serving.control_is_ours),
+            is_alone: Arc::clone(&serving.is_alone),
+        };
+        serving.upkeep.spawn(succession::succeed(predecessor, left));
+    }
     let why = loop {
         let told = tokio::select! {
             told = signals.next() => told,
+            () = serving.systemd.due() => {
+                serving.tell_that_it_lives();
+                continue;
+            }
             Some(order) = orders.recv() => match serving.carry_out(order).await {
                 Some(told) => told,
                 None => continue,
@@ -135,6 +191,7 @@ impl Serving {
 
     /// Reads again whatever can change under a running server. Without a configuration file that is what lies in files of its own.
     pub(super) async fn reload(&mut self) -> Result<Accepted, Refused> {
+        self.systemd.reloading();
         let file = self.provided.file.clone();
         let outcome = match &file {
             Some(file) => {
@@ -156,7 +213,21 @@ impl Serving {
         if let Some(acme) = &self.acme {
             acme.try_now();
         }
+        self.systemd.ready(self.generation.doors.len());
         outcome
+    }
+
+    /// Tells the service manager, unless an accept loop was lost to a defect: then it starts the server again.
+    pub(super) fn tell_that_it_lives(&mut self) {
+        while let Some(ended) = self.accepting.try_join_next() {
+            if ended.is_err() && !self.is_broken {
+                self.is_broken = true;
+                tracing::error!(target: "carrack", "accept_loop_lost");
+            }
+        }
+        if !self.is_broken {
+            self.systemd.lives();
+        }
     }
 
     async fn reload_file(&mut self, file: ConfigFile) -> Result<Accepted, Refused> {

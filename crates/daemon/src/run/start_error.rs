@@ -85,6 +85,26 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// A socket that was handed to this process is of no use.
+    #[error(
+        "the socket {name:?} that this process was given is no listening TCP socket: {source}\n  mend: let systemd open ListenStream= addresses alone"
+    )]
+    Handed {
+        /// Its name.
+        name: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Nobody would accept what comes to a socket that was handed to this process.
+    #[error(
+        "the socket {name:?} at {address} that this process was given is that of no listener\n  mend: add a [[listen]] with that address, or take it out of the socket unit"
+    )]
+    HandedToNobody {
+        /// Its name.
+        name: String,
+        /// Where it listens.
+        address: SocketAddr,
+    },
     /// The control socket cannot be had.
     #[error(
         "cannot make the control socket in {folder}: {source}\n  mend: make the folder writable for this user, on a file system that has sockets"

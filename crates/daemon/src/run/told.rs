@@ -17,11 +17,24 @@ const DAY_S: i64 = 24 * 3600;
 
 impl Serving {
     /// Does it and answers. What it comes to for the loop that serves, where that is more than an answer.
-    pub(super) async fn carry_out(&mut self, Order { wanted, answer }: Order) -> Option<Told> {
-        let (said, told) = match wanted {
-            Wanted::Status { sessions, transfers } => (self.status(sessions, transfers), None),
-            Wanted::Reload => (reloaded(self.reload().await), None),
-            Wanted::Drain => (self.draining(), Some(Told::Stop("carrack ctl drain"))),
+    pub(super) async fn carry_out(&mut self, order: Order) -> Option<Told> {
+        let (answer, said, told) = match order {
+            Order::Ask(Wanted::Status { sessions, transfers }, answer) => {
+                (answer, self.status(sessions, transfers), None)
+            }
+            Order::Ask(Wanted::Reload, answer) => (answer, reloaded(self.reload().await), None),
+            Order::Ask(Wanted::Drain, answer) => {
+                (answer, self.draining(), Some(Told::Stop("carrack ctl drain")))
+            }
+            Order::HandOver(answer) => {
+                // Where nobody waits any more, what was begun is undone by being dropped.
+                let _ = answer.send(self.hand_over());
+                return None;
+            }
+            Order::Ready(successor, answer) => {
+                self.succeed(successor);
+                (answer, self.draining(), Some(Told::Stop("another process has taken over")))
+            }
         };
         // Who asked may be gone.
         let _ = answer.send(said);
@@ -29,12 +42,21 @@ impl Serving {
     }
 
     /// The same for a server that is on its way down.
-    pub(super) fn answer_while_draining(&self, Order { wanted, answer }: Order) {
-        let _ = answer.send(match wanted {
-            Wanted::Status { sessions, transfers } => self.status(sessions, transfers),
-            Wanted::Reload => Answer::refused("the server is going down; nobody new would come to have it"),
-            Wanted::Drain => self.draining(),
-        });
+    pub(super) fn answer_while_draining(&self, order: Order) {
+        const DOWN: &str = "the server is going down";
+        let (answer, said) = match order {
+            Order::Ask(Wanted::Status { sessions, transfers }, answer) => {
+                (answer, self.status(sessions, transfers))
+            }
+            Order::Ask(Wanted::Reload, answer) => (answer, Answer::refused(DOWN)),
+            Order::Ask(Wanted::Drain, answer) => (answer, self.draining()),
+            Order::HandOver(answer) => {
+                let _ = answer.send(Err(DOWN.to_owned()));
+                return;
+            }
+            Order::Ready(_, answer) => (answer, Answer::refused(DOWN)),
+        };
+        let _ = answer.send(said);
     }
 
     fn draining(&self) -> Answer {
@@ -59,7 +81,7 @@ impl Serving {
             process: std::process::id(),
             state: match self.lasting.drain.phase() {
                 Phase::Running => State::Serving,
-                Phase::Draining | Phase::Cut => State::Draining,
+                Phase::Closing | Phase::Draining | Phase::Cut => State::Draining,
             },
             since_s: u64::try_from(unix_s(self.since)).unwrap_or_default(),
             listeners: self.generation.doors.iter().map(listener).collect(),

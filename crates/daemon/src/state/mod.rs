@@ -6,6 +6,8 @@ mod folder;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -134,7 +136,7 @@ pub fn make_folder(path: &Path) -> Result<PathBuf, StateError> {
 pub struct StateFolder {
     folder: PrivateFolder,
     // The lock is the open file: the system takes it back however the process ends.
-    _lock: File,
+    lock: File,
 }
 
 impl StateFolder {
@@ -157,13 +159,42 @@ impl StateFolder {
                 process: holder.trim().parse().ok(),
             });
         }
-        let write_holder = |lock: &mut File| {
-            lock.set_len(0)?;
-            lock.rewind()?;
-            writeln!(lock, "{}", std::process::id())
-        };
-        write_holder(&mut lock).map_err(failed("cannot write", &lock_path))?;
-        Ok(Self { folder, _lock: lock })
+        let state = Self { folder, lock };
+        state.note_holder().map_err(failed("cannot write", &lock_path))?;
+        Ok(state)
+    }
+
+    /// Takes the folder over from the process that holds it, by its lock.
+    ///
+    /// # Errors
+    /// As [`StateFolder::open`], and where that is the lock of another folder.
+    pub fn take_over(path: &Path, lock: OwnedFd) -> Result<Self, StateError> {
+        let folder = PrivateFolder::open(path)?;
+        let lock_path = folder.path().join(LOCK);
+        let lock = File::from(lock);
+        let system = |doing| failed(doing, &lock_path);
+        let (held, there) = (lock.metadata(), folder.lock_file()?.metadata());
+        let (held, there) =
+            (held.map_err(system("cannot look at"))?, there.map_err(system("cannot look at"))?);
+        // What is locked is the open file, which both processes hold then; another one is locked by nobody.
+        if (held.dev(), held.ino()) != (there.dev(), there.ino()) {
+            let why = io::Error::other("the server whose place is to be taken runs on another state folder");
+            return Err(system("cannot take over")(why));
+        }
+        Ok(Self { folder, lock })
+    }
+
+    /// Its lock, for the process that takes over. It holds until both are closed.
+    pub(crate) fn share_lock(&self) -> io::Result<OwnedFd> {
+        Ok(self.lock.try_clone()?.into())
+    }
+
+    /// Writes down that this process holds it.
+    pub(crate) fn note_holder(&self) -> io::Result<()> {
+        let mut lock = &self.lock;
+        lock.set_len(0)?;
+        lock.rewind()?;
+        writeln!(lock, "{}", std::process::id())
     }
 
     /// The folder, without links.

@@ -162,3 +162,31 @@ fn does_not_grow_for_ever() {
     assert_eq!(journal.lock().lines, 1);
     assert_eq!(std::fs::read_to_string(state.path().join(JOURNAL)).unwrap().lines().count(), 1);
 }
+
+#[test]
+fn two_processes_write_while_one_takes_the_others_place_and_the_next_knows_all() {
+    let state = tempfile::tempdir().unwrap();
+    let [ended, begun, of_next] = [1, 2, 3].map(|n| record(format!("/srv/.carrack-{n}").as_bytes(), n));
+    let append = Extension { file: b"/srv/log".to_vec(), inode: 7, length: 100 };
+    let before = PartialJournal::open(state.path()).unwrap();
+    before.remember(&ended).unwrap();
+    before.extending(&append).unwrap();
+    before.share(true);
+    let next = PartialJournal::join(state.path()).unwrap();
+    assert_eq!((next.find(&ended.file), next.extensions()), (Some(ended.clone()), vec![append.clone()]));
+    // Far more lines than either would let stand by itself.
+    for _ in 0..REWRITE_LINES {
+        before.remember(&begun).unwrap();
+    }
+    next.remember(&of_next).unwrap();
+    before.forget(&ended.file).unwrap();
+    before.extended(&append.file).unwrap();
+    drop(before);
+    next.settle().unwrap();
+    for journal in [next, PartialJournal::open(state.path()).unwrap()] {
+        assert_eq!(journal.find(&ended.file), None);
+        assert_eq!(journal.find(&begun.file).as_ref(), Some(&begun));
+        assert_eq!(journal.find(&of_next.file).as_ref(), Some(&of_next));
+        assert_eq!(journal.extensions(), []);
+    }
+}

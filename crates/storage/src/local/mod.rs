@@ -115,12 +115,18 @@ impl LocalStore {
     ///
     /// What a crash left behind complete files there, unacknowledged, is cut off.
     pub fn open(root: &Path, settings: LocalSettings) -> io::Result<LocalStore> {
+        let store = Self::open_beside(root, settings)?;
+        store.shared.undo_extensions()?;
+        Ok(store)
+    }
+
+    /// The same where no crash lies behind: another store with this index is in use, and what it extends is its own.
+    pub fn open_beside(root: &Path, settings: LocalSettings) -> io::Result<LocalStore> {
         let root = Root::open(root, settings.links, &settings.excluded)?;
         // Where the kernel does not say, every partial is trusted as if there had been no restart.
         let boot = std::fs::read_to_string(BOOT_ID).unwrap_or_default().trim().to_owned();
         let at_once = root.at_once();
         let shared = Arc::new(Shared { root, settings, boot, at_once });
-        shared.undo_extensions()?;
         Ok(LocalStore { shared })
     }
 }

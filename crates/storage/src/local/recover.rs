@@ -19,8 +19,10 @@ impl Shared {
             if self.root.inside(&extension.file).is_err() {
                 continue;
             }
-            match undo(&extension) {
-                Ok(()) => self.settings.index.extended(&extension.file)?,
+            // The lock is held until it is noted: else whoever begins anew would lose their note.
+            match undo(&extension, &|| self.settings.index.extensions().contains(&extension)) {
+                Ok(Undone::Ended) => {}
+                Ok(Undone::Cut(_locked)) => self.settings.index.extended(&extension.file)?,
                 // Somebody is writing it: another store of this process, and this is no crash.
                 Err(error) if error.kind() == ErrorKind::Busy => {}
                 Err(error) => {
@@ -34,26 +36,38 @@ impl Shared {
     }
 }
 
-/// Cuts the file back to what was acknowledged, if it is still the same one.
-fn undo(extension: &Extension) -> Result<()> {
+/// What came of an extension.
+enum Undone {
+    /// Whoever made it has ended it in order meanwhile.
+    Ended,
+    /// Nothing of it is left. The file, where there is one, is locked.
+    Cut(Option<File>),
+}
+
+/// Cuts the file back to what was acknowledged, if it is still the same one and the extension still stands.
+fn undo(extension: &Extension, stands: &dyn Fn() -> bool) -> Result<Undone> {
     let (folder, name) = split_indexed(&extension.file)?;
-    let Some(dir) = indexed_folder(folder)? else { return Ok(()) };
+    let Some(dir) = indexed_folder(folder)? else { return Ok(Undone::Cut(None)) };
     let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let handle = match rustix::fs::openat(&dir, name, flags, Mode::empty()) {
         Ok(handle) => handle,
-        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => return Ok(Undone::Cut(None)),
         Err(errno) => return Err(failed(errno)),
     };
     let found = fstat(&handle).map_err(failed)?;
     // SECURITY: another file that has the name now was never extended by us.
     if kind(&found) != Kind::File || found.stx_ino != extension.inode {
-        return Ok(());
+        return Ok(Undone::Cut(None));
     }
     let file = File::from(reopen(&handle, OFlags::RDWR).map_err(failed)?);
     rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(failed)?;
+    // Its writer notes the end before it lets go of the lock.
+    if !stands() {
+        return Ok(Undone::Ended);
+    }
     if fstat(&file).map_err(failed)?.stx_size > extension.length {
         file.set_len(extension.length).map_err(io)?;
         file.sync_all().map_err(io)?;
     }
-    Ok(())
+    Ok(Undone::Cut(Some(file)))
 }

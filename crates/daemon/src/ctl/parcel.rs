@@ -1,0 +1,99 @@
+//! How do listening sockets get from one process to the next?
+//!
+//! ```text
+//!  the new one                                 the old one
+//!  {"command":"take-over"}           ─►
+//!                                    ◄─        {"handed-over":{…}} and the descriptors (SCM_RIGHTS, unix(7))
+//!  starts; a failure closes the connection, and the old one goes on
+//!  {"command":"ready","process":4712} ─►       accepts no more, drains
+//!                                    ◄─        {"draining":{…}}; the connection ends with its process
+//! ```
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixListener;
+
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
+
+use super::protocol::{Answer, HandedOver, Place};
+use crate::config::Mode;
+
+/// Descriptors that one message takes (SCM_MAX_FD of the kernel).
+pub(crate) const MOST: usize = 253;
+
+/// What goes over: sockets with the places that the configuration has for them, the lock of the state folder, the control socket.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    pub(crate) sockets: Vec<(TcpListener, SocketAddr, Option<Mode>)>,
+    pub(crate) lock: OwnedFd,
+    pub(crate) control: UnixListener,
+}
+
+impl Parcel {
+    /// Sends it, in one message.
+    pub(super) fn send(self, to: impl AsFd) -> io::Result<()> {
+        let place = |(_, address, mode): &(TcpListener, SocketAddr, Option<Mode>)| Place {
+            address: *address,
+            mode: mode.map(|mode| mode.to_string()),
+        };
+        let answer = Answer::HandedOver(HandedOver { sockets: self.sockets.iter().map(place).collect() });
+        let mut line = serde_json::to_vec(&answer)?;
+        line.push(b'\n');
+        let sockets = self.sockets.iter().map(|(socket, ..)| socket.as_fd());
+        let fds: Vec<_> = sockets.chain([self.lock.as_fd(), self.control.as_fd()]).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+        let mut rights = SendAncillaryBuffer::new(&mut space);
+        if !rights.push(SendAncillaryMessage::ScmRights(&fds)) {
+            return Err(io::Error::other("there are more listeners than one message takes"));
+        }
+        let sent = sendmsg(to, &[IoSlice::new(&line)], &mut rights, SendFlags::NOSIGNAL)?;
+        if sent == line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+    }
+
+    /// Receives one, or the refusal.
+    pub(super) fn receive(from: impl AsFd) -> io::Result<Result<Self, String>> {
+        let (mut line, mut fds) = (Vec::new(), Vec::new());
+        while !line.ends_with(b"\n") {
+            let mut bytes = [0; 4096];
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
+            let mut rights = RecvAncillaryBuffer::new(&mut space);
+            let mut room = [IoSliceMut::new(&mut bytes)];
+            let received = recvmsg(&from, &mut room, &mut rights, RecvFlags::CMSG_CLOEXEC)?;
+            for message in rights.drain() {
+                if let RecvAncillaryMessage::ScmRights(rights) = message {
+                    fds.extend(rights);
+                }
+            }
+            if received.bytes == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            line.extend_from_slice(bytes.get(..received.bytes).unwrap_or_default());
+        }
+        match serde_json::from_slice(&line)? {
+            Answer::HandedOver(HandedOver { sockets }) => Self::of(sockets, fds).map(Ok),
+            Answer::Refused(refusal) => Ok(Err(refusal.why)),
+            _ => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn of(places: Vec<Place>, mut fds: Vec<OwnedFd>) -> io::Result<Self> {
+        if fds.len() != places.len() + 2 {
+            return Err(io::Error::other(
+                "some of the sockets were lost on the way; raise the limit on open files",
+            ));
+        }
+        let (Some(control), Some(lock)) = (fds.pop(), fds.pop()) else {
+            return Err(io::ErrorKind::InvalidData.into());
+        };
+        let sockets = places.into_iter().zip(fds).map(|(Place { address, mode }, fd)| {
+            let mode = mode.and_then(|mode| mode.parse().ok());
+            (TcpListener::from(fd), address, mode)
+        });
+        Ok(Self { sockets: sockets.collect(), lock, control: control.into() })
+    }
+}
