@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::certificate::{Certificate, CertificateRule};
+use crate::limits::AccountLimits;
 use crate::password::{Cost, Credential};
 use crate::path::VirtualPath;
 use crate::permission::Permissions;
@@ -29,6 +30,8 @@ pub struct Account {
     pub folders: Vec<Folder>,
     /// Many people use this account (anonymous): one session learns and takes nothing from another.
     pub shared: bool,
+    /// How much it may take, and how fast.
+    pub limits: AccountLimits,
 }
 
 /// What it takes to log in, whatever the protocol.
@@ -83,6 +86,7 @@ impl Account {
             in_transit: InTransit::AsElsewhere,
             folders: Vec::new(),
             shared: false,
+            limits: AccountLimits::default(),
         }
     }
 
@@ -123,6 +127,7 @@ impl Account {
                 .chain(self.folders.iter().filter(beneath).cloned())
                 .collect(),
             shared: self.shared,
+            limits: self.limits.clone(),
         }
     }
 }

@@ -273,7 +273,9 @@ mod tests {
         let checked = crate::config::parse(&text, dir.path()).unwrap();
         let index = PartialJournal::open(dir.path()).unwrap();
         let index: Arc<dyn carrack_core::backend::PartialIndex> = Arc::new(index);
-        let accounts = crate::wiring::accounts(&checked.config, &[], &index).unwrap();
+        let accounts =
+            crate::wiring::accounts(&checked.config, &[], &index, &mut crate::hours::Schedule::default())
+                .unwrap();
         let metrics = Arc::new(measured().0);
         let events = Events::new([Arc::<Metrics>::clone(&metrics) as Arc<dyn Subscriber>]);
         let core = Core::new(Authenticator::new(Arc::new(accounts), 1), events);
@@ -283,7 +285,8 @@ mod tests {
         // Nobody is there any more to open a session for.
         let account = core.login(&origin, "alice", b"secret", None).await.unwrap();
         assert!(has("carrack_logins_total{outcome=\"accepted\"} 1") && has("carrack_sessions 0"));
-        let session = Session::open(&core, account, origin, false);
+        let session =
+            Session::open(&core, account, origin, carrack_core::permission::Permissions::ALL).unwrap();
         assert!(has("carrack_sessions 1"));
         drop(session);
         assert!(has("carrack_sessions 0"));

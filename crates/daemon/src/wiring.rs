@@ -13,6 +13,7 @@ use carrack_core::certificate::{CertificateRule, Name};
 use carrack_core::digest::{Algorithm, WhileUploading};
 use carrack_core::password::{Credential, PasswordHash, PasswordHashError};
 use carrack_core::permission::{Permission, Permissions};
+use carrack_core::session::Settings;
 use carrack_ftp_server as ftp;
 use carrack_records::accounts::ConfiguredAccounts;
 use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
@@ -22,6 +23,8 @@ use crate::config::{
     Ccc, CertificateName, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Listen, Login,
     Mode, Partials, Permission as Word, Plaintext, Publish, RevokedSessions, UploadDigest, User,
 };
+use crate::hours::Schedule;
+use crate::limits;
 
 /// Why accounts could not be made of a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +58,7 @@ pub(crate) fn accounts(
     config: &Config,
     excluded: &[PathBuf],
     index: &Arc<dyn PartialIndex>,
+    schedule: &mut Schedule,
 ) -> Result<ConfiguredAccounts, WiringError> {
     let mut stores: HashMap<(PathBuf, Links), Arc<dyn Backend>> = HashMap::new();
     let mut accounts = Vec::new();
@@ -87,7 +91,7 @@ pub(crate) fn accounts(
                 store
             }
         };
-        accounts.push(account(user, store)?);
+        accounts.push(Account { limits: limits::of_user(config, user, schedule), ..account(user, store)? });
     }
     Ok(ConfiguredAccounts::new(accounts)?)
 }
@@ -235,6 +239,7 @@ pub(crate) fn ftp_settings(
             idle: config.timeouts.idle_s.into(),
             data_accept: config.timeouts.data_accept_s.into(),
             data_stall: config.timeouts.data_stall_s.into(),
+            data_stall_bytes: config.timeouts.data_stall_bytes.0.into(),
         },
         revoked_sessions: match config.tls.as_ref().map(|tls| tls.revoked_sessions) {
             Some(RevokedSessions::Keep) => ftp::RevokedSessions::Keep,
@@ -258,8 +263,13 @@ fn reuse(word: DataTlsReuse) -> DataReuse {
     }
 }
 
+/// What is the same for all sessions.
+pub(crate) fn core_settings(config: &Config, schedule: &mut Schedule) -> Settings {
+    Settings { while_uploading: while_uploading(config), rates: schedule.of_server(config) }
+}
+
 /// Of which uploads digests are computed while they come.
-pub(crate) fn while_uploading(config: &Config) -> WhileUploading {
+fn while_uploading(config: &Config) -> WhileUploading {
     match config.upload.digest {
         UploadDigest::Asked => WhileUploading::Asked,
         UploadDigest::Sha256 => WhileUploading::Always(Algorithm::Sha256),

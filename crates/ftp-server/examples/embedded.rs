@@ -76,6 +76,7 @@ fn settings() -> FtpSettings {
             idle: Duration::from_secs(300),
             data_accept: Duration::from_secs(10),
             data_stall: Duration::from_secs(60),
+            data_stall_bytes: 1024,
         },
         revoked_sessions: RevokedSessions::End,
         login_failures: 3,

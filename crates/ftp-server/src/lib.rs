@@ -51,7 +51,7 @@ use carrack_net::{Accepted, Admission, Drain, Listener, Phase, Refused};
 use carrack_tls::ServerTls;
 
 use disk::DiskThreads;
-use transfer::{PumpPool, Terms};
+use transfer::{PumpPool, Stall, Terms};
 
 /// The FTP server of one listener.
 pub struct FtpServer {
@@ -78,7 +78,7 @@ impl FtpServer {
     ) -> Arc<Self> {
         let terms = Terms {
             pool: PumpPool::new(DiskThreads::default()),
-            stall: settings.timeouts.data_stall,
+            stall: Stall { within: settings.timeouts.data_stall, bytes: settings.timeouts.data_stall_bytes },
             close: settings.data_close,
         };
         Arc::new(Self { settings, core, tls, admission, ports: ports.into(), drain, terms })
@@ -113,7 +113,9 @@ impl FtpServer {
             let _ = accepted.stream.try_write(format!("421 {refused}.\r\n").as_bytes());
         }
         let peer: SocketAddr = accepted.peer;
-        self.core.events.emit(&Event::ConnectionRefused { peer, why: refused.to_string() });
+        self.core
+            .events
+            .emit(&Event::ConnectionRefused { peer, why: format!("{refused} ({})", refused.option()) });
     }
 
     /// What logs call the protocol spoken here.

@@ -116,6 +116,9 @@ pub struct Timeouts {
     pub idle: Duration,
     /// For a data connection to come or be made, and again for its TLS handshake.
     pub data_accept: Duration,
-    /// Without a byte moving on a data connection.
+    /// Without [`data_stall_bytes`](Timeouts::data_stall_bytes) moving on a data connection. Time that a limit on the rate takes
+    /// does not count.
     pub data_stall: Duration,
+    /// How many bytes have to move within `data_stall`; fewer are as good as none.
+    pub data_stall_bytes: u64,
 }

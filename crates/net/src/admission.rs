@@ -37,12 +37,26 @@ pub enum Refused {
     Full,
     /// This source holds as many sessions as one source may.
     SourceFull,
+    /// The listener holds as many sessions as it may.
+    ListenerFull,
+}
+
+impl Refused {
+    /// What the operator calls the limit.
+    #[must_use]
+    pub const fn option(self) -> &'static str {
+        match self {
+            Self::Full => "limits.sessions",
+            Self::SourceFull => "limits.sessions_per_source",
+            Self::ListenerFull => "listen.sessions",
+        }
+    }
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "too many sessions, try again later",
+            Self::Full | Self::ListenerFull => "too many sessions, try again later",
             Self::SourceFull => "too many sessions from your address, close one first",
         })
     }
@@ -53,30 +67,43 @@ impl fmt::Display for Refused {
 pub struct Admission {
     limits: Limits,
     counts: Arc<Mutex<Counts>>,
+    /// Which of several listeners, and how many sessions it may hold.
+    listener: Option<(usize, usize)>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
     all: usize,
     by_source: HashMap<Source, usize>,
+    by_listener: HashMap<usize, usize>,
 }
 
 impl Admission {
     /// Starts counting from zero.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, counts: Arc::default() }
+        Self { limits, counts: Arc::default(), listener: None }
+    }
+
+    /// The same for one of several listeners, which holds no more than so many of all sessions.
+    #[must_use]
+    pub fn of_listener(&self, number: usize, sessions: usize) -> Self {
+        Self { listener: Some((number, sessions)), ..self.clone() }
     }
 
     /// Takes a place for a connection from `address`; it is free again when the slot is dropped.
     ///
     /// # Errors
-    /// When the server or the source is full.
+    /// When the server, the listener or the source is full.
     pub fn admit(&self, address: IpAddr) -> Result<Slot, Refused> {
         let source = Source::of(address);
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if counts.all >= self.limits.sessions {
             return Err(Refused::Full);
+        }
+        let of_listener = |number| counts.by_listener.get(&number).copied().unwrap_or(0);
+        if self.listener.is_some_and(|(number, sessions)| of_listener(number) >= sessions) {
+            return Err(Refused::ListenerFull);
         }
         let of_source = counts.by_source.entry(source).or_insert(0);
         if *of_source >= self.limits.sessions_per_source {
@@ -84,7 +111,11 @@ impl Admission {
         }
         *of_source += 1;
         counts.all += 1;
-        Ok(Slot { source, counts: Arc::clone(&self.counts) })
+        let listener = self.listener.map(|(number, _)| number);
+        if let Some(number) = listener {
+            *counts.by_listener.entry(number).or_insert(0) += 1;
+        }
+        Ok(Slot { source, listener, counts: Arc::clone(&self.counts) })
     }
 
     /// Sessions held now.
@@ -98,6 +129,7 @@ impl Admission {
 #[derive(Debug)]
 pub struct Slot {
     source: Source,
+    listener: Option<usize>,
     counts: Arc<Mutex<Counts>>,
 }
 
@@ -105,6 +137,9 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all = counts.all.saturating_sub(1);
+        if let Some(of_listener) = self.listener.and_then(|number| counts.by_listener.get_mut(&number)) {
+            *of_listener = of_listener.saturating_sub(1);
+        }
         if let Some(of_source) = counts.by_source.get_mut(&self.source) {
             *of_source -= 1;
             // A source that left is forgotten: the table is as large as the sessions, not as history.
@@ -147,6 +182,19 @@ mod tests {
         let _a = admission.admit("2001:db8::1".parse().unwrap()).unwrap();
         assert!(admission.admit("2001:db8::2".parse().unwrap()).is_err());
         assert!(admission.admit("2001:db8:0:1::1".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_full_listener_does_not_hinder_another() {
+        let all = admission(10, 10);
+        let (one, other) = (all.of_listener(0, 1), all.of_listener(1, 2));
+        let address = "192.0.2.1".parse().unwrap();
+        let slot = one.admit(address).unwrap();
+        assert_eq!(one.admit(address).unwrap_err(), Refused::ListenerFull);
+        let _other = other.admit(address).unwrap();
+        assert_eq!(all.sessions(), 2);
+        drop(slot);
+        assert!(one.admit(address).is_ok());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::table::{Ccc, Config, DataProtection, Listen, Login, Mode, Plaintext, 
 use super::tls_policy::Policies;
 use super::value::beside;
 use super::warnings::Warning;
-use super::{acme, addresses, clients, fips, homes, identities, tls_policy, warnings};
+use super::{acme, addresses, clients, fips, homes, identities, limits, tls_policy, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -105,6 +105,7 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     listeners(&config, &mut faults);
     plaintext(&config, &mut faults);
     fips::check(&config, &mut faults);
+    limits::check(&config, &mut faults);
     let roots = roots(&mut config, base, &mut faults);
     users(&mut config, base, &roots, &mut faults);
     if let Some(state) = &state {

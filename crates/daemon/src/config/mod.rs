@@ -19,6 +19,7 @@ mod fips;
 mod homes;
 mod identities;
 mod later;
+mod limits;
 mod manual;
 mod name;
 mod problem;
@@ -40,6 +41,7 @@ pub use certificate::CertificateName;
 pub use check::{Checked, Fault, check};
 pub(crate) use clients::trust as client_trust;
 pub use fips::Fips;
+pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 pub use manual::manual;
 pub use name::{CharacterSet, Host};
 pub use problem::{Problem, Problems};
@@ -49,10 +51,10 @@ pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
-    Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen,
-    Log, LogFormat, LogLevel, Login, Metrics, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext,
-    PlaintextGrant, Publish, RevokedSessions, Timeouts, Tls, TlsIdentity, TlsVersion, UnknownRevocation,
-    Upload, UploadDigest, User, UserCertificate,
+    Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits,
+    LimitsHours, Listen, Log, LogFormat, LogLevel, Login, Metrics, Mode, Partials, Passive, PassiveNetwork,
+    Permission, Plaintext, PlaintextGrant, Publish, RevokedSessions, Timeouts, Tls, TlsIdentity, TlsVersion,
+    UnknownRevocation, Upload, UploadDigest, User, UserCertificate, UserHours,
 };
 pub use tls_policy::Policies;
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};

@@ -11,6 +11,7 @@ use carrack_tls::{Group, Sha256Fingerprint, Suite};
 
 use super::acme::Acme;
 use super::certificate::CertificateName;
+use super::limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 use super::name::{CharacterSet, Host};
 use super::public_address::PublicAddress;
 use super::section::{Tables, section};
@@ -65,6 +66,8 @@ section! {
         Restart mode: Mode = [Mode::Explicit];
         /// Address and port, such as `0.0.0.0:2121` or `[::]:2121`. Port 0 takes any free one.
         Restart address: SocketAddr = [required];
+        /// Control connections at a time on this listener, beside `limits.sessions`. Left out: as many as that.
+        Restart sessions: Option<Count<1, 1_000_000>> = [optional];
         /// What a client gets that does not ask for TLS.
         Restart plaintext: Plaintext = [Plaintext::Refuse];
         /// Whether files and listings may travel in clear once the login was protected, and whether there are any; a folder may say otherwise.
@@ -189,7 +192,7 @@ section! {
 
 section! {
     defaulted
-    /// How long the server waits. All are whole seconds.
+    /// How long the server waits. All are whole seconds but the last.
     pub struct Timeouts {
         /// From the connection to a login, TLS handshake included.
         Restart login_s: Seconds<1, 3_600> = [Seconds(30)];
@@ -197,10 +200,12 @@ section! {
         Restart idle_s: Seconds<1, 86_400> = [Seconds(300)];
         /// From an announced transfer to its data connection.
         Restart data_accept_s: Seconds<1, 600> = [Seconds(10)];
-        /// Without a byte on a data connection.
+        /// From the last progress of a transfer to its end as stalled. Time in which a limit on its rate holds it back does not count.
         Restart data_stall_s: Seconds<1, 86_400> = [Seconds(60)];
         /// From SIGTERM to the end of the transfers that still run.
         Restart drain_s: Seconds<0, 86_400> = [Seconds(30)];
+        /// What counts as progress: so many bytes within `data_stall_s`. A byte now and then does not; with 1 every byte does.
+        Restart data_stall_bytes: Count<1, 1_073_741_824> = [Count(1024)];
     }
 }
 
@@ -214,6 +219,54 @@ section! {
         Restart sessions_per_source: Count<1, 1_000_000> = [Count(200)];
         /// Refused logins after which a connection is closed.
         Restart login_failures: Count<1, 100> = [Count(3)];
+        /// Sessions at a time of one user; who has as many is told `421` behind the right password. Left out: any number. Page `limits.md`
+        /// tells of this and all that follow.
+        Restart sessions_per_user: Option<Count<1, 1_000_000>> = [optional];
+        /// Uploads and downloads at a time of one user, all sessions together. Left out: one for each session.
+        Restart transfers_per_user: Option<Count<1, 1_000_000>> = [optional];
+        /// Files that one session may upload and download, both together.
+        Restart files_per_session: Option<Count<1, 1_000_000_000>> = [optional];
+        /// Bytes of files that one session may upload and download, both together.
+        Restart bytes_per_session: Option<Bytes<1>> = [optional];
+        /// How fast all uploads together may be. Left out, or 0: no limit; the same holds for all rates.
+        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast all downloads together may be.
+        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast the uploads of one user together may be.
+        Restart user_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast the downloads of one user together may be.
+        Restart user_download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one upload may be.
+        Restart transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one download may be.
+        Restart transfer_download_bytes_per_s: Option<ByteRate> = [optional];
+        /// Hours with other rates.
+        Restart hours: Tables<LimitsHours> = [Tables::default()];
+    }
+}
+
+section! {
+    /// Hours in which other rates hold than those of `[limits]`. The first that names a rate and fits counts; a rate that it leaves out
+    /// is what it is at other hours.
+    pub struct LimitsHours {
+        /// The days on which they begin.
+        Restart days: Vec<Weekday> = [Weekday::ALL.to_vec()];
+        /// When they begin, such as `08:00`, on the server's local clock.
+        Restart from: TimeOfDay = [required];
+        /// When they end; where that is earlier, on the next day. `24:00` is midnight.
+        Restart to: TimeOfDay = [required];
+        /// How fast all uploads together may be.
+        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast all downloads together may be.
+        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast the uploads of one user together may be.
+        Restart user_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast the downloads of one user together may be.
+        Restart user_download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one upload may be.
+        Restart transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one download may be.
+        Restart transfer_download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 
@@ -271,8 +324,46 @@ section! {
         /// The character set in which this user's device spells names, such as `latin1`, `windows-1251`, `gbk` or `shift_jis`: any
         /// but UTF-8 of the Encoding Standard that has ASCII in it. Left out: UTF-8. `OPTS UTF8 ON` gives a client of this user UTF-8.
         Restart charset: Option<CharacterSet> = [optional];
+        /// What `limits.sessions_per_user` says, said for this user.
+        Restart sessions: Option<Count<1, 1_000_000>> = [optional];
+        /// What `limits.transfers_per_user` says, said for this user.
+        Restart transfers: Option<Count<1, 1_000_000>> = [optional];
+        /// What `limits.files_per_session` says, said for this user.
+        Restart files_per_session: Option<Count<1, 1_000_000_000>> = [optional];
+        /// What `limits.bytes_per_session` says, said for this user.
+        Restart bytes_per_session: Option<Bytes<1>> = [optional];
+        /// What `limits.user_upload_bytes_per_s` says, said for this user: how fast all its uploads together may be. 0: no limit.
+        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// What `limits.user_download_bytes_per_s` says, said for this user.
+        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        /// What `limits.transfer_upload_bytes_per_s` says, said for this user.
+        Restart transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// What `limits.transfer_download_bytes_per_s` says, said for this user.
+        Restart transfer_download_bytes_per_s: Option<ByteRate> = [optional];
+        /// Hours with other rates.
+        Restart hours: Tables<UserHours> = [Tables::default()];
         /// Folders with rules of their own.
         Restart folder: Tables<Folder> = [Tables::default()];
+    }
+}
+
+section! {
+    /// Hours in which other rates hold for the user above, as in `[[limits.hours]]`, and before those.
+    pub struct UserHours {
+        /// The days on which they begin.
+        Restart days: Vec<Weekday> = [Weekday::ALL.to_vec()];
+        /// When they begin, such as `08:00`, on the server's local clock.
+        Restart from: TimeOfDay = [required];
+        /// When they end; where that is earlier, on the next day. `24:00` is midnight.
+        Restart to: TimeOfDay = [required];
+        /// How fast all uploads of the user together may be.
+        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast all downloads of the user together may be.
+        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one upload may be.
+        Restart transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one download may be.
+        Restart transfer_download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 

@@ -27,6 +27,7 @@ use crate::acme::{self, Acme, Questions};
 use crate::addresses::{self, Addresses};
 use crate::clients;
 use crate::config::{Checked, Config, Mode};
+use crate::hours::{self, Schedule};
 use crate::housekeeping;
 use crate::http;
 use crate::identities::{Keeper, Shown, Source};
@@ -70,6 +71,7 @@ pub struct Server {
     journal: Arc<PartialJournal>,
     acme: Option<(Arc<Acme>, Option<Questions>)>,
     metrics: Option<(Arc<Metrics>, Listener)>,
+    schedule: Schedule,
     // From here on a signal is ours, so that none that comes right after the start is lost.
     signals: Signals,
 }
@@ -98,7 +100,8 @@ impl Server {
             .map_err(|source| StartError::Journal { folder: state.path().display().to_string(), source })?;
         let journal = Arc::new(journal);
         let index: Arc<dyn PartialIndex> = Arc::<PartialJournal>::clone(&journal);
-        let accounts = wiring::accounts(&config, &[state.path().to_owned()], &index)?;
+        let mut schedule = Schedule::default();
+        let accounts = wiring::accounts(&config, &[state.path().to_owned()], &index, &mut schedule)?;
 
         let acme = config.acme.as_ref().map(|acme| Acme::start(acme, &state)).transpose()?;
         let source = Source::of(&config, names::names(&config), state)?;
@@ -115,7 +118,7 @@ impl Server {
         let events = Events::new(subscribers);
         let slots = std::thread::available_parallelism().map_or(1, usize::from);
         let authenticator = Authenticator::new(Arc::new(accounts), slots);
-        let core = Core::with_digests(authenticator, events, wiring::while_uploading(&config));
+        let core = Core::with(authenticator, events, wiring::core_settings(&config, &mut schedule));
 
         let accepted = client_trust.map(|trust| Arc::new(AcceptedClients::new(trust)));
         let sessions = Sessions::default();
@@ -138,7 +141,8 @@ impl Server {
             .iter()
             .zip(tls.listeners)
             .zip(bound)
-            .map(|((listen, policy), listener)| {
+            .enumerate()
+            .map(|(number, ((listen, policy), listener))| {
                 let settings = wiring::ftp_settings(&config, listen, &addresses.told, partners.as_ref());
                 let tls = Settings {
                     identities: keeper.shown().identities(),
@@ -148,8 +152,13 @@ impl Server {
                 };
                 let tls = ServerTls::new(tls).map_err(|error| StartError::Tls(error.to_string()))?;
                 let (core, tls) = (Arc::clone(&core), Arc::new(tls));
-                let server =
-                    FtpServer::new(settings, core, tls, admission.clone(), ports.clone(), drain.clone());
+                let admission = match listen.sessions {
+                    Some(sessions) => {
+                        admission.of_listener(number, usize::try_from(sessions.0).unwrap_or(usize::MAX))
+                    }
+                    None => admission.clone(),
+                };
+                let server = FtpServer::new(settings, core, tls, admission, ports.clone(), drain.clone());
                 Ok((server, listener))
             })
             .collect::<Result<_, StartError>>()?;
@@ -167,6 +176,7 @@ impl Server {
             journal,
             acme,
             metrics,
+            schedule,
             signals,
         })
     }
@@ -215,6 +225,7 @@ impl Server {
             upkeep.spawn(http::serve(listener, move |path| metrics.answer(path, &drain)));
         }
         upkeep.spawn(addresses::follow(self.names));
+        upkeep.spawn(hours::keep(self.schedule));
         // Sessions that drain still finish their transfers, so this goes on until the end.
         for (port, listener) in self.shared {
             upkeep.spawn(port.serve(listener));
