@@ -34,6 +34,7 @@ mod limits;
 pub mod log;
 mod metrics;
 mod places;
+mod plaintext;
 pub mod quick;
 pub mod run;
 pub mod state;

@@ -126,6 +126,7 @@ impl QuickStart {
             password,
             home: self.folder.clone(),
             permissions: permissions.to_vec(),
+            plaintext: None,
             login: Login::Password,
             spki_sha256: Vec::new(),
             certificate: Tables::default(),
@@ -167,6 +168,10 @@ impl QuickStart {
                 user: anonymous,
                 folders: vec![FolderPath(carrack_core::path::VirtualPath::root())],
                 write: false,
+                permissions: None,
+                upload_bytes_per_s: None,
+                download_bytes_per_s: None,
+                grant: Tables::default(),
             }
         });
         Config {

@@ -21,10 +21,10 @@ use carrack_tls::{AcceptedClients, ClientCertificates, DataReuse, PartnerTls};
 
 use crate::config::{
     Ccc, CertificateName, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Listen, Login,
-    Mode, Partials, Permission as Word, Plaintext, Publish, RevokedSessions, UploadDigest, User,
+    Mode, Partials, Permission as Word, Publish, RevokedSessions, UploadDigest, User, plaintext_grants,
 };
 use crate::hours::Schedule;
-use crate::limits;
+use crate::{limits, plaintext};
 
 /// Why accounts could not be made of a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -99,10 +99,7 @@ pub(crate) fn accounts(
 /// SECURITY: rules of folders go by the path; a symbolic link would lead into a folder past its rules, or out of those
 /// that `[plaintext]` grants.
 fn links(config: &Config, user: &User) -> Links {
-    let confined = config
-        .plaintext
-        .as_ref()
-        .is_some_and(|grant| !grant.folders.is_empty() && grant.user.as_str() == user.name.as_str());
+    let confined = plaintext_grants(config).any(|grant| *grant.user == user.name);
     if confined || !user.folder.is_empty() { Links::Refuse } else { Links::Follow }
 }
 
@@ -167,7 +164,8 @@ fn certificates(user: &User) -> Vec<CertificateRule> {
     keys.chain(named).collect()
 }
 
-fn permissions(words: &[Word]) -> Permissions {
+/// The permissions that words of the file grant.
+pub(crate) fn permissions(words: &[Word]) -> Permissions {
     words
         .iter()
         .map(|word| match word {
@@ -189,25 +187,14 @@ pub(crate) fn ftp_settings(
     public_address: &ftp::PublicAddresses,
     partners: Option<&Arc<PartnerTls>>,
 ) -> ftp::FtpSettings {
-    let grant = config.plaintext.as_ref();
-    let plaintext = match (listen.plaintext, grant) {
-        (Plaintext::Allow, _) => ftp::Plaintext::Allow,
-        (Plaintext::Limit, Some(grant)) => ftp::Plaintext::Limit { user: grant.user.as_str().to_owned() },
-        // The check refuses a limit without a grant; nothing is granted here either.
-        (Plaintext::Limit, None) | (Plaintext::Refuse, _) => ftp::Plaintext::Refuse,
-    };
     ftp::FtpSettings {
         mode: match listen.mode {
             Mode::Explicit => ftp::Mode::Explicit,
             Mode::Implicit => ftp::Mode::Implicit,
         },
-        plaintext,
-        plaintext_grant: ftp::PlaintextGrant {
-            folders: grant
-                .map(|grant| grant.folders.iter().map(|folder| folder.0.clone()).collect())
-                .unwrap_or_default(),
-            write: grant.is_some_and(|grant| grant.write),
-        },
+        plaintext: plaintext::of_listener(config, listen),
+        plaintext_grants: plaintext::narrowed(config, listen),
+        grants_of_anybody: plaintext::of_anybody(config),
         data_protection: match listen.data_protection {
             DataProtection::Require => ftp::DataProtection::Require,
             DataProtection::Optional => ftp::DataProtection::Optional,
@@ -235,6 +222,7 @@ pub(crate) fn ftp_settings(
         },
         compression: if listen.deflate { ftp::Compression::Offered } else { ftp::Compression::Refused },
         timeouts: ftp::Timeouts {
+            tls: config.timeouts.tls_s.into(),
             login: config.timeouts.login_s.into(),
             idle: config.timeouts.idle_s.into(),
             data_accept: config.timeouts.data_accept_s.into(),

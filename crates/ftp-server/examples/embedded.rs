@@ -18,7 +18,7 @@ use carrack_core::partial::NoIndex;
 use carrack_core::password::{self, Credential, PasswordHash};
 use carrack_ftp_server::{
     Clearing, Compression, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext,
-    PlaintextGrant, PublicAddresses, RevokedSessions, Timeouts,
+    PublicAddresses, RevokedSessions, Timeouts,
 };
 use carrack_net::{Admission, Drain, Limits, Listener, PortPool};
 use carrack_storage::local::{LocalSettings, LocalStore};
@@ -62,7 +62,8 @@ fn settings() -> FtpSettings {
     FtpSettings {
         mode: Mode::Explicit,
         plaintext: Plaintext::Refuse,
-        plaintext_grant: PlaintextGrant::default(),
+        plaintext_grants: HashMap::new(),
+        grants_of_anybody: HashMap::new(),
         clearing: Clearing::Refused,
         hosts: Vec::new(),
         data_protection: DataProtection::Require,
@@ -72,6 +73,7 @@ fn settings() -> FtpSettings {
         data_close: DataClose::Strict,
         compression: Compression::Refused,
         timeouts: Timeouts {
+            tls: Duration::from_secs(10),
             login: Duration::from_secs(30),
             idle: Duration::from_secs(300),
             data_accept: Duration::from_secs(10),

@@ -22,6 +22,7 @@ mod later;
 mod limits;
 mod manual;
 mod name;
+mod plaintext;
 mod problem;
 mod public_address;
 mod reader;
@@ -44,6 +45,7 @@ pub use fips::Fips;
 pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 pub use manual::manual;
 pub use name::{CharacterSet, Host};
+pub use plaintext::{Grant, grants as plaintext_grants};
 pub use problem::{Problem, Problems};
 pub use public_address::PublicAddress;
 pub use reader::Places;
@@ -53,8 +55,8 @@ pub use show::show;
 pub use table::{
     Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits,
     LimitsHours, Listen, Log, LogFormat, LogLevel, Login, Metrics, Mode, Partials, Passive, PassiveNetwork,
-    Permission, Plaintext, PlaintextGrant, Publish, RevokedSessions, Timeouts, Tls, TlsIdentity, TlsVersion,
-    UnknownRevocation, Upload, UploadDigest, User, UserCertificate, UserHours,
+    Permission, Plaintext, PlaintextGrant, PlaintextUser, Publish, RevokedSessions, Timeouts, Tls,
+    TlsIdentity, TlsVersion, UnknownRevocation, Upload, UploadDigest, User, UserCertificate, UserHours,
 };
 pub use tls_policy::Policies;
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};

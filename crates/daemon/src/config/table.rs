@@ -194,9 +194,11 @@ section! {
     defaulted
     /// How long the server waits. All are whole seconds but the last.
     pub struct Timeouts {
+        /// From the connection to the end of its TLS handshake, on listeners where nobody may go without TLS.
+        Restart tls_s: Seconds<1, 3_600> = [Seconds(10)];
         /// From the connection to a login, TLS handshake included.
         Restart login_s: Seconds<1, 3_600> = [Seconds(30)];
-        /// From one command, or the end of a transfer, to the next command.
+        /// From one command, or the end of a transfer, to the next command. `NOOP` and what is refused count as none.
         Restart idle_s: Seconds<1, 86_400> = [Seconds(300)];
         /// From an announced transfer to its data connection.
         Restart data_accept_s: Seconds<1, 600> = [Seconds(10)];
@@ -287,8 +289,8 @@ section! {
 }
 
 section! {
-    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and has these folders and nothing else. Where the user
-    /// has no password the same holds with TLS: TLS hides what travels, it does not tell who comes.
+    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and those of `[[plaintext.grant]]`, and each has its
+    /// folders and nothing else. Where a user has no password the same holds with TLS: TLS hides what travels, it does not tell who comes.
     pub struct PlaintextGrant {
         /// The user. There must be a `[[user]]` of this name; it may go without a password. Then any is taken, with TLS as well, and this
         /// grant narrows the user's own permissions whether the client asks for TLS or not.
@@ -297,6 +299,34 @@ section! {
         Restart folders: Vec<FolderPath> = [required];
         /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
         Restart write: bool = [false];
+        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
+        /// Left out: what `write` says.
+        Restart permissions: Option<Vec<Permission>> = [optional];
+        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
+        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// The same for downloads.
+        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        /// Further users.
+        Restart grant: Tables<PlaintextUser> = [Tables::default()];
+    }
+}
+
+section! {
+    /// A further user who may log in without TLS, and what it has then; as in `[plaintext]`.
+    pub struct PlaintextUser {
+        /// The user.
+        Restart user: UserName = [required];
+        /// The folders granted, as this user sees them.
+        Restart folders: Vec<FolderPath> = [required];
+        /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
+        Restart write: bool = [false];
+        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
+        /// Left out: what `write` says.
+        Restart permissions: Option<Vec<Permission>> = [optional];
+        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
+        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// The same for downloads.
+        Restart download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 
@@ -305,11 +335,15 @@ section! {
     pub struct User {
         /// The name given to `USER`.
         Restart name: UserName = [required];
-        /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Only the user of `[plaintext]` may go without, and has no more
-        /// than `[plaintext]` grants then, with TLS as well.
+        /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Only the users of `[plaintext]` may go without, and
+        /// have no more than it grants them then, with TLS as well.
         Restart password: Option<HashedPassword> = [optional];
         /// The folder on disk that this user sees as `/`. It must be there.
         Restart home: PathBuf = [required];
+        /// The listener's `plaintext`, said for this user: `refuse` keeps it to TLS where others need none, `limit` leaves it its grant of
+        /// `[plaintext]` also where others have everything, `allow` gives it everything where others have a grant or nothing. A listener
+        /// with `refuse` lets nobody in. Left out: what the listener says.
+        Restart plaintext: Option<Plaintext> = [optional];
         /// What it takes to log in.
         Restart login: Login = [Login::Password];
         /// SHA-256 of the public keys of client certificates that log this user in, as `carrack cert fingerprint` prints it for the public

@@ -15,7 +15,6 @@ use carrack_ftp_proto::server::{Grant, Introduction, Login, Password, Pending};
 use super::Connection;
 use super::work::{Done, Work};
 use crate::reply_for;
-use crate::settings::Plaintext;
 use crate::visitor::Visitor;
 
 impl Connection {
@@ -93,13 +92,15 @@ impl Connection {
     /// those whom no password holds back, however they come.
     fn open_session(&self, account: Arc<Account>) -> Result<Session, Limit> {
         let settings = &self.server.settings;
-        let in_clear = self.tls.is_none() && matches!(settings.plaintext, Plaintext::Limit { .. });
-        let anybody = matches!(account.credential, Credential::Anyone);
-        let grant = &settings.plaintext_grant;
-        let (account, ceiling) = match in_clear || anybody {
-            true if grant.write => (grant.narrow(account), Permissions::ALL),
-            true => (grant.narrow(account), Permissions::READ_ONLY),
-            false => (account, Permissions::ALL),
+        let in_clear = settings.plaintext_grants.get(&account.name).filter(|_| self.tls.is_none());
+        let (account, ceiling) = match (&account.credential, in_clear) {
+            (Credential::Anyone, _) => match settings.grants_of_anybody.get(&account.name) {
+                Some(grant) => (grant.narrow(&account), grant.ceiling),
+                // SECURITY: nothing is left to whoever comes by without a word of the operator.
+                None => (account, Permissions::NONE),
+            },
+            (_, Some(grant)) => (grant.narrow(&account), grant.ceiling),
+            (_, None) => (account, Permissions::ALL),
         };
         Session::open(&self.server.core, account, self.origin(), ceiling)
     }
