@@ -31,6 +31,7 @@ pub(crate) struct Metrics {
     connections: Gauge,
     sessions: Gauge,
     connections_refused: Counter,
+    limits_reached: Family<Labels<1>, Counter>,
     logins: Family<Labels<1>, Counter>,
     transfers: Family<Labels<2>, Counter>,
     bytes: Family<Labels<1>, Counter>,
@@ -52,6 +53,7 @@ impl Metrics {
             connections: Gauge::default(),
             sessions: Gauge::default(),
             connections_refused: Counter::default(),
+            limits_reached: Family::default(),
             logins: Family::default(),
             transfers: Family::default(),
             bytes: Family::default(),
@@ -75,6 +77,11 @@ impl Metrics {
             "connections_refused",
             "Connections turned away by a limit",
             self.connections_refused.clone(),
+        );
+        registry.register(
+            "limits_reached",
+            "What users were refused by a limit",
+            self.limits_reached.clone(),
         );
         registry.register("logins", "Logins tried", self.logins.clone());
         registry.register("transfers", "Uploads and downloads that ended", self.transfers.clone());
@@ -164,6 +171,9 @@ impl Subscriber for Metrics {
                     Err(LoginError::Overloaded) => "overloaded",
                 };
                 self.logins.get_or_create(&[("outcome", outcome)]).inc();
+            }
+            Event::LimitReached { limit, .. } => {
+                self.limits_reached.get_or_create(&[("option", limit.most().option)]).inc();
             }
             Event::SessionOpened { .. } => {
                 self.sessions.inc();
