@@ -29,6 +29,10 @@ impl ByteRate {
 impl Setting for ByteRate {
     const KIND: Kind = Kind::Number { unit: "bytes per second", minimum: 0, maximum: 1 << 40 };
     fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
+        if !matches!(value.get_ref(), DeValue::Integer(_)) {
+            reader.wrong_type(key, value, "a whole number of bytes per second", "1_000_000");
+            return None;
+        }
         let rate = number(reader, key, value, Self::KIND)?;
         if (1..LEAST_RATE).contains(&rate) {
             reader.problem(

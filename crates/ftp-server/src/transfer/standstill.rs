@@ -9,16 +9,22 @@ pub(super) struct Standstill {
     /// Since when, and from where, the floor has not been reached.
     since: Instant,
     from: u64,
+    /// When anything at all was last seen to have got done, and how much that was.
+    moved_at: Instant,
+    seen: u64,
 }
 
 impl Standstill {
     /// Begins with `done` done at `now`.
     pub(super) fn new(window: Duration, floor: u64, done: u64, now: Instant) -> Self {
-        Self { window, floor: floor.max(1), since: now, from: done }
+        Self { window, floor: floor.max(1), since: now, from: done, moved_at: now, seen: done }
     }
 
     /// Looks how far it is. Only the floor begins a new window: less is as good as nothing.
     pub(super) fn look(&mut self, done: u64, now: Instant) {
+        if done != self.seen {
+            (self.moved_at, self.seen) = (now, done);
+        }
         if done.saturating_sub(self.from) >= self.floor {
             (self.since, self.from) = (now, done);
         }
@@ -27,11 +33,16 @@ impl Standstill {
     /// Leaves out time in which a limit of ours kept it from moving.
     pub(super) fn leave_out(&mut self, time: Duration) {
         self.since = self.since.checked_add(time).unwrap_or(self.since);
+        self.moved_at = self.moved_at.checked_add(time).unwrap_or(self.moved_at);
     }
 
-    /// When it stands still, where its patience may be shorter than the window.
+    /// When it stands still. A patience that is shorter than the window is for a peer who has everything and only has to leave: it
+    /// counts from whatever it did last.
     pub(super) fn ends_at(&self, patience: impl FnOnce(Duration) -> Duration) -> Instant {
-        self.since + patience(self.window)
+        match patience(self.window) {
+            shorter if shorter < self.window => self.moved_at + shorter,
+            _ => self.since + self.window,
+        }
     }
 }
 
@@ -64,6 +75,15 @@ mod tests {
         assert_eq!(standstill.ends_at(|window| window), at(110));
         standstill.look(2047, at(100));
         assert_eq!(standstill.ends_at(|window| window), at(110));
+    }
+
+    #[test]
+    fn who_only_has_to_leave_has_a_moment_from_the_last_byte_on() {
+        let (mut standstill, at) = watched(1024);
+        standstill.look(100, at(50));
+        standstill.look(100, at(51));
+        assert_eq!(standstill.ends_at(|window| window), at(60));
+        assert_eq!(standstill.ends_at(|_| Duration::from_secs(2)), at(52));
     }
 
     #[test]
