@@ -27,7 +27,8 @@ const LARGE: u64 = 1024 * 1024;
 /// What a piece of work before the first byte counts where it is asked whether anything moves: it copies about as much.
 const PIECE: u64 = 1024 * 1024;
 
-/// Bytes that are taken per step where they are compressed or limited in their rate: with what they may become, still some hundredths of a second of work.
+/// Bytes that are taken per step where they are compressed, or limited in their rate: with what they may become, still some
+/// hundredths of a second of work.
 const LITTLE: usize = 16 * 1024;
 
 /// Receives into an upload.
