@@ -86,6 +86,22 @@ impl Server {
         change(std::mem::take(&mut self.setup)).start()
     }
 
+    /// Writes the configuration anew; the server reads it at its next reload.
+    pub fn rewrite(&mut self, change: impl FnOnce(Setup) -> Setup) {
+        self.setup = change(std::mem::take(&mut self.setup));
+        self.setup.write();
+    }
+
+    /// The configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.setup.folder().join("carrack.toml")
+    }
+
+    /// The state folder.
+    pub fn state(&self) -> PathBuf {
+        self.setup.folder().join("state")
+    }
+
     /// The listener of that mode.
     pub fn address(&self, mode: Mode) -> SocketAddr {
         match mode {

@@ -179,6 +179,12 @@ impl Setup {
         self.user_at(name, &home, lines)
     }
 
+    /// Takes a user out again.
+    pub fn without(mut self, name: &str) -> Setup {
+        self.users.retain(|user| user.name != name);
+        self
+    }
+
     /// [`Setup::user`] with a home of the test's choosing, which several users may share.
     pub fn user_at(mut self, name: &str, home: &Path, lines: &[&str]) -> Setup {
         fs::create_dir_all(home).unwrap();

@@ -1,12 +1,13 @@
 //! Which commands are there, and how are all of them called?
 //!
-//! One file a subject: [`server`] and [`cert`] for whoever runs a server; [`files`], [`copy`], [`trust`] and [`bench`] for
+//! One file a subject: [`server`], [`ctl`] and [`cert`] for whoever runs a server; [`files`], [`copy`], [`trust`] and [`bench`] for
 //! whoever talks to one, with the flags they share in [`connection`].
 
 pub(crate) mod bench;
 pub(crate) mod cert;
 pub(crate) mod connection;
 pub(crate) mod copy;
+pub(crate) mod ctl;
 pub(crate) mod files;
 pub(crate) mod server;
 pub(crate) mod trust;
@@ -22,6 +23,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use bench::Bench;
 use cert::Cert;
 use copy::Copy;
+use ctl::Ctl;
 use files::{Cat, Hash, List, MakeFolder, Move, Remove, RemoveFolder, Stat, Tree};
 use server::{Config, Serve, User};
 use trust::Trust;
@@ -57,7 +59,8 @@ pub(crate) enum Command {
     /// certificate; both are made once and kept in the state folder. Once it listens it prints commands to paste that list, upload and download.
     ///
     /// Stop it with Ctrl-C or SIGTERM: idle clients are told, running transfers finish. A second one stops it at once. The exit status is 0, or 1
-    /// where transfers had to be cut. SIGHUP reads certificate and key again.
+    /// where transfers had to be cut. SIGHUP reads the configuration
+    /// again, for new sessions.
     #[command(
         override_usage = "carrack serve [OPTIONS] <DIR>\n       carrack serve [--log-format <FORMAT>] --config <FILE>"
     )]
@@ -68,6 +71,7 @@ pub(crate) enum Command {
     /// Check and explain configuration files
     #[command(subcommand, arg_required_else_help = true)]
     Config(Config),
+    Ctl(Ctl),
     /// Make and show certificates
     #[command(subcommand, arg_required_else_help = true)]
     Cert(Cert),

@@ -13,6 +13,7 @@ mod cert;
 mod client;
 mod completions;
 mod config;
+mod ctl;
 mod exit;
 mod fips;
 mod hints;
@@ -57,6 +58,7 @@ fn run_command(command: Command, fips: Fips) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::serve(*arguments, fips),
         Command::User(command) => user::user(command, fips),
         Command::Config(command) => config::config(command, fips),
+        Command::Ctl(arguments) => ctl::ctl(arguments),
         Command::Cert(command) => cert::cert(command),
         Command::Completions { shell } => completions::completions(shell),
         Command::Manual { folder } => manual::manual(&folder),

@@ -2,10 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 
-use carrack_daemon::config::{self, Checked, Fips, Log, LogFormat};
+use carrack_daemon::config::{Checked, ConfigFile, Fips, Log, LogFormat};
 use carrack_daemon::log;
 use carrack_daemon::quick::{Prepared, QuickStart};
-use carrack_daemon::run::{self, Server, Stopped};
+use carrack_daemon::run::{self, Provided, Server, Stopped};
 use carrack_daemon::state::StateFolder;
 
 use crate::arguments::server::Serve;
@@ -23,12 +23,10 @@ pub(crate) fn serve(arguments: Serve, fips: Fips) -> Result<(), Failure> {
 }
 
 fn serve_file(file: &std::path::Path, log_format: Option<LogFormat>, fips: Fips) -> Result<(), Failure> {
-    let mut checked = config::load(file, fips).map_err(crate::config::wrong)?;
-    if let Some(format) = log_format {
-        checked.config.log.format = format;
-    }
+    let file = ConfigFile::new(file, fips, log_format);
+    let checked = file.load().map_err(crate::config::wrong)?;
     let state = StateFolder::open(&checked.state).map_err(Failure::failed)?;
-    run(checked, state, None)
+    run(checked, state, Some(file), None)
 }
 
 fn serve_folder(arguments: Serve, fips: Fips) -> Result<(), Failure> {
@@ -65,11 +63,16 @@ fn serve_folder(arguments: Serve, fips: Fips) -> Result<(), Failure> {
         read_only: arguments.read_only,
         plaintext: arguments.plaintext,
     };
-    run(checked, state, Some(hints))
+    run(checked, state, None, Some(hints))
 }
 
-fn run(checked: Checked, state: StateFolder, hints: Option<Hints>) -> Result<(), Failure> {
-    let log = log::install(&checked.config.log);
+fn run(
+    checked: Checked,
+    state: StateFolder,
+    file: Option<ConfigFile>,
+    hints: Option<Hints>,
+) -> Result<(), Failure> {
+    let (log, level) = log::install(&checked.config.log);
     for warning in &checked.warnings {
         match checked.config.log.format {
             LogFormat::Text => eprintln!("carrack: warning: {warning}"),
@@ -81,8 +84,9 @@ fn run(checked: Checked, state: StateFolder, hints: Option<Hints>) -> Result<(),
         .thread_name("carrack")
         .build()
         .map_err(|error| Failure::failed(format!("threads cannot be started: {error}")))?;
+    let provided = Provided { file, level: Some(level) };
     let outcome = runtime.block_on(async {
-        let server = Server::start(checked, state).map_err(Failure::failed)?;
+        let server = Server::start(checked, state, provided).map_err(Failure::failed)?;
         if let Some(hints) = &hints {
             let mut out = std::io::stdout().lock();
             let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -235,6 +235,8 @@ pub enum Incomplete {
     Undecodable(&'static str),
     /// The server is going down.
     ShutDown,
+    /// Whoever runs the server has ended the session.
+    Dismissed,
     /// The data connection was refused; why, in words.
     Refused(&'static str),
     /// The store failed.
@@ -284,6 +286,7 @@ impl fmt::Display for Incomplete {
             Incomplete::TakenOver => f.write_str("taken over by a newer upload"),
             Incomplete::Undecodable(why) => write!(f, "the data cannot be decoded: {why}"),
             Incomplete::ShutDown => f.write_str("the server is going down"),
+            Incomplete::Dismissed => f.write_str("the session was ended by the administrator"),
             Incomplete::Refused(why) => write!(f, "the data connection was refused: {why}"),
             Incomplete::Storage(kind) => write!(f, "storage: {kind}"),
         }

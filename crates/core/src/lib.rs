@@ -40,6 +40,7 @@ pub mod download;
 pub mod error;
 pub mod event;
 pub mod limits;
+pub mod live;
 pub mod login;
 pub mod mounts;
 pub mod partial;

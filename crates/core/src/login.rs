@@ -80,6 +80,11 @@ impl Authenticator {
         Authenticator { accounts, slots: Arc::new(Semaphore::new(slots.max(1))), memories: Arc::default() }
     }
 
+    /// The same with other accounts. Both together run no more hashes than this one may.
+    pub fn with_accounts(&self, accounts: Arc<dyn Accounts>) -> Authenticator {
+        Authenticator { accounts, slots: Arc::clone(&self.slots), memories: Arc::clone(&self.memories) }
+    }
+
     /// The account of this name, where the certificate alone suffices to log in to it. `None` says nothing: it may be that
     /// there is no such account, that a password is needed, or that the certificate is somebody else's.
     pub fn by_certificate(&self, user: &str, certificate: Option<&Certificate>) -> Option<Arc<Account>> {

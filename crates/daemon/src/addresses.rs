@@ -25,12 +25,16 @@ pub(crate) struct Addresses {
 }
 
 impl Addresses {
-    pub(crate) fn of(passive: &Passive) -> Self {
+    /// Those of `passive`. Names that are among `known` keep what was found for them.
+    pub(crate) fn of(passive: &Passive, known: &[Arc<NamedAddress>]) -> Self {
+        let find = |name: &str| known.iter().find(|known| known.name() == name).map(Arc::clone);
         let mut names: HashMap<String, Arc<NamedAddress>> = HashMap::new();
         let mut told = |address: &PublicAddress| match address {
             PublicAddress::Fixed(address) => ftp::PublicAddress::Fixed(*address),
             PublicAddress::Name(name) => ftp::PublicAddress::Named(Arc::clone(
-                names.entry(name.clone()).or_insert_with(|| NamedAddress::new(name.clone())),
+                names
+                    .entry(name.clone())
+                    .or_insert_with(|| find(name).unwrap_or_else(|| NamedAddress::new(name.clone()))),
             )),
         };
         let networks =

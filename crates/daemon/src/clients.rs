@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use carrack_tls::AcceptedClients;
+use tokio::sync::watch::Receiver;
 
 use crate::config::{Config, client_trust};
 use crate::watch::{self, Found, Occasion, Stamp, Watch};
@@ -12,19 +13,17 @@ use crate::watch::{self, Found, Occasion, Stamp, Watch};
 /// Keeps what is accepted up to date with what lies on the disk.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    config: Arc<Config>,
+    /// The configuration whose files they are.
+    config: Receiver<Arc<Config>>,
     accepted: Arc<AcceptedClients>,
-    files: Vec<PathBuf>,
     watch: Watch,
 }
 
 impl Keeper {
     /// One for what the check of the configuration has read from the files. The first look reads them again, as they may have changed
     /// meanwhile.
-    pub(crate) fn new(config: Arc<Config>, accepted: Arc<AcceptedClients>) -> Keeper {
-        let tls = config.tls.iter();
-        let files: Vec<PathBuf> = tls.flat_map(|tls| tls.client_ca.iter().chain(&tls.crl)).cloned().collect();
-        Keeper { config, accepted, files, watch: Watch::default() }
+    pub(crate) fn new(config: Receiver<Arc<Config>>, accepted: Arc<AcceptedClients>) -> Keeper {
+        Keeper { config, accepted, watch: Watch::default() }
     }
 }
 
@@ -34,8 +33,9 @@ impl watch::Keeper for Keeper {
     /// Where something is of no use all the old ones stay.
     fn look(&mut self, occasion: Occasion, _: SystemTime) {
         let is_news = occasion == Occasion::Asked || !self.watch.is_new();
-        let Some(look) = self.watch.begin(Stamp::of(&self.files), occasion) else { return };
-        let found = match client_trust(&self.config) {
+        let config = Arc::clone(&self.config.borrow());
+        let Some(look) = self.watch.begin(Stamp::of(files(&config)), occasion) else { return };
+        let found = match client_trust(&config) {
             Ok(trust) => {
                 self.accepted.replace(trust);
                 if is_news {
@@ -53,6 +53,10 @@ impl watch::Keeper for Keeper {
         };
         self.watch.end(look, found);
     }
+}
+
+fn files(config: &Config) -> impl Iterator<Item = &PathBuf> {
+    config.tls.iter().flat_map(|tls| tls.client_ca.iter().chain(&tls.crl))
 }
 
 #[cfg(test)]
@@ -75,7 +79,8 @@ mod tests {
         );
         let checked = crate::config::parse(&text, dir).unwrap();
         let accepted = Arc::new(AcceptedClients::new(checked.client_trust.unwrap()));
-        (Keeper::new(Arc::new(checked.config), Arc::clone(&accepted)), accepted)
+        let (_, config) = tokio::sync::watch::channel(Arc::new(checked.config));
+        (Keeper::new(config, Arc::clone(&accepted)), accepted)
     }
 
     fn look(keeper: &mut Keeper, occasion: Occasion) -> Vec<String> {

@@ -79,15 +79,14 @@ impl Schedule {
     }
 }
 
-/// Keeps the rates to the clock, for as long as it is polled.
-pub(crate) async fn keep(schedule: Schedule) {
-    if schedule.0.is_empty() {
-        return;
-    }
-    loop {
+/// Keeps the rates to the clock, for as long as anybody has them.
+pub(crate) async fn keep(mut schedule: Schedule) {
+    while !schedule.0.is_empty() {
         // The clock may be set, and the season may change it: so it is read every minute, and nothing is reckoned ahead.
         let now = Zoned::now();
         schedule.apply(now.datetime());
+        // Those of a configuration that is no longer in use, and whose last session has ended.
+        schedule.0.retain(|(rate, _)| rate.is_held_elsewhere());
         let second = u64::try_from(now.second()).unwrap_or(0);
         tokio::time::sleep(Duration::from_secs(60_u64.saturating_sub(second).max(1))).await;
     }

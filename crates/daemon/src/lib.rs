@@ -26,6 +26,7 @@ mod acme;
 mod addresses;
 mod clients;
 pub mod config;
+pub mod ctl;
 mod hours;
 mod housekeeping;
 mod http;

@@ -217,6 +217,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::identities::Turn;
     use carrack_core::event::{Agreed, Events, Origin, SessionId};
     use carrack_core::login::Authenticator;
     use carrack_core::{Core, Session};
@@ -325,7 +326,7 @@ mod tests {
         let metrics = Metrics::new(Arc::clone(&shown));
         let has = |series: &str| metrics.text(SystemTime::now()).contains(series);
         assert!(has("carrack_staple_not_after_seconds{") && has("a \\\"b\\\".pem"));
-        shown.replace(Named { file: "c.pem".to_owned(), identity }, Vec::new());
+        shown.replace(Turn::default(), Named { file: "c.pem".to_owned(), identity }, Vec::new());
         assert!(!has("carrack_staple_not_after_seconds{") && !has("a \\\"b\\\".pem"));
         assert!(has("carrack_certificate_days_left{certificate=\"c.pem\"}"));
     }

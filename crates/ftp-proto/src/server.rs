@@ -266,6 +266,13 @@ impl Server {
         self.leaving.get_or_insert(CloseReason::Drained);
     }
 
+    /// Whoever runs the server wants the client out: as [`Server::drain`]. What is under way is for the driver to end.
+    pub fn dismiss(&mut self, _now: Instant) {
+        if self.leaving != Some(CloseReason::Quit) {
+            self.leaving = Some(CloseReason::Dismissed);
+        }
+    }
+
     /// One step. Whether there was one to take.
     fn advance(&mut self, now: Instant) -> bool {
         match &self.stage {
@@ -283,6 +290,9 @@ impl Server {
         match self.leaving {
             Some(CloseReason::Drained) => {
                 self.refuse_service(CloseReason::Drained, "The server is going down; closing.");
+            }
+            Some(CloseReason::Dismissed) => {
+                self.refuse_service(CloseReason::Dismissed, "Ended by the administrator; closing.");
             }
             Some(reason) => self.close(reason),
             None => match self.input.next_line() {

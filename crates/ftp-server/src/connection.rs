@@ -9,6 +9,7 @@ mod data;
 mod dispatch;
 mod greet;
 mod host;
+mod live;
 mod login;
 mod work;
 
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use carrack_core::event::{Incomplete, Origin, SessionId};
+use carrack_core::live::{Call, Live};
 use carrack_ftp_proto::server::{AbortKind, CloseReason, Pending, Server};
 use carrack_net::Phase;
 use carrack_tls::{ClientRefusal, ControlTls, TlsInfo};
@@ -31,6 +33,7 @@ use crate::data::Callers;
 use crate::visitor::Visitor;
 use crate::witness::Witness;
 use data::Agreed;
+use live::Errand;
 use work::{Done, Work};
 
 /// Everything that one control connection has.
@@ -55,6 +58,14 @@ struct Connection {
     data_port: Option<Agreed>,
     /// What runs now.
     work: Option<Work>,
+    /// What that is about, where it may take long.
+    errand: Option<Box<Errand>>,
+    /// Bytes of the errands that are over.
+    moved_before: u64,
+    /// When the client last said something.
+    heard: Instant,
+    /// By which whoever runs the server reaches it.
+    live: Live,
     /// `ABOR`s that are answered once the transfer has ended.
     aborts: Vec<Pending<AbortKind>>,
     draining: bool,
@@ -125,13 +136,17 @@ impl Connection {
             () = Agreed::attend(&mut self.data_port, &self.callers) => Happened::Arrival,
             () = sleep_until(unused_by) => Happened::PortUnused,
             () = certificates::changed(&mut self.trust_changes) => Happened::TrustChanged,
+            call = self.live.called() => Happened::Called(call),
             () = sleep_until(unread_by) => return Err(Ended::Lost),
             () = self.server.drain.reached(Phase::Draining), if !self.draining => Happened::Drain,
             () = self.server.drain.reached(Phase::Cut) => return Err(Ended::Cut),
         };
         let now = Instant::now();
         match happened {
-            Happened::Traffic(Ok(Traffic::Received(bytes))) => self.machine.receive(&bytes, now),
+            Happened::Traffic(Ok(Traffic::Received(bytes))) => {
+                self.heard = now;
+                self.machine.receive(&bytes, now);
+            }
             Happened::Traffic(Ok(Traffic::Ended)) => {
                 // An unexpected close has the effect of ABOR and QUIT (RFC 959 §4.1.1).
                 if !self.machine.is_quitting() {
@@ -143,6 +158,7 @@ impl Connection {
             Happened::Traffic(Err(_)) => return Err(Ended::Lost),
             Happened::Done(done) => self.settle(done),
             Happened::Arrival => {}
+            Happened::Called(call) => self.called(call),
             Happened::TrustChanged => self.judge_certificate_again()?,
             Happened::PortUnused => self.data_port = None,
             Happened::Deadline => self.machine.expire(now),
@@ -178,6 +194,9 @@ impl Connection {
 
     /// Takes in what a piece of work came to.
     fn settle(&mut self, done: Done) {
+        if !matches!(done, Done::Opened { opened: Ok(_), .. }) {
+            self.end_errand();
+        }
         self.work = None;
         let now = Instant::now();
         match done {
@@ -215,6 +234,7 @@ enum Happened {
     Arrival,
     PortUnused,
     TrustChanged,
+    Called(Call),
     Drain,
 }
 
@@ -251,6 +271,7 @@ impl Ended {
                 CloseReason::Http => "the client speaks HTTP",
                 CloseReason::EndlessLine => "a command line without end",
                 CloseReason::Drained => "the server is going down",
+                CloseReason::Dismissed => "ended by the administrator",
                 CloseReason::ServiceNotAvailable => "service not available",
             },
             Self::Lost => "the connection was lost",

@@ -49,6 +49,7 @@ use carrack_core::Core;
 use carrack_core::event::Event;
 use carrack_net::{Accepted, Admission, Drain, Listener, Phase, Refused};
 use carrack_tls::ServerTls;
+use tokio::sync::watch;
 
 use disk::DiskThreads;
 use transfer::{PumpPool, Stall, Terms};
@@ -78,31 +79,58 @@ impl FtpServer {
     ) -> Arc<Self> {
         let terms = Terms {
             pool: PumpPool::new(DiskThreads::default()),
-            stall: Stall { within: settings.timeouts.data_stall, bytes: settings.timeouts.data_stall_bytes },
+            stall: stall(&settings),
             close: settings.data_close,
         };
         Arc::new(Self { settings, core, tls, admission, ports: ports.into(), drain, terms })
     }
 
+    /// A server for the connections that come to the same listener from now on. Those that are there keep this one; both count
+    /// against the same limits and take turns on the same threads.
+    #[must_use]
+    pub fn renewed(&self, settings: FtpSettings, core: Arc<Core>, tls: Arc<ServerTls>) -> Arc<Self> {
+        let pool = self.terms.pool.clone();
+        let terms = Terms { pool, stall: stall(&settings), close: settings.data_close };
+        let (admission, ports, drain) = (self.admission.clone(), self.ports.clone(), self.drain.clone());
+        Arc::new(Self { settings, core, tls, admission, ports, drain, terms })
+    }
+
     /// Accepts and serves connections until the drain starts. Connections live on; `Drain::idle`
     /// tells when the last is gone.
-    pub async fn serve(self: Arc<Self>, mut listener: Listener) {
+    pub async fn serve(self: Arc<Self>, listener: Listener) {
+        let (_held, current) = watch::channel(self);
+        Self::serve_current(current, listener).await;
+    }
+
+    /// The same, and every connection is served by the server that is `current` when it comes. Accepting ends also when `current` has
+    /// lost its sender.
+    pub async fn serve_current(mut current: watch::Receiver<Arc<Self>>, mut listener: Listener) {
+        let drain = current.borrow().drain.clone();
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
-                () = self.drain.reached(Phase::Draining) => return,
+                changed = current.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                () = drain.reached(Phase::Draining) => return,
             };
-            // Before any TLS work: a flood costs a counter, not a handshake.
-            match self.admission.admit(accepted.peer.ip()) {
-                Ok(slot) => {
-                    let (server, live) = (Arc::clone(&self), self.drain.enter());
-                    tokio::spawn(async move {
-                        connection::serve(server, accepted).await;
-                        drop((slot, live));
-                    });
-                }
-                Err(refused) => self.turn_away(&accepted, refused),
+            let server = Arc::clone(&current.borrow());
+            server.take_in(accepted);
+        }
+    }
+
+    fn take_in(self: Arc<Self>, accepted: Accepted) {
+        // Before any TLS work: a flood costs a counter, not a handshake.
+        match self.admission.admit(accepted.peer.ip()) {
+            Ok(slot) => {
+                let live = self.drain.enter();
+                tokio::spawn(async move {
+                    connection::serve(self, accepted).await;
+                    drop((slot, live));
+                });
             }
+            Err(refused) => self.turn_away(&accepted, refused),
         }
     }
 
@@ -125,4 +153,9 @@ impl FtpServer {
             Mode::Implicit => "ftps",
         }
     }
+}
+
+/// When a transfer counts as stalled here.
+fn stall(settings: &FtpSettings) -> Stall {
+    Stall { within: settings.timeouts.data_stall, bytes: settings.timeouts.data_stall_bytes }
 }

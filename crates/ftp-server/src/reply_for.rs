@@ -108,6 +108,7 @@ pub(crate) fn digest(failure: ErrorKind, form: HashForm) -> Reply {
 pub(crate) fn digest_stopped(why: &Incomplete) -> Reply {
     let text = match why {
         Incomplete::ShutDown => "The server is going down: the hash is not computed.",
+        Incomplete::Dismissed => "Ended by the administrator: the hash is not computed.",
         _ => "The hash was stopped.",
     };
     Reply::new(Code::TRANSFER_ABORTED, text)
@@ -165,6 +166,9 @@ pub(crate) fn incomplete(why: &Incomplete, kept: Kept) -> Reply {
         }
         Incomplete::ShutDown => {
             (Code::TRANSFER_ABORTED, "The server is going down: the transfer is not complete.")
+        }
+        Incomplete::Dismissed => {
+            (Code::TRANSFER_ABORTED, "Ended by the administrator: the transfer is not complete.")
         }
         Incomplete::Undecodable(why) => {
             let text = format!("What was sent cannot be decompressed: {why}.");

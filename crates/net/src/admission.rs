@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The limits that [`Admission`] holds to.
 #[derive(Clone, Copy, Debug)]
@@ -65,30 +65,47 @@ impl fmt::Display for Refused {
 /// Counts sessions; cheap to clone, all clones count together.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    limits: Limits,
     counts: Arc<Mutex<Counts>>,
     /// Which of several listeners, and how many sessions it may hold.
     listener: Option<(usize, usize)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Counts {
+    limits: Limits,
     all: usize,
     by_source: HashMap<Source, usize>,
-    by_listener: HashMap<usize, usize>,
+    by_listener: Vec<usize>,
 }
 
 impl Admission {
     /// Starts counting from zero.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, counts: Arc::default(), listener: None }
+        Self {
+            counts: Arc::new(Mutex::new(Counts {
+                limits,
+                all: 0,
+                by_source: HashMap::new(),
+                by_listener: Vec::new(),
+            })),
+            listener: None,
+        }
     }
 
     /// The same for one of several listeners, which holds no more than so many of all sessions.
     #[must_use]
-    pub fn of_listener(&self, number: usize, sessions: usize) -> Self {
+    pub fn of_listener(&self, sessions: usize) -> Self {
+        let mut counts = self.lock();
+        let number = counts.by_listener.len();
+        counts.by_listener.push(0);
+        drop(counts);
         Self { listener: Some((number, sessions)), ..self.clone() }
+    }
+
+    /// Holds to these limits from now on. Who is in stays in, also where that is more than they allow.
+    pub fn limit(&self, limits: Limits) {
+        self.lock().limits = limits;
     }
 
     /// Takes a place for a connection from `address`; it is free again when the slot is dropped.
@@ -97,23 +114,24 @@ impl Admission {
     /// When the server, the listener or the source is full.
     pub fn admit(&self, address: IpAddr) -> Result<Slot, Refused> {
         let source = Source::of(address);
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        if counts.all >= self.limits.sessions {
+        let mut counts = self.lock();
+        let limits = counts.limits;
+        if counts.all >= limits.sessions {
             return Err(Refused::Full);
         }
-        let of_listener = |number| counts.by_listener.get(&number).copied().unwrap_or(0);
+        let of_listener = |number| counts.by_listener.get(number).copied().unwrap_or(0);
         if self.listener.is_some_and(|(number, sessions)| of_listener(number) >= sessions) {
             return Err(Refused::ListenerFull);
         }
         let of_source = counts.by_source.entry(source).or_insert(0);
-        if *of_source >= self.limits.sessions_per_source {
+        if *of_source >= limits.sessions_per_source {
             return Err(Refused::SourceFull);
         }
         *of_source += 1;
         counts.all += 1;
         let listener = self.listener.map(|(number, _)| number);
-        if let Some(number) = listener {
-            *counts.by_listener.entry(number).or_insert(0) += 1;
+        if let Some(of_listener) = listener.and_then(|number| counts.by_listener.get_mut(number)) {
+            *of_listener += 1;
         }
         Ok(Slot { source, listener, counts: Arc::clone(&self.counts) })
     }
@@ -121,7 +139,11 @@ impl Admission {
     /// Sessions held now.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner).all
+        self.lock().all
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -137,7 +159,7 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.all = counts.all.saturating_sub(1);
-        if let Some(of_listener) = self.listener.and_then(|number| counts.by_listener.get_mut(&number)) {
+        if let Some(of_listener) = self.listener.and_then(|number| counts.by_listener.get_mut(number)) {
             *of_listener = of_listener.saturating_sub(1);
         }
         if let Some(of_source) = counts.by_source.get_mut(&self.source) {
@@ -177,6 +199,17 @@ mod tests {
     }
 
     #[test]
+    fn new_limits_hold_for_who_comes_and_turn_nobody_out() {
+        let admission = admission(2, 2);
+        let home = "192.0.2.1".parse().unwrap();
+        let _held = [admission.admit(home).unwrap(), admission.clone().admit(home).unwrap()];
+        admission.limit(Limits { sessions: 1, sessions_per_source: 1 });
+        assert_eq!((admission.sessions(), admission.admit(home).unwrap_err()), (2, Refused::Full));
+        admission.limit(Limits { sessions: 3, sessions_per_source: 3 });
+        assert!(admission.admit(home).is_ok());
+    }
+
+    #[test]
     fn an_ipv6_source_is_its_64() {
         let admission = admission(10, 1);
         let _a = admission.admit("2001:db8::1".parse().unwrap()).unwrap();
@@ -187,7 +220,7 @@ mod tests {
     #[test]
     fn a_full_listener_does_not_hinder_another() {
         let all = admission(10, 10);
-        let (one, other) = (all.of_listener(0, 1), all.of_listener(1, 2));
+        let (one, other) = (all.of_listener(1), all.of_listener(2));
         let address = "192.0.2.1".parse().unwrap();
         let slot = one.admit(address).unwrap();
         assert_eq!(one.admit(address).unwrap_err(), Refused::ListenerFull);

@@ -14,10 +14,10 @@ use crate::backend::Version;
 const REMEMBERED: usize = 4096;
 
 /// What all sessions share about digests.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Digests {
     pub(crate) while_uploading: WhileUploading,
-    known: Mutex<Known>,
+    known: Arc<Mutex<Known>>,
     /// Digests that are computed at once: half of the processors, so that whoever asks for many leaves the other half to
     /// those who move files.
     turns: Arc<Semaphore>,
@@ -43,7 +43,12 @@ impl Digests {
     pub(crate) fn new(while_uploading: WhileUploading) -> Digests {
         let processors = available_parallelism().map_or(1, NonZero::get);
         let turns = Arc::new(Semaphore::new((processors / 2).max(1)));
-        Digests { while_uploading, known: Mutex::default(), turns }
+        Digests { while_uploading, known: Arc::default(), turns }
+    }
+
+    /// The same, under another rule.
+    pub(crate) fn under(&self, while_uploading: WhileUploading) -> Digests {
+        Digests { while_uploading, ..self.clone() }
     }
 
     pub(crate) async fn turn(&self) -> Turn {

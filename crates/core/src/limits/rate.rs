@@ -45,6 +45,11 @@ impl Rate {
         NonZero::new(self.0.as_ref()?.load(Ordering::Relaxed))
     }
 
+    /// Whether anybody else holds it still.
+    pub fn is_held_elsewhere(&self) -> bool {
+        self.0.as_ref().is_some_and(|rate| Arc::strong_count(rate) > 1)
+    }
+
     /// Whether there is a limit, or may be one at another hour.
     pub(crate) fn may_limit(&self) -> bool {
         self.0.is_some()

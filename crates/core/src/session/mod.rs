@@ -17,12 +17,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::account::{Account, InTransit};
+use crate::account::{Account, Accounts, InTransit};
 use crate::certificate::Certificate;
 use crate::digest::{Algorithm, Digests, WhileUploading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, Direction, Event, Events, Origin, SessionId};
 use crate::limits::{Allowance, Buckets, Limit, Rates, SessionPlace, SessionUse, Users};
+use crate::live::LiveSessions;
 use crate::login::{Authenticator, LoginError};
 use crate::mounts::Mounts;
 use crate::path::VirtualPath;
@@ -42,14 +43,16 @@ pub struct Core {
     pub authenticator: Authenticator,
     /// Who is told what happens.
     pub events: Events,
+    /// Who is here.
+    pub live: LiveSessions,
     uploads: Arc<LiveUploads>,
     pub(crate) digests: Digests,
     /// How fast the server may move files, and what is left of that.
     rates: Rates,
-    buckets: Buckets,
+    buckets: Arc<Buckets>,
     users: Arc<Users>,
     /// How many sessions there were.
-    sessions: AtomicU64,
+    sessions: Arc<AtomicU64>,
 }
 
 /// What is the same for all sessions of a process.
@@ -72,12 +75,30 @@ impl Core {
         Arc::new(Core {
             authenticator,
             events,
+            live: LiveSessions::default(),
             uploads: Arc::default(),
             digests: Digests::new(settings.while_uploading),
             rates: settings.rates,
-            buckets: Buckets::default(),
+            buckets: Arc::default(),
             users: Arc::default(),
-            sessions: AtomicU64::new(0),
+            sessions: Arc::default(),
+        })
+    }
+
+    /// What sessions share that are opened from now on: other accounts, other settings. Those of before keep theirs. What may
+    /// be there once in a process, both have together: uploads, known digests, session numbers, places for hashing, what users have
+    /// under way, and what is left of the server's budgets.
+    pub fn renewed(&self, accounts: Arc<dyn Accounts>, settings: Settings) -> Arc<Core> {
+        Arc::new(Core {
+            authenticator: self.authenticator.with_accounts(accounts),
+            events: self.events.clone(),
+            live: self.live.clone(),
+            uploads: Arc::clone(&self.uploads),
+            digests: self.digests.under(settings.while_uploading),
+            rates: settings.rates,
+            buckets: Arc::clone(&self.buckets),
+            users: Arc::clone(&self.users),
+            sessions: Arc::clone(&self.sessions),
         })
     }
 
@@ -252,7 +273,7 @@ impl Session {
 
     /// What is left of what the user may do at a time.
     fn begin(&self, allowance: &mut Allowance, direction: Direction) -> Result<(), Limit> {
-        let server = (&self.core.rates, &self.core.buckets);
+        let server = (&self.core.rates, &*self.core.buckets);
         allowance.begin(&self.account.limits, &self.place, server, direction)
     }
 

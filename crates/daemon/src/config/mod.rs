@@ -14,6 +14,7 @@ mod certificate;
 mod check;
 mod choice;
 mod clients;
+mod file;
 mod fingerprint;
 mod fips;
 mod homes;
@@ -35,17 +36,20 @@ mod value;
 mod warnings;
 mod words;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, Challenge, Directory, Email, OrderedName};
 pub use certificate::CertificateName;
 pub use check::{Checked, Fault, check};
 pub(crate) use clients::trust as client_trust;
+pub(crate) use file::Replacement;
+pub use file::{ConfigFile, state_of};
 pub use fips::Fips;
 pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 pub use manual::manual;
 pub use name::{CharacterSet, Host};
 pub use plaintext::{Grant, grants as plaintext_grants};
+pub(crate) use problem::whole as whole_file;
 pub use problem::{Problem, Problems};
 pub use public_address::PublicAddress;
 pub use reader::Places;
@@ -70,18 +74,14 @@ use reader::{Key, Reader};
 /// # Errors
 /// Everything that is wrong with the file, or that it cannot be read.
 pub fn load(path: &Path, fips: Fips) -> Result<Checked, Problems> {
-    let file = path.display().to_string();
-    let fail = |message: String, mend: &str| Problems {
-        file: file.clone(),
-        problems: vec![Problem {
-            line: 0,
-            column: 0,
-            key: String::new(),
-            message,
-            mend: mend.to_owned(),
-            excerpt: None,
-        }],
-    };
+    let (text, base) = read(path)?;
+    parse_under(&text, &base, fips)
+        .map_err(|problems| Problems { file: path.display().to_string(), problems })
+}
+
+/// The text of a file, and the folder at which its relative paths begin.
+fn read(path: &Path) -> Result<(String, PathBuf), Problems> {
+    let fail = |message: String, mend: &str| problem::whole(path, message, mend);
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             fail("there is no such file".to_owned(), "name the file with --config FILE")
@@ -101,7 +101,7 @@ pub fn load(path: &Path, fips: Fips) -> Result<Checked, Problems> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let base =
         std::path::absolute(folder).map_err(|error| fail(error.to_string(), "name an existing folder"))?;
-    parse_under(&text, &base, fips).map_err(|problems| Problems { file, problems })
+    Ok((text, base))
 }
 
 /// Reads and checks the text of a configuration whose relative paths begin at `base`.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::Path;
 
 use super::section::{Kind, Row, Section, Shape};
 
@@ -45,6 +46,21 @@ impl fmt::Display for Problems {
             write!(f, "\n{} problems in {}", self.problems.len(), self.file)?;
         }
         Ok(())
+    }
+}
+
+/// Something that is wrong with a file as a whole.
+pub(crate) fn whole(file: &Path, message: String, mend: &str) -> Problems {
+    Problems {
+        file: file.display().to_string(),
+        problems: vec![Problem {
+            line: 0,
+            column: 0,
+            key: String::new(),
+            message,
+            mend: mend.to_owned(),
+            excerpt: None,
+        }],
     }
 }
 

@@ -13,8 +13,12 @@ use toml::de::DeValue;
 /// What it takes for a changed value to count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reload {
-    /// The file that it names is read again when it changes, and on SIGHUP; connections made from then on have it.
+    /// The file that it names is read again when it changes, and at a reload; connections made from then on have it.
     NewConnections,
+    /// A reload; sessions that begin from then on have it, and those that are there keep the old value.
+    NewSessions,
+    /// A reload; it counts for everybody from then on.
+    AtOnce,
     /// The server has to be started again.
     Restart,
 }
@@ -23,7 +27,11 @@ impl Reload {
     /// The sentence of the manual.
     pub fn describe(self) -> &'static str {
         match self {
-            Self::NewConnections => "when the file changes, or on SIGHUP, for new connections",
+            Self::NewConnections => {
+                "at a reload, or when the file that it names changes, for new connections"
+            }
+            Self::NewSessions => "at a reload, for sessions that begin behind it",
+            Self::AtOnce => "at a reload, for everybody",
             Self::Restart => "at the next start",
         }
     }
@@ -143,13 +151,20 @@ impl Shown {
 }
 
 /// A type that a key can have.
-pub trait Setting: Sized {
+pub trait Setting: Sized + Clone + PartialEq {
     /// Its shape.
     const KIND: Kind;
     /// Reads it; what is wrong goes to the reader.
     fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self>;
     /// Prints it.
     fn show(&self) -> Shown;
+    /// Keeps what is `running` where a change would take a restart, and names the keys that differ.
+    fn keep(&mut self, running: &Self, reload: Reload, key: &Key, differ: &mut Vec<String>) {
+        if reload == Reload::Restart && self != running {
+            self.clone_from(running);
+            differ.push(key.plain());
+        }
+    }
 }
 
 impl<T: Setting> Setting for Option<T> {
@@ -159,6 +174,16 @@ impl<T: Setting> Setting for Option<T> {
     }
     fn show(&self) -> Shown {
         self.as_ref().map_or(Shown::Absent, T::show)
+    }
+    fn keep(&mut self, running: &Self, reload: Reload, key: &Key, differ: &mut Vec<String>) {
+        match (self, running) {
+            (Some(value), Some(running)) => value.keep(running, reload, key, differ),
+            (value, running) if reload == Reload::Restart && value != running => {
+                value.clone_from(running);
+                differ.push(key.plain());
+            }
+            _ => {}
+        }
     }
 }
 
@@ -189,13 +214,15 @@ impl<T: Setting> Setting for Vec<T> {
 }
 
 /// A TOML table with a fixed set of keys. Made by `section!` only.
-pub trait Section: Sized {
+pub trait Section: Sized + Clone + PartialEq {
     /// Its rows.
     const SHAPE: Shape;
     /// Reads every key, so that all that is wrong is said at once.
     fn read_table(reader: &mut Reader<'_>, key: &Key, table: &super::reader::Table<'_>) -> Option<Self>;
     /// Every row with its value.
     fn rows(&self) -> Vec<(&'static str, Shown)>;
+    /// [`Setting::keep`] of every row.
+    fn keep_rows(&mut self, running: &Self, key: &Key, differ: &mut Vec<String>);
 }
 
 /// An array of tables, `[[name]]`.
@@ -309,6 +336,20 @@ macro_rules! section {
             fn rows(&self) -> Vec<(&'static str, $crate::config::section::Shown)> {
                 vec![$( (stringify!($field), $crate::config::section::Setting::show(&self.$field)), )+]
             }
+            fn keep_rows(
+                &mut self,
+                running: &Self,
+                key: &$crate::config::reader::Key,
+                differ: &mut Vec<String>,
+            ) {
+                $( $crate::config::section::Setting::keep(
+                    &mut self.$field,
+                    &running.$field,
+                    $crate::config::section::Reload::$reload,
+                    &key.child(stringify!($field)),
+                    differ,
+                ); )+
+            }
         }
 
         impl $crate::config::section::Setting for $name {
@@ -323,6 +364,20 @@ macro_rules! section {
             }
             fn show(&self) -> $crate::config::section::Shown {
                 $crate::config::section::Shown::Table($crate::config::section::Section::rows(self))
+            }
+            fn keep(
+                &mut self,
+                running: &Self,
+                reload: $crate::config::section::Reload,
+                key: &$crate::config::reader::Key,
+                differ: &mut Vec<String>,
+            ) {
+                if reload != $crate::config::section::Reload::Restart {
+                    $crate::config::section::Section::keep_rows(self, running, key, differ);
+                } else if self != running {
+                    self.clone_from(running);
+                    differ.push(key.plain());
+                }
             }
         }
     };

@@ -28,32 +28,32 @@ section! {
         /// Left out: `$XDG_STATE_HOME/carrack`, or `~/.local/state/carrack`.
         Restart state: Option<PathBuf> = [optional];
         /// Folders beneath which every home must lie. Left out: the homes themselves.
-        Restart roots: Vec<PathBuf> = [Vec::new()];
+        NewSessions roots: Vec<PathBuf> = [Vec::new()];
         /// Whether cryptography is done by the FIPS 140-3 validated module alone, and nothing is served without it. The program must have been
         /// built with the module; what the mode does not approve of is an error. Page `fips.md` tells what it covers.
         Restart fips: bool = [false];
         /// The addresses on which clients are served.
-        Restart listen: Tables<Listen> = [Tables::default()];
+        NewSessions listen: Tables<Listen> = [Tables::default()];
         /// Passive data connections.
-        Restart passive: Passive = [Passive::default()];
+        NewSessions passive: Passive = [Passive::default()];
         /// The identity shown to clients.
-        Restart tls: Option<Tls> = [optional];
+        NewSessions tls: Option<Tls> = [optional];
         /// Certificates that are ordered and renewed by ACME. Not beside `[tls]`.
         Restart acme: Option<Acme> = [optional];
         /// How uploads come to rest.
-        Restart upload: Upload = [Upload::default()];
+        NewSessions upload: Upload = [Upload::default()];
         /// How long the server waits.
-        Restart timeouts: Timeouts = [Timeouts::default()];
+        NewSessions timeouts: Timeouts = [Timeouts::default()];
         /// How much the server takes on.
-        Restart limits: Limits = [Limits::default()];
+        AtOnce limits: Limits = [Limits::default()];
         /// The servers with which files are exchanged directly.
-        Restart fxp: Option<Fxp> = [optional];
+        NewSessions fxp: Option<Fxp> = [optional];
         /// What clients get that do not ask for TLS.
-        Restart plaintext: Option<PlaintextGrant> = [optional];
+        NewSessions plaintext: Option<PlaintextGrant> = [optional];
         /// Who may log in.
-        Restart user: Tables<User> = [Tables::default()];
+        NewSessions user: Tables<User> = [Tables::default()];
         /// What the server tells about its work.
-        Restart log: Log = [Log::default()];
+        AtOnce log: Log = [Log::default()];
         /// Where the server's state is measured.
         Restart metrics: Option<Metrics> = [optional];
     }
@@ -63,36 +63,36 @@ section! {
     /// One address on which clients are served. At least one.
     pub struct Listen {
         /// When TLS begins.
-        Restart mode: Mode = [Mode::Explicit];
+        NewSessions mode: Mode = [Mode::Explicit];
         /// Address and port, such as `0.0.0.0:2121` or `[::]:2121`. Port 0 takes any free one.
-        Restart address: SocketAddr = [required];
+        NewSessions address: SocketAddr = [required];
         /// Control connections at a time on this listener, beside `limits.sessions`. Left out: as many as that.
         Restart sessions: Option<Count<1, 1_000_000>> = [optional];
         /// What a client gets that does not ask for TLS.
-        Restart plaintext: Plaintext = [Plaintext::Refuse];
+        NewSessions plaintext: Plaintext = [Plaintext::Refuse];
         /// Whether files and listings may travel in clear once the login was protected, and whether there are any; a folder may say otherwise.
-        Restart data_protection: DataProtection = [DataProtection::Require];
+        NewSessions data_protection: DataProtection = [DataProtection::Require];
         /// Whether a client may end TLS on its control connection (`CCC`), so that a firewall can read which ports are agreed. Passwords
         /// never follow in clear, and data connections stay as they are.
-        Restart ccc: Ccc = [Ccc::Refuse];
+        NewSessions ccc: Ccc = [Ccc::Refuse];
         /// The names by which clients may call this server with `HOST`, such as `ftp.example.com`. Left out: any name.
-        Restart hosts: Vec<Host> = [Vec::new()];
+        NewSessions hosts: Vec<Host> = [Vec::new()];
         /// What a data connection must show to belong to its control connection.
-        Restart data_tls_reuse: DataTlsReuse = [DataTlsReuse::Prefer];
+        NewSessions data_tls_reuse: DataTlsReuse = [DataTlsReuse::Prefer];
         /// What becomes of an upload whose data connection ends without TLS's close_notify.
-        Restart data_close: DataClose = [DataClose::Strict];
+        NewSessions data_close: DataClose = [DataClose::Strict];
         /// Whether clients are asked for a certificate in the TLS handshake. One that is not accepted ends the handshake, also where it
         /// is optional. Who may log in with which is said at the users. Page `client-certificates.md` shows it.
-        Restart client_certificate: ClientCertificate = [ClientCertificate::Off];
+        NewSessions client_certificate: ClientCertificate = [ClientCertificate::Off];
         /// Whether files and listings may travel compressed (`MODE Z`), where the client asks for it. It takes processor time of the server
         /// and helps on slow lines only.
-        Restart deflate: bool = [false];
+        NewSessions deflate: bool = [false];
         /// What `tls.minimum_version` says, said for this listener.
-        Restart minimum_version: Option<TlsVersion> = [optional];
+        NewSessions minimum_version: Option<TlsVersion> = [optional];
         /// What `tls.suites` says, said for this listener.
-        Restart suites: Option<Vec<&'static Suite>> = [optional];
+        NewSessions suites: Option<Vec<&'static Suite>> = [optional];
         /// What `tls.groups` says, said for this listener.
-        Restart groups: Option<Vec<&'static Group>> = [optional];
+        NewSessions groups: Option<Vec<&'static Group>> = [optional];
     }
 }
 
@@ -107,9 +107,9 @@ section! {
         Restart ports: PortRange = [PortRange::STANDARD];
         /// The IPv4 address told to clients in the answer to `PASV`, where it is not the one they connected to (NAT). Or a name such as
         /// `ftp.example.net`, which is looked up every minute; while it is not found, the last answer counts.
-        Restart public_address: Option<PublicAddress> = [optional];
+        NewSessions public_address: Option<PublicAddress> = [optional];
         /// Networks whose clients are told another address.
-        Restart network: Tables<PassiveNetwork> = [Tables::default()];
+        NewSessions network: Tables<PassiveNetwork> = [Tables::default()];
     }
 }
 
@@ -118,9 +118,9 @@ section! {
     /// first that a client lies in counts; clients of none are told `passive.public_address`.
     pub struct PassiveNetwork {
         /// Where the clients are.
-        Restart clients: Network = [required];
+        NewSessions clients: Network = [required];
         /// The IPv4 address told to them, or a name that is looked up every minute.
-        Restart public_address: PublicAddress = [required];
+        NewSessions public_address: PublicAddress = [required];
     }
 }
 
@@ -136,25 +136,25 @@ section! {
         /// time; one that is out of date is not shown.
         NewConnections staple: Option<PathBuf> = [optional];
         /// Further certificates, for other names or with another kind of key.
-        Restart identity: Tables<TlsIdentity> = [Tables::default()];
+        NewSessions identity: Tables<TlsIdentity> = [Tables::default()];
         /// The oldest version of TLS spoken.
-        Restart minimum_version: TlsVersion = [TlsVersion::Tls12];
+        NewSessions minimum_version: TlsVersion = [TlsVersion::Tls12];
         /// The cipher suites spoken, the preferred one first, by their names at IANA or in OpenSSL; page `tls.md` lists them. TLS 1.3 is
         /// always spoken, so one of its suites must be among them. Left out: all.
-        Restart suites: Option<Vec<&'static Suite>> = [optional];
+        NewSessions suites: Option<Vec<&'static Suite>> = [optional];
         /// The groups of the key exchange, by their names at IANA or in OpenSSL; page `tls.md` lists them. Which of them is taken goes by
         /// the client's order. Left out: X25519MLKEM768, which is safe from quantum computers, X25519, secp256r1 and secp384r1.
-        Restart groups: Option<Vec<&'static Group>> = [optional];
+        NewSessions groups: Option<Vec<&'static Group>> = [optional];
         /// The certificates of the authorities that vouch for clients, PEM. A client's certificate must lead to one of them, be in date
         /// and be issued for clients, unless its public key stands in a user's `spki_sha256`.
         NewConnections client_ca: Option<PathBuf> = [optional];
         /// What these authorities have revoked: their lists, PEM or DER. Left out: nothing is asked about revocation.
         NewConnections crl: Vec<PathBuf> = [Vec::new()];
         /// What a client's certificate is worth where there are lists and the one of its issuer is stale or missing.
-        Restart unknown_revocation: UnknownRevocation = [UnknownRevocation::Refuse];
+        AtOnce unknown_revocation: UnknownRevocation = [UnknownRevocation::Refuse];
         /// What becomes of a session when a list that is read again names its certificate. New data connections of it are refused
         /// either way.
-        Restart revoked_sessions: RevokedSessions = [RevokedSessions::End];
+        NewSessions revoked_sessions: RevokedSessions = [RevokedSessions::End];
     }
 }
 
@@ -177,16 +177,16 @@ section! {
     /// How uploads come to rest.
     pub struct Upload {
         /// When an upload appears under its name.
-        Restart publish: Publish = [Publish::Atomic];
+        NewSessions publish: Publish = [Publish::Atomic];
         /// Whether success is answered only after file and folder are on disk.
-        Restart sync: bool = [true];
+        NewSessions sync: bool = [true];
         /// Of which uploads a digest is computed while the bytes come, so that `HASH` and its kin answer at once afterwards. SHA-256 may cost
         /// more processor time than all else an upload does.
-        Restart digest: UploadDigest = [UploadDigest::Asked];
+        NewSessions digest: UploadDigest = [UploadDigest::Asked];
         /// Who sees an unfinished upload in listings. FileZilla resumes only what it sees.
-        Restart partials: Partials = [Partials::Hidden];
+        NewSessions partials: Partials = [Partials::Hidden];
         /// Seconds after which an unfinished upload that nobody went on with is removed.
-        Restart partial_expiry_s: Seconds<60, 315_360_000> = [Seconds(604_800)];
+        AtOnce partial_expiry_s: Seconds<60, 315_360_000> = [Seconds(604_800)];
     }
 }
 
@@ -195,19 +195,19 @@ section! {
     /// How long the server waits. All are whole seconds but the last.
     pub struct Timeouts {
         /// From the connection to the end of its TLS handshake, on listeners where nobody may go without TLS.
-        Restart tls_s: Seconds<1, 3_600> = [Seconds(10)];
+        NewSessions tls_s: Seconds<1, 3_600> = [Seconds(10)];
         /// From the connection to a login, TLS handshake included.
-        Restart login_s: Seconds<1, 3_600> = [Seconds(30)];
+        NewSessions login_s: Seconds<1, 3_600> = [Seconds(30)];
         /// From one command, or the end of a transfer, to the next command. `NOOP` and what is refused count as none.
-        Restart idle_s: Seconds<1, 86_400> = [Seconds(300)];
+        NewSessions idle_s: Seconds<1, 86_400> = [Seconds(300)];
         /// From an announced transfer to its data connection.
-        Restart data_accept_s: Seconds<1, 600> = [Seconds(10)];
+        NewSessions data_accept_s: Seconds<1, 600> = [Seconds(10)];
         /// From the last progress of a transfer to its end as stalled. Time in which a limit on its rate holds it back does not count.
-        Restart data_stall_s: Seconds<1, 86_400> = [Seconds(60)];
+        NewSessions data_stall_s: Seconds<1, 86_400> = [Seconds(60)];
         /// From SIGTERM to the end of the transfers that still run.
-        Restart drain_s: Seconds<0, 86_400> = [Seconds(30)];
+        AtOnce drain_s: Seconds<0, 86_400> = [Seconds(30)];
         /// What counts as progress: so many bytes within `data_stall_s`. A byte now and then does not; with 1 every byte does.
-        Restart data_stall_bytes: Count<1, 1_073_741_824> = [Count(1024)];
+        NewSessions data_stall_bytes: Count<1, 1_073_741_824> = [Count(1024)];
     }
 }
 
@@ -216,34 +216,34 @@ section! {
     /// How much the server takes on.
     pub struct Limits {
         /// Control connections at a time.
-        Restart sessions: Count<1, 1_000_000> = [Count(10_000)];
+        AtOnce sessions: Count<1, 1_000_000> = [Count(10_000)];
         /// Control connections at a time from one IPv4 address or one IPv6 /64.
-        Restart sessions_per_source: Count<1, 1_000_000> = [Count(200)];
+        AtOnce sessions_per_source: Count<1, 1_000_000> = [Count(200)];
         /// Refused logins after which a connection is closed.
-        Restart login_failures: Count<1, 100> = [Count(3)];
+        NewSessions login_failures: Count<1, 100> = [Count(3)];
         /// Sessions at a time of one user; who has as many is told `421` behind the right password. Left out: any number. Page `limits.md`
         /// tells of this and all that follow.
-        Restart sessions_per_user: Option<Count<1, 1_000_000>> = [optional];
+        NewSessions sessions_per_user: Option<Count<1, 1_000_000>> = [optional];
         /// Uploads and downloads at a time of one user, all sessions together. Left out: one for each session.
-        Restart transfers_per_user: Option<Count<1, 1_000_000>> = [optional];
+        NewSessions transfers_per_user: Option<Count<1, 1_000_000>> = [optional];
         /// Files that one session may upload and download, both together.
-        Restart files_per_session: Option<Count<1, 1_000_000_000>> = [optional];
+        NewSessions files_per_session: Option<Count<1, 1_000_000_000>> = [optional];
         /// Bytes of files that one session may upload and download, both together.
-        Restart bytes_per_session: Option<Bytes<1>> = [optional];
+        NewSessions bytes_per_session: Option<Bytes<1>> = [optional];
         /// How fast all uploads together may be. Left out, or 0: no limit; the same holds for all rates.
-        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast all downloads together may be.
-        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast the uploads of one user together may be.
-        Restart user_upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions user_upload_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast the downloads of one user together may be.
-        Restart user_download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions user_download_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast one upload may be.
-        Restart transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast one download may be.
-        Restart transfer_download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions transfer_download_bytes_per_s: Option<ByteRate> = [optional];
         /// Hours with other rates.
-        Restart hours: Tables<LimitsHours> = [Tables::default()];
+        NewSessions hours: Tables<LimitsHours> = [Tables::default()];
     }
 }
 
@@ -252,23 +252,23 @@ section! {
     /// is what it is at other hours.
     pub struct LimitsHours {
         /// The days on which they begin.
-        Restart days: Vec<Weekday> = [Weekday::ALL.to_vec()];
+        NewSessions days: Vec<Weekday> = [Weekday::ALL.to_vec()];
         /// When they begin, such as `08:00`, on the server's local clock.
-        Restart from: TimeOfDay = [required];
+        NewSessions from: TimeOfDay = [required];
         /// When they end; where that is earlier, on the next day. `24:00` is midnight.
-        Restart to: TimeOfDay = [required];
+        NewSessions to: TimeOfDay = [required];
         /// How fast all uploads together may be.
-        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast all downloads together may be.
-        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast the uploads of one user together may be.
-        Restart user_upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions user_upload_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast the downloads of one user together may be.
-        Restart user_download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions user_download_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast one upload may be.
-        Restart transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast one download may be.
-        Restart transfer_download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions transfer_download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 
@@ -277,14 +277,14 @@ section! {
     /// table data connections lead to the client's own address and come from nowhere else. Page `fxp.md` tells how it works.
     pub struct Fxp {
         /// The partners' addresses, or networks of them: what a data connection may lead to or come from beside the client's own address.
-        Restart partners: Vec<Network> = [required];
+        NewSessions partners: Vec<Network> = [required];
         /// The certificates of the authorities that sign for partners, PEM; a partner's own may stand among them. This server is the TLS
         /// client of a partner (`SSCN ON`, `CPSV`) whose certificate leads to one of them, is in date and was issued for servers; names
         /// are not compared. Without this and `spki_sha256` it is never the TLS client, so the partner has to be.
-        Restart ca: Option<PathBuf> = [optional];
+        NewSessions ca: Option<PathBuf> = [optional];
         /// The SHA-256 of the partners' public keys, as `carrack cert fingerprint` prints them. A partner with another key is refused. Without
         /// `ca` the key is all that counts; with it the certificate must lead there as well.
-        Restart spki_sha256: Option<Vec<Sha256Fingerprint>> = [optional];
+        NewSessions spki_sha256: Option<Vec<Sha256Fingerprint>> = [optional];
     }
 }
 
@@ -294,20 +294,20 @@ section! {
     pub struct PlaintextGrant {
         /// The user. There must be a `[[user]]` of this name; it may go without a password. Then any is taken, with TLS as well, and this
         /// grant narrows the user's own permissions whether the client asks for TLS or not.
-        Restart user: UserName = [UserName::anonymous()];
+        NewSessions user: UserName = [UserName::anonymous()];
         /// The folders granted, as this user sees them.
-        Restart folders: Vec<FolderPath> = [required];
+        NewSessions folders: Vec<FolderPath> = [required];
         /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
-        Restart write: bool = [false];
+        NewSessions write: bool = [false];
         /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
         /// Left out: what `write` says.
-        Restart permissions: Option<Vec<Permission>> = [optional];
+        NewSessions permissions: Option<Vec<Permission>> = [optional];
         /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
-        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
         /// The same for downloads.
-        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
         /// Further users.
-        Restart grant: Tables<PlaintextUser> = [Tables::default()];
+        NewSessions grant: Tables<PlaintextUser> = [Tables::default()];
     }
 }
 
@@ -315,18 +315,18 @@ section! {
     /// A further user who may log in without TLS, and what it has then; as in `[plaintext]`.
     pub struct PlaintextUser {
         /// The user.
-        Restart user: UserName = [required];
+        NewSessions user: UserName = [required];
         /// The folders granted, as this user sees them.
-        Restart folders: Vec<FolderPath> = [required];
+        NewSessions folders: Vec<FolderPath> = [required];
         /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
-        Restart write: bool = [false];
+        NewSessions write: bool = [false];
         /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
         /// Left out: what `write` says.
-        Restart permissions: Option<Vec<Permission>> = [optional];
+        NewSessions permissions: Option<Vec<Permission>> = [optional];
         /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
-        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
         /// The same for downloads.
-        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 
@@ -334,50 +334,50 @@ section! {
     /// Somebody who may log in. At least one.
     pub struct User {
         /// The name given to `USER`.
-        Restart name: UserName = [required];
+        NewSessions name: UserName = [required];
         /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Only the users of `[plaintext]` may go without, and
         /// have no more than it grants them then, with TLS as well.
-        Restart password: Option<HashedPassword> = [optional];
+        NewSessions password: Option<HashedPassword> = [optional];
         /// The folder on disk that this user sees as `/`. It must be there.
-        Restart home: PathBuf = [required];
+        NewSessions home: PathBuf = [required];
         /// The listener's `plaintext`, said for this user: `refuse` keeps it to TLS where others need none, `limit` leaves it its grant of
         /// `[plaintext]` also where others have everything, `allow` gives it everything where others have a grant or nothing. A listener
         /// with `refuse` lets nobody in. Left out: what the listener says.
-        Restart plaintext: Option<Plaintext> = [optional];
+        NewSessions plaintext: Option<Plaintext> = [optional];
         /// What it takes to log in.
-        Restart login: Login = [Login::Password];
+        NewSessions login: Login = [Login::Password];
         /// SHA-256 of the public keys of client certificates that log this user in, as `carrack cert fingerprint` prints it for the public
         /// key. Nobody has to vouch for a certificate with such a key.
-        Restart spki_sha256: Vec<Sha256Fingerprint> = [Vec::new()];
+        NewSessions spki_sha256: Vec<Sha256Fingerprint> = [Vec::new()];
         /// Client certificates that log this user in by a name.
-        Restart certificate: Tables<UserCertificate> = [Tables::default()];
+        NewSessions certificate: Tables<UserCertificate> = [Tables::default()];
         /// What the user may do.
-        Restart permissions: Vec<Permission> = [vec![Permission::List, Permission::Read]];
+        NewSessions permissions: Vec<Permission> = [vec![Permission::List, Permission::Read]];
         /// The listener's `data_tls_reuse`, said for this user. Left out: what the listener says.
-        Restart data_tls_reuse: Option<DataTlsReuse> = [optional];
+        NewSessions data_tls_reuse: Option<DataTlsReuse> = [optional];
         /// The character set in which this user's device spells names, such as `latin1`, `windows-1251`, `gbk` or `shift_jis`: any
         /// but UTF-8 of the Encoding Standard that has ASCII in it. Left out: UTF-8. `OPTS UTF8 ON` gives a client of this user UTF-8.
-        Restart charset: Option<CharacterSet> = [optional];
+        NewSessions charset: Option<CharacterSet> = [optional];
         /// What `limits.sessions_per_user` says, said for this user.
-        Restart sessions: Option<Count<1, 1_000_000>> = [optional];
+        NewSessions sessions: Option<Count<1, 1_000_000>> = [optional];
         /// What `limits.transfers_per_user` says, said for this user.
-        Restart transfers: Option<Count<1, 1_000_000>> = [optional];
+        NewSessions transfers: Option<Count<1, 1_000_000>> = [optional];
         /// What `limits.files_per_session` says, said for this user.
-        Restart files_per_session: Option<Count<1, 1_000_000_000>> = [optional];
+        NewSessions files_per_session: Option<Count<1, 1_000_000_000>> = [optional];
         /// What `limits.bytes_per_session` says, said for this user.
-        Restart bytes_per_session: Option<Bytes<1>> = [optional];
+        NewSessions bytes_per_session: Option<Bytes<1>> = [optional];
         /// What `limits.user_upload_bytes_per_s` says, said for this user: how fast all its uploads together may be. 0: no limit.
-        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
         /// What `limits.user_download_bytes_per_s` says, said for this user.
-        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
         /// What `limits.transfer_upload_bytes_per_s` says, said for this user.
-        Restart transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
         /// What `limits.transfer_download_bytes_per_s` says, said for this user.
-        Restart transfer_download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions transfer_download_bytes_per_s: Option<ByteRate> = [optional];
         /// Hours with other rates.
-        Restart hours: Tables<UserHours> = [Tables::default()];
+        NewSessions hours: Tables<UserHours> = [Tables::default()];
         /// Folders with rules of their own.
-        Restart folder: Tables<Folder> = [Tables::default()];
+        NewSessions folder: Tables<Folder> = [Tables::default()];
     }
 }
 
@@ -385,19 +385,19 @@ section! {
     /// Hours in which other rates hold for the user above, as in `[[limits.hours]]`, and before those.
     pub struct UserHours {
         /// The days on which they begin.
-        Restart days: Vec<Weekday> = [Weekday::ALL.to_vec()];
+        NewSessions days: Vec<Weekday> = [Weekday::ALL.to_vec()];
         /// When they begin, such as `08:00`, on the server's local clock.
-        Restart from: TimeOfDay = [required];
+        NewSessions from: TimeOfDay = [required];
         /// When they end; where that is earlier, on the next day. `24:00` is midnight.
-        Restart to: TimeOfDay = [required];
+        NewSessions to: TimeOfDay = [required];
         /// How fast all uploads of the user together may be.
-        Restart upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast all downloads of the user together may be.
-        Restart download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast one upload may be.
-        Restart transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
         /// How fast one download may be.
-        Restart transfer_download_bytes_per_s: Option<ByteRate> = [optional];
+        NewSessions transfer_download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 
@@ -406,17 +406,17 @@ section! {
     /// a name, no pattern. Exactly one of the names is given. `carrack cert show` prints issuer and names as they are written here.
     pub struct UserCertificate {
         /// The distinguished name of the certificate's issuer, such as `CN=Example CA`.
-        Restart issuer: CertificateName = [required];
+        NewSessions issuer: CertificateName = [required];
         /// An e-mail address among its subject alternative names.
-        Restart email: Option<CertificateName> = [optional];
+        NewSessions email: Option<CertificateName> = [optional];
         /// A user principal name among its subject alternative names.
-        Restart upn: Option<CertificateName> = [optional];
+        NewSessions upn: Option<CertificateName> = [optional];
         /// A URI among its subject alternative names.
-        Restart uri: Option<CertificateName> = [optional];
+        NewSessions uri: Option<CertificateName> = [optional];
         /// A DNS name among its subject alternative names.
-        Restart dns: Option<CertificateName> = [optional];
+        NewSessions dns: Option<CertificateName> = [optional];
         /// The distinguished name of its subject.
-        Restart subject: Option<CertificateName> = [optional];
+        NewSessions subject: Option<CertificateName> = [optional];
     }
 }
 
@@ -425,13 +425,13 @@ section! {
     /// links are not followed, as one could lead into a folder past its rules.
     pub struct Folder {
         /// The folder as this user sees it, from `/`.
-        Restart path: FolderPath = [required];
+        NewSessions path: FolderPath = [required];
         /// What the user may do there. Left out: the same as elsewhere.
-        Restart permissions: Option<Vec<Permission>> = [optional];
+        NewSessions permissions: Option<Vec<Permission>> = [optional];
         /// What the listener's `data_protection` says, said for this folder: `optional` lets its files travel in clear also where the
         /// listener requires protection (never on implicit listeners), `require` protects them also where the listener and `[plaintext]`
         /// do not, `refuse` keeps its files and listings off all data connections. Left out: what the listener says.
-        Restart data_protection: Option<DataProtection> = [optional];
+        NewSessions data_protection: Option<DataProtection> = [optional];
     }
 }
 
@@ -442,7 +442,7 @@ section! {
         /// How a line is written.
         Restart format: LogFormat = [LogFormat::Text];
         /// The least important lines written.
-        Restart level: LogLevel = [LogLevel::Info];
+        AtOnce level: LogLevel = [LogLevel::Info];
     }
 }
 

@@ -21,7 +21,7 @@ use crate::run::StartError;
 use crate::watch::{self, Found, Occasion, Watch};
 use age::{Age, News};
 use files::Loaded;
-pub(crate) use shown::{Named, Shown};
+pub(crate) use shown::{Named, Shown, Turn};
 pub(crate) use source::Source;
 use source::{Origin, Own, Unusable};
 
@@ -39,6 +39,17 @@ pub(crate) struct Keeper {
     /// What the listeners speak: each of them must be able to show whatever there is.
     policies: Vec<TlsPolicy>,
     shown: Arc<Shown>,
+    turn: Turn,
+}
+
+/// What a keeper begins with.
+struct Parts {
+    entries: Vec<Entry>,
+    own: Own,
+    stand_in: Option<StandIn>,
+    /// What of it is shown first, and what besides.
+    default: Named,
+    further: Vec<Named>,
 }
 
 /// An identity of the configuration.
@@ -70,6 +81,27 @@ impl Keeper {
         configured: Option<Set>,
         policies: Vec<TlsPolicy>,
     ) -> Result<Keeper, StartError> {
+        let Parts { entries, own, stand_in, default, further } = Self::load(source, configured, &policies)?;
+        let shown = Arc::new(Shown::new(default, further));
+        Ok(Keeper { entries, own, stand_in, policies, shown, turn: Turn::default() })
+    }
+
+    /// One of another configuration. Nothing of it is shown before it [takes over](Keeper::take_over).
+    ///
+    /// # Errors
+    /// As [`Keeper::start`].
+    pub(crate) fn next(
+        shown: &Arc<Shown>,
+        source: Source,
+        configured: Option<Set>,
+        policies: Vec<TlsPolicy>,
+    ) -> Result<Keeper, StartError> {
+        let Parts { entries, own, stand_in, .. } = Self::load(source, configured, &policies)?;
+        let (shown, turn) = (Arc::clone(shown), shown.turn().next());
+        Ok(Keeper { entries, own, stand_in, policies, shown, turn })
+    }
+
+    fn load(source: Source, configured: Option<Set>, policies: &[TlsPolicy]) -> Result<Parts, StartError> {
         let mut configured =
             configured.into_iter().flat_map(|set| std::iter::once(set.default).chain(set.further));
         let (origins, own) = source.into_parts();
@@ -77,7 +109,7 @@ impl Keeper {
         for origin in origins {
             let identity = match &origin {
                 Origin::Configured(_) => configured.next(),
-                Origin::Issued { .. } => issued(&origin, &policies)?,
+                Origin::Issued { .. } => issued(&origin, policies)?,
             };
             entries.push(Entry { origin, identity, watch: Watch::default(), age: Age::default() });
         }
@@ -90,8 +122,26 @@ impl Keeper {
                 (stand_in.named(&own), Some(stand_in))
             }
         };
-        let shown = Arc::new(Shown::new(default, there.collect()));
-        Ok(Keeper { entries, own, stand_in, policies, shown })
+        let further = there.collect();
+        Ok(Parts { entries, own, stand_in, default, further })
+    }
+
+    /// Shows what it has, and tells what of it is new. From now on the keepers before it change nothing.
+    pub(crate) fn take_over(&self) {
+        let before = self.shown.named();
+        self.show();
+        for Named { file, identity } in self.shown.named().iter() {
+            let before = before.iter().find(|before| before.file == *file).map(|before| &before.identity);
+            told(identity, before, file, Occasion::Asked);
+        }
+    }
+
+    fn show(&self) {
+        let mut there = self.entries.iter().filter_map(Entry::named);
+        let stand_in = || self.stand_in.as_ref().map(|stand_in| stand_in.named(&self.own));
+        if let Some(default) = there.next().or_else(stand_in) {
+            self.shown.replace(self.turn, default, there.collect());
+        }
     }
 
     /// What is shown.
@@ -113,21 +163,12 @@ impl watch::Keeper for Keeper {
         for entry in &mut self.entries {
             entry.look(&self.policies, occasion);
         }
-        let mut there = self.entries.iter().filter_map(Entry::named);
-        let default = match (there.next(), &mut self.stand_in) {
-            (Some(default), stand_in) => {
-                *stand_in = None;
-                Some(default)
-            }
-            (None, Some(stand_in)) => {
-                stand_in.look(&self.own, occasion);
-                Some(stand_in.named(&self.own))
-            }
-            (None, None) => None,
-        };
-        if let Some(default) = default {
-            self.shown.replace(default, there.collect());
+        if self.entries.iter().any(|entry| entry.identity.is_some()) {
+            self.stand_in = None;
+        } else if let Some(stand_in) = &mut self.stand_in {
+            stand_in.look(&self.own, occasion);
         }
+        self.show();
         for entry in &mut self.entries {
             let Entry { origin, identity, age, .. } = entry;
             if let Some(identity) = identity {

@@ -24,7 +24,7 @@ pub(super) struct Own {
     /// The names that it stands for.
     names: Vec<String>,
     /// Where it is kept. Holding the folder here keeps its lock.
-    state: StateFolder,
+    state: Arc<StateFolder>,
 }
 
 /// Where one identity comes from.
@@ -65,7 +65,11 @@ impl Source {
     ///
     /// # Errors
     /// What is kept of `[acme]` cannot be opened.
-    pub(crate) fn of(config: &Config, names: Vec<String>, state: StateFolder) -> Result<Source, StateError> {
+    pub(crate) fn of(
+        config: &Config,
+        names: Vec<String>,
+        state: Arc<StateFolder>,
+    ) -> Result<Source, StateError> {
         let mut origins: Vec<_> = config.tls.iter().flat_map(Files::of).map(Origin::Configured).collect();
         if let Some(acme) = &config.acme {
             let folder = Arc::new(state.acme()?);
@@ -76,7 +80,7 @@ impl Source {
     }
 
     /// These.
-    pub(super) fn new(origins: Vec<Origin>, names: Vec<String>, state: StateFolder) -> Source {
+    pub(super) fn new(origins: Vec<Origin>, names: Vec<String>, state: Arc<StateFolder>) -> Source {
         Source { origins, own: Own { names, state } }
     }
 

@@ -62,7 +62,7 @@ impl World {
         let set = Set { default: load("a"), further: vec![load("b")] };
         let state = StateFolder::open(&path("state")).unwrap();
         let origins = Files::of(&tls).into_iter().map(Origin::Configured).collect();
-        let source = Source::new(origins, Vec::new(), state);
+        let source = Source::new(origins, Vec::new(), Arc::new(state));
         World { keeper: Keeper::start(source, Some(set), Vec::new()).unwrap(), folder }
     }
 
@@ -224,7 +224,7 @@ impl Ordered {
             origins.insert(0, Origin::Configured(Files::of(&tls(&file, &file, Vec::new())).remove(0)));
             Set::from(Identity::load(&file, &file).unwrap())
         });
-        Keeper::start(Source::new(origins, vec!["localhost".to_owned()], state), set, policies)
+        Keeper::start(Source::new(origins, vec!["localhost".to_owned()], Arc::new(state)), set, policies)
     }
 
     fn keep(&self, name: &str, chain: &str, key: &str) {

@@ -10,27 +10,38 @@ use carrack_tls::Sessions;
 use super::StartError;
 use crate::config::Config;
 
-/// The ports, and the listeners of the one that all sessions share.
-pub(super) struct DataPortsBound {
-    pub(super) ports: DataPorts,
-    /// To be served: one for each address that is listened on.
-    pub(super) shared: Vec<(Arc<SharedPort>, Listener)>,
+/// The ports, ranges of which are taken when needed.
+pub(super) fn ports(config: &Config, sessions: &Sessions) -> DataPorts {
+    match config.passive.ports.shared() {
+        Some(number) => SharedPort::new(number, sessions.clone()).into(),
+        None => PortPool::new(config.passive.ports.0.clone()).into(),
+    }
 }
 
-/// Takes the shared port now, so that a start tells when something else has it; ports of a range are taken when needed.
-pub(super) fn bind(config: &Config, sessions: &Sessions) -> Result<DataPortsBound, StartError> {
-    let Some(number) = config.passive.ports.shared() else {
-        let ports = PortPool::new(config.passive.ports.0.clone()).into();
-        return Ok(DataPortsBound { ports, shared: Vec::new() });
-    };
-    let port = SharedPort::new(number, sessions.clone());
+/// A listener of the port that all sessions share: somebody has to serve it.
+pub(super) type SharedListener = (Arc<SharedPort>, Listener);
+
+/// Takes a shared port now where the configuration listens and it is not taken yet, so that a start tells when something else has it. All
+/// addresses at which it is taken then.
+pub(super) fn bind(
+    config: &Config,
+    ports: &DataPorts,
+    taken: &[IpAddr],
+) -> Result<(Vec<SharedListener>, Vec<IpAddr>), StartError> {
+    let DataPorts::Shared(port) = ports else { return Ok((Vec::new(), Vec::new())) };
+    let listened = config.listen.iter().map(|listen| listen.address.ip());
     let mut shared = Vec::new();
-    for ip in distinct(config.listen.iter().map(|listen| listen.address.ip())) {
-        let address = SocketAddr::new(ip, number);
-        let listener = Listener::bind(address).map_err(|source| StartError::DataPort { address, source })?;
-        shared.push((Arc::clone(&port), listener));
+    for ip in distinct(taken.iter().copied().chain(listened)) {
+        if !taken.contains(&ip) {
+            let address = SocketAddr::new(ip, port.number());
+            let listener =
+                Listener::bind(address).map_err(|source| StartError::DataPort { address, source })?;
+            shared.push((Arc::clone(port), listener));
+        }
     }
-    Ok(DataPortsBound { ports: port.into(), shared })
+    let fresh = shared.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.ip()));
+    let all = taken.iter().copied().chain(fresh).collect();
+    Ok((shared, all))
 }
 
 /// The addresses, each once, without those for which another listens as well: `0.0.0.0` for all of IPv4, `[::]` for

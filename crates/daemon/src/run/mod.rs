@@ -3,49 +3,43 @@
 mod cut;
 mod data_ports;
 mod descriptors;
+mod doors;
+mod down;
+mod generation;
 mod memory;
 mod names;
+mod reload;
+mod serving;
 mod signals;
 mod start_error;
+mod told;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use carrack_core::Core;
-use carrack_core::backend::PartialIndex;
 use carrack_core::event::{Events, Subscriber};
 use carrack_core::login::Authenticator;
-use carrack_ftp_server::{FtpServer, NamedAddress, SharedPort};
-use carrack_net::{Admission, Drain, Limits, Listener};
+use carrack_net::{Admission, Drain, Listener};
 use carrack_records::partials::PartialJournal;
 use carrack_tls::fips::Approved;
-use carrack_tls::{AcceptedClients, Identity, PartnerTls, ServerTls, Sessions, Settings};
+use carrack_tls::{Identity, Sessions};
 
-use crate::acme::{self, Acme, Questions};
-use crate::addresses::{self, Addresses};
-use crate::clients;
-use crate::config::{Checked, Config, Mode};
-use crate::hours::{self, Schedule};
-use crate::housekeeping;
-use crate::http;
+use crate::acme::{Acme, Questions};
+use crate::config::{Checked, Config, ConfigFile, Mode};
+use crate::ctl::ControlSocket;
 use crate::identities::{Keeper, Shown, Source};
-use crate::log::EventLog;
+use crate::log::{self, EventLog};
 use crate::metrics::Metrics;
 use crate::state::StateFolder;
-use crate::watch::{self, Calls};
-use crate::wiring;
 
 use cut::CutTransfers;
 pub use cut::{CutWhy, Stopped};
-use data_ports::DataPortsBound;
+use generation::{Generation, Lasting, Made};
 pub use memory::ask_for_small_pages;
-use signals::{Signals, Told};
+use signals::Signals;
 pub use start_error::StartError;
-
-/// How long connections have to say goodbye once they were cut.
-const CUT_GRACE: Duration = Duration::from_secs(5);
 
 /// One address that is listened on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,22 +50,35 @@ pub struct Listening {
     pub address: SocketAddr,
 }
 
+impl Listening {
+    /// Tells in the log that it is up.
+    fn tell(&self) {
+        let Self { mode, address } = self;
+        tracing::info!(target: "carrack", %mode, %address, "listening");
+    }
+}
+
+/// What a server is given beside its configuration.
+#[derive(Debug, Default)]
+pub struct Provided {
+    /// Where the configuration is read again at a reload. `None`: a reload reads certificates and the like alone.
+    pub file: Option<ConfigFile>,
+    /// The level of the log, which a reload may change.
+    pub level: Option<log::Level>,
+}
+
 /// A server that listens; nothing is accepted before [`Server::run`].
 pub struct Server {
-    config: Config,
+    provided: Provided,
+    lasting: Arc<Lasting>,
+    made: Made,
     keeper: Keeper,
-    accepted: Option<Arc<AcceptedClients>>,
-    listeners: Vec<(Arc<FtpServer>, Listener)>,
-    listening: Vec<Listening>,
-    shared: Vec<(Arc<SharedPort>, Listener)>,
-    names: Vec<Arc<NamedAddress>>,
-    drain: Drain,
     log: Arc<EventLog>,
     cut: Arc<CutTransfers>,
     journal: Arc<PartialJournal>,
     acme: Option<(Arc<Acme>, Option<Questions>)>,
     metrics: Option<(Arc<Metrics>, Listener)>,
-    schedule: Schedule,
+    control: ControlSocket,
     // From here on a signal is ours, so that none that comes right after the start is lost.
     signals: Signals,
 }
@@ -81,9 +88,8 @@ impl Server {
     ///
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing listens then.
-    pub fn start(checked: Checked, state: StateFolder) -> Result<Self, StartError> {
-        let Checked { config, identities, tls, partners, client_trust, .. } = checked;
-        if config.fips {
+    pub fn start(mut checked: Checked, state: StateFolder, provided: Provided) -> Result<Self, StartError> {
+        if checked.config.fips {
             let module = Approved::demand()?.module();
             tracing::info!(
                 target: "carrack",
@@ -94,96 +100,51 @@ impl Server {
             );
         }
         let signals = Signals::new().map_err(StartError::System)?;
-        descriptors::raise_limit(&config);
+        descriptors::raise_limit(&checked.config);
 
         let journal = PartialJournal::open(state.path())
             .map_err(|source| StartError::Journal { folder: state.path().display().to_string(), source })?;
         let journal = Arc::new(journal);
-        let index: Arc<dyn PartialIndex> = Arc::<PartialJournal>::clone(&journal);
-        let mut schedule = Schedule::default();
-        let accounts = wiring::accounts(&config, &[state.path().to_owned()], &index, &mut schedule)?;
 
-        let acme = config.acme.as_ref().map(|acme| Acme::start(acme, &state)).transpose()?;
-        let source = Source::of(&config, names::names(&config), state)?;
-        let keeper = Keeper::start(source, identities, tls.listeners.clone())?;
+        let acme = checked.config.acme.as_ref().map(|acme| Acme::start(acme, &state)).transpose()?;
+        let state = Arc::new(state);
+        let source = Source::of(&checked.config, names::names(&checked.config), Arc::clone(&state))?;
+        let keeper = Keeper::start(source, checked.identities.take(), checked.tls.listeners.clone())?;
 
         let log = Arc::new(EventLog::default());
         let cut = Arc::new(CutTransfers::default());
-        let metrics = metrics(&config, keeper.shown())?;
+        let metrics = metrics(&checked.config, keeper.shown())?;
         let mut subscribers = vec![
             Arc::<EventLog>::clone(&log) as Arc<dyn Subscriber>,
             Arc::<CutTransfers>::clone(&cut) as Arc<dyn Subscriber>,
         ];
         subscribers.extend(metrics.iter().map(|(metrics, _)| Arc::<Metrics>::clone(metrics) as _));
         let events = Events::new(subscribers);
-        let slots = std::thread::available_parallelism().map_or(1, usize::from);
-        let authenticator = Authenticator::new(Arc::new(accounts), slots);
-        let core = Core::with(authenticator, events, wiring::core_settings(&config, &mut schedule));
 
-        let accepted = client_trust.map(|trust| Arc::new(AcceptedClients::new(trust)));
         let sessions = Sessions::default();
-
-        let partners = partners
-            .map(|believed| PartnerTls::new(believed, &tls.partners).map(Arc::new))
-            .transpose()
-            .map_err(|error| StartError::Tls(error.to_string()))?;
-
-        let (bound, listening) = bind(&config)?;
-        let admission = Admission::new(Limits {
-            sessions: usize::try_from(config.limits.sessions.0).unwrap_or(usize::MAX),
-            sessions_per_source: usize::try_from(config.limits.sessions_per_source.0).unwrap_or(usize::MAX),
+        let lasting = Arc::new(Lasting {
+            index: Arc::<PartialJournal>::clone(&journal) as _,
+            shown: Arc::clone(keeper.shown()),
+            admission: Admission::new(generation::limits(&checked.config)),
+            ports: data_ports::ports(&checked.config, &sessions),
+            drain: Drain::new(),
+            state,
+            sessions,
         });
-        let DataPortsBound { ports, shared } = data_ports::bind(&config, &sessions)?;
-        let addresses = Addresses::of(&config.passive);
-        let drain = Drain::new();
-        let listeners = config
-            .listen
-            .iter()
-            .zip(tls.listeners)
-            .zip(bound)
-            .enumerate()
-            .map(|(number, ((listen, policy), listener))| {
-                let settings = wiring::ftp_settings(&config, listen, &addresses.told, partners.as_ref());
-                let tls = Settings {
-                    identities: keeper.shown().identities(),
-                    policy,
-                    clients: wiring::client_certificates(listen, accepted.as_ref()),
-                    sessions: sessions.clone(),
-                };
-                let tls = ServerTls::new(tls).map_err(|error| StartError::Tls(error.to_string()))?;
-                let (core, tls) = (Arc::clone(&core), Arc::new(tls));
-                let admission = match listen.sessions {
-                    Some(sessions) => {
-                        admission.of_listener(number, usize::try_from(sessions.0).unwrap_or(usize::MAX))
-                    }
-                    None => admission.clone(),
-                };
-                let server = FtpServer::new(settings, core, tls, admission, ports.clone(), drain.clone());
-                Ok((server, listener))
-            })
-            .collect::<Result<_, StartError>>()?;
-        Ok(Self {
-            config,
-            keeper,
-            accepted,
-            listeners,
-            listening,
-            shared,
-            names: addresses.names,
-            drain,
-            log,
-            cut,
-            journal,
-            acme,
-            metrics,
-            schedule,
-            signals,
-        })
+        let control = ControlSocket::bind(lasting.state.path()).map_err(|source| StartError::Control {
+            folder: lasting.state.path().display().to_string(),
+            source,
+        })?;
+        let slots = std::thread::available_parallelism().map_or(1, usize::from);
+        let core =
+            |accounts, settings| Core::with(Authenticator::new(Arc::new(accounts), slots), events, settings);
+        let made = Generation::make(&lasting, checked, core, None)?;
+        Ok(Self { provided, lasting, made, keeper, log, cut, journal, acme, metrics, control, signals })
     }
 
     /// Where clients are served, in the order of the configuration.
-    pub fn listening(&self) -> &[Listening] {
-        &self.listening
+    pub fn listening(&self) -> Vec<Listening> {
+        self.made.generation.doors.iter().map(|door| door.listening).collect()
     }
 
     /// The identity shown to clients.
@@ -199,87 +160,14 @@ impl Server {
 
     /// Serves until SIGTERM or SIGINT, then drains: idle sessions are told `421`, transfers finish within `drain_s`. A second signal
     /// ends everything now.
-    pub async fn run(mut self) -> Stopped {
-        for Listening { mode, address } in &self.listening {
-            tracing::info!(target: "carrack", %mode, %address, "listening");
-        }
-        let mut tasks = tokio::task::JoinSet::new();
-        for (server, listener) in self.listeners.drain(..) {
-            tasks.spawn(server.serve(listener));
-        }
-        let log = Arc::clone(&self.log);
-        let mut upkeep = tokio::task::JoinSet::new();
-        upkeep.spawn(async move { log.tell_suppressed().await });
-        upkeep.spawn(housekeeping::partials(self.journal, self.config.upload.partial_expiry_s.into()));
-        let calls = Calls::default();
-        upkeep.spawn(watch::keep(self.keeper, calls.clone()));
-        let acme = self.acme.map(|(acme, questions)| {
-            upkeep.spawn(acme::keep(Arc::clone(&acme), Arc::clone(&calls.written)));
-            questions.into_iter().for_each(|questions| {
-                upkeep.spawn(questions.serve());
-            });
-            acme
-        });
-        if let Some((metrics, listener)) = self.metrics {
-            let drain = self.drain.clone();
-            upkeep.spawn(http::serve(listener, move |path| metrics.answer(path, &drain)));
-        }
-        upkeep.spawn(addresses::follow(self.names));
-        upkeep.spawn(hours::keep(self.schedule));
-        // Sessions that drain still finish their transfers, so this goes on until the end.
-        for (port, listener) in self.shared {
-            upkeep.spawn(port.serve(listener));
-        }
-
-        let config = Arc::new(self.config);
-        let clients_calls = Calls::default();
-        if let Some(accepted) = self.accepted {
-            let keeper = clients::Keeper::new(Arc::clone(&config), accepted);
-            upkeep.spawn(watch::keep(keeper, clients_calls.clone()));
-        }
-        let why = loop {
-            match self.signals.next().await {
-                Told::Stop(signal) => break signal,
-                Told::Reload => {
-                    tracing::info!(
-                        target: "carrack",
-                        what = "certificates, keys, staples, client_ca and crl; every other option counts at the next start",
-                        "reloading"
-                    );
-                    calls.asked.notify_one();
-                    clients_calls.asked.notify_one();
-                    if let Some(acme) = &acme {
-                        acme.try_now();
-                    }
-                }
-            }
-        };
-        self.drain.start();
-        let deadline: Duration = config.timeouts.drain_s.into();
-        let (sessions, deadline_s) = (self.drain.live(), deadline.as_secs());
-        tracing::info!(target: "carrack", signal = why, sessions, deadline_s, "draining");
-        let impatient = tokio::select! {
-            () = self.drain.idle() => None,
-            () = tokio::time::sleep(deadline) => Some(CutWhy::Deadline { drain_s: deadline_s }),
-            _ = self.signals.stop() => Some(CutWhy::SecondSignal),
-        };
-        let cut = self.drain.live();
-        self.drain.cut();
-        let _ = tokio::time::timeout(CUT_GRACE, self.drain.idle()).await;
-        upkeep.shutdown().await;
-        // A transfer that the storage holds up has not even noticed yet.
-        let transfers_cut = self.cut.count().max(self.drain.live());
-        tracing::info!(target: "carrack", cut, transfers_cut, "stopped");
-        match impatient {
-            Some(why) if transfers_cut > 0 => Stopped::Cut { transfers: transfers_cut, why },
-            _ => Stopped::Drained,
-        }
+    pub async fn run(self) -> Stopped {
+        serving::serve(self).await
     }
 }
 
 impl std::fmt::Debug for Server {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("listening", &self.listening).finish_non_exhaustive()
+        f.debug_struct("Server").field("listening", &self.listening()).finish_non_exhaustive()
     }
 }
 
@@ -291,15 +179,4 @@ fn metrics(config: &Config, shown: &Arc<Shown>) -> Result<Option<(Arc<Metrics>, 
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(target: "carrack", %address, "metrics_listening");
     Ok(Some((Arc::new(Metrics::new(Arc::clone(shown))), listener)))
-}
-
-fn bind(config: &Config) -> Result<(Vec<Listener>, Vec<Listening>), StartError> {
-    let (mut bound, mut listening) = (Vec::new(), Vec::new());
-    for listen in config.listen.iter() {
-        let failed = |source| StartError::Listen { address: listen.address, mode: listen.mode, source };
-        let listener = Listener::bind(listen.address).map_err(failed)?;
-        listening.push(Listening { mode: listen.mode, address: listener.local_addr().map_err(failed)? });
-        bound.push(listener);
-    }
-    Ok((bound, listening))
 }

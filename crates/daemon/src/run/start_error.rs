@@ -85,6 +85,16 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// The control socket cannot be had.
+    #[error(
+        "cannot make the control socket in {folder}: {source}\n  mend: make the folder writable for this user, on a file system that has sockets"
+    )]
+    Control {
+        /// The state folder.
+        folder: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The identity cannot be used for TLS.
     #[error("the certificate cannot be used: {0}")]
     Tls(String),

@@ -124,6 +124,8 @@ pub enum CloseReason {
     EndlessLine,
     /// The server is going down.
     Drained,
+    /// Whoever runs the server wants the client out.
+    Dismissed,
     /// The driver answered `421`.
     ServiceNotAvailable,
 }

@@ -14,6 +14,7 @@ use carrack_tls::Direction;
 
 use super::Connection;
 use super::dispatch::not_logged_in;
+use super::live::Errand;
 use super::work::{Done, Prepared, Work};
 use crate::command::{self, ClearData};
 use crate::data::{Callers, DataPort, DataRequest, Expects, Protect};
@@ -149,6 +150,7 @@ impl Connection {
             return self.machine.answer(pending, reply, now);
         };
         let clear = self.clear_data(transfer.protection);
+        self.errand = Some(Errand::moving(&transfer.action));
         let (interrupt, disk) = (Interrupt::new(), self.server.terms.pool.disk().clone());
         self.work = Some(Work::stoppable(interrupt.clone(), async move {
             let opened = match (command::open(visitor, transfer, clear).await, interrupt.reason()) {

@@ -7,6 +7,7 @@ use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{Event, Protection};
 use carrack_tls::TlsInfo;
 
+use super::live::Errand;
 use super::work::{Done, Work};
 use super::{Connection, Ended, Next};
 use crate::command::{self, Situation};
@@ -49,6 +50,7 @@ impl Connection {
             Event::Transfer { transfer, pending } => self.open_transfer(transfer, pending),
             Event::Hash { hash, pending } => match self.visitor.clone() {
                 Some(visitor) => {
+                    self.errand = Some(Errand::digest(&hash));
                     let interrupt = Interrupt::new();
                     let on_control =
                         if self.control.is_tls() { Protection::Private } else { Protection::Clear };

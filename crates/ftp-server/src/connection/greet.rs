@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carrack_core::event::{Channel, Event};
+use carrack_core::event::{Channel, Event, Origin};
 use carrack_ftp_proto::server::{self, Certificates, CloseReason, Fxp, Mode, Policy, Server};
 use carrack_net::{Accepted, Phase};
 use carrack_tls::HandshakeError;
@@ -40,6 +40,7 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
     let partners = server.settings.fxp.as_ref().map(|fxp| Arc::clone(&fxp.partners));
     let callers = Callers::new(peer.ip(), partners.unwrap_or_default());
     let trust_changes = certificates::changes(server.tls.clients());
+    let live = server.core.live.enter(Origin { id, peer, protocol: server.protocol() });
     let mut connection = Connection {
         server,
         id,
@@ -54,13 +55,15 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
         trust_changes,
         data_port: None,
         work: None,
+        errand: None,
+        moved_before: 0,
+        heard: Instant::now(),
+        live,
         aborts: Vec::new(),
         draining: false,
     };
-    let origin = connection.origin();
     let events = connection.server.core.events.clone();
-    events.emit(&Event::Connected { origin: origin.clone() });
-    let started = Instant::now();
+    events.emit(&Event::Connected { origin: connection.origin() });
     let secured = match connection.server.settings.mode {
         Mode::Implicit => Box::pin(connection.begin_tls()).await,
         Mode::Explicit => Ok(()),
@@ -69,7 +72,8 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted) {
         Ok(()) => connection.run().await,
         Err(ended) => ended,
     };
-    events.emit(&Event::Disconnected { origin, why: ended.why(), lasted: started.elapsed() });
+    let (origin, lasted) = (connection.origin(), connection.live.lasted());
+    events.emit(&Event::Disconnected { origin, why: ended.why(), lasted });
 }
 
 fn policy(settings: &FtpSettings, certificates: Certificates) -> Policy {

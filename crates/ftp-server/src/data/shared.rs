@@ -128,7 +128,8 @@ impl SharedPort {
     }
 
     /// The number that clients are told.
-    pub(crate) fn number(&self) -> u16 {
+    #[must_use]
+    pub fn number(&self) -> u16 {
         self.port
     }
 

@@ -1,0 +1,181 @@
+//! `carrack ctl`: asks a running server of this machine.
+
+use std::path::PathBuf;
+
+use carrack_daemon::config;
+use carrack_daemon::ctl::{Answer, Draining, Refusal, Reloaded, Request, Session, State, Status, ask};
+use carrack_daemon::state::standard_folder;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::arguments::ctl::{Ctl, Order};
+use crate::client::screen::harmless;
+use crate::exit::{Failure, Status as Exit};
+
+/// Runs `carrack ctl …`.
+pub(crate) fn ctl(arguments: Ctl) -> Result<(), Failure> {
+    let state = state(&arguments)?;
+    let request = request(&arguments.order)?;
+    let answer = ask(&state, &request).map_err(Failure::failed)?;
+    if arguments.json {
+        let line = serde_json::to_string(&answer).map_err(Failure::failed)?;
+        println!("{line}");
+        return match answer {
+            Answer::Refused(_) => Err(Failure::told(Exit::Failed)),
+            _ => Ok(()),
+        };
+    }
+    match answer {
+        Answer::Status(status) => print_lines(&of_status(&status)),
+        Answer::Sessions(sessions) => print_lines(&of_sessions(&sessions)),
+        Answer::Kicked { sessions: 1 } => println!("1 session was told to go"),
+        Answer::Kicked { sessions } => println!("{sessions} sessions were told to go"),
+        Answer::Reloaded(reloaded) => of_reload(&reloaded),
+        Answer::Draining(Draining { connections, deadline_s }) => {
+            println!(
+                "draining: {connections} connections are there; what still runs in {deadline_s} seconds is cut"
+            );
+        }
+        Answer::Refused(Refusal { why, .. }) => return Err(Failure::failed(why)),
+    }
+    Ok(())
+}
+
+/// The state folder of the server that is meant.
+fn state(arguments: &Ctl) -> Result<PathBuf, Failure> {
+    match (&arguments.config, &arguments.state) {
+        (Some(file), _) => config::state_of(file).map_err(crate::config::wrong),
+        (None, Some(folder)) => Ok(folder.clone()),
+        (None, None) => standard_folder().ok_or_else(|| {
+            Failure::usage(
+                "neither XDG_STATE_HOME nor HOME is set; name the server with --config FILE or --state DIR",
+            )
+        }),
+    }
+}
+
+fn request(order: &Order) -> Result<Request, Failure> {
+    Ok(match order {
+        Order::Status => Request::Status {},
+        Order::Sessions => Request::Sessions {},
+        Order::Reload => Request::Reload {},
+        Order::Drain => Request::Drain {},
+        Order::Kick(kick) => match kick.whom.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+            ["user", name] => Request::Kick { session: None, user: Some(name.to_owned()) },
+            [number] if number.parse::<u64>().is_ok() => {
+                Request::Kick { session: number.parse().ok(), user: None }
+            }
+            _ => return Err(Failure::usage("kick takes the number of a session, or user NAME")),
+        },
+    })
+}
+
+fn print_lines(lines: &[String]) {
+    for line in lines {
+        // SECURITY: names and paths are what clients made them.
+        println!("{}", harmless(line));
+    }
+}
+
+fn of_status(status: &Status) -> Vec<String> {
+    let state = match status.state {
+        State::Serving => "serving",
+        State::Draining => "draining",
+    };
+    let since = i64::try_from(status.since_s).ok().and_then(|since| Timestamp::from_second(since).ok());
+    let since =
+        since.map(|since| since.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string());
+    let mut lines = vec![
+        format!("carrack {}, process {}", status.version, status.process),
+        format!("{state} since {}", since.unwrap_or_default()),
+    ];
+    lines.extend(status.config.iter().map(|file| format!("configuration  {file}")));
+    lines.extend(status.listeners.iter().map(|one| format!("listener       {} {}", one.mode, one.address)));
+    lines.extend(
+        status.certificates.iter().map(|one| format!("certificate    {}, {} days left", one.file, one.days)),
+    );
+    lines.push(format!("connections    {}", status.connections));
+    lines.push(format!("logged in      {}", status.sessions));
+    lines.push(format!("transfers      {}", status.transfers));
+    lines
+}
+
+/// A table, as wide as what stands in it.
+fn of_sessions(sessions: &[Session]) -> Vec<String> {
+    let dash = || "-".to_owned();
+    let mut rows =
+        vec![["ID", "USER", "PEER", "TLS", "HERE", "IDLE", "BYTES", "RATE", "DOING"].map(str::to_owned)];
+    rows.extend(sessions.iter().map(|one| {
+        let doing = one.doing.as_ref();
+        [
+            one.session.to_string(),
+            one.user.clone().unwrap_or_else(dash),
+            one.peer.clone(),
+            one.tls.clone().unwrap_or_else(dash),
+            span(one.lasted_s),
+            one.idle_s.map_or_else(dash, span),
+            one.bytes.map_or_else(dash, |bytes| bytes.to_string()),
+            doing.map_or_else(dash, |doing| format!("{}/s", doing.rate)),
+            doing.map_or_else(dash, |doing| format!("{} {}", doing.command, doing.path)),
+        ]
+        .map(|cell| harmless(&cell))
+    }));
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+    let widths: Vec<usize> = (0..9).map(|column| width(column).unwrap_or_default()).collect();
+    let padded = |(cell, width): (&String, &usize)| format!("{cell:width$}");
+    rows.iter()
+        .map(|row| row.iter().zip(&widths).map(padded).collect::<Vec<_>>().join("  ").trim_end().to_owned())
+        .collect()
+}
+
+/// Seconds as people read them: `1d02h`, `3h05m`, `4m09s`, `7s`.
+fn span(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m{:02}s", seconds % 60),
+        (0, _, _) => format!("{hours}h{:02}m", minutes % 60),
+        _ => format!("{days}d{:02}h", hours % 24),
+    }
+}
+
+fn of_reload(Reloaded { next_start, warnings }: &Reloaded) {
+    for warning in warnings {
+        crate::client::screen::line(&format!("carrack: warning: {warning}"));
+    }
+    println!("reloaded: new sessions have it");
+    if !next_start.is_empty() {
+        println!("counts only at the next start: {}", next_start.join(", "));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_as_exact_as_they_are_short() {
+        let spans: Vec<_> = [0, 59, 61, 3_700, 90_000].into_iter().map(span).collect();
+        assert_eq!(spans, ["0s", "59s", "1m01s", "1h01m", "1d01h"]);
+    }
+
+    #[test]
+    fn a_table_is_aligned_and_nothing_in_it_drives_the_terminal() {
+        let one = |session, user: &str| Session {
+            session,
+            peer: "192.0.2.1:4711".to_owned(),
+            protocol: "ftp".to_owned(),
+            lasted_s: 5,
+            user: Some(user.to_owned()),
+            tls: None,
+            idle_s: Some(1),
+            bytes: Some(0),
+            doing: None,
+        };
+        let lines = of_sessions(&[one(1, "a\u{1b}[2J"), one(12, "bob")]);
+        assert!(lines.iter().all(|line| !line.contains('\u{1b}')), "{lines:?}");
+        let column = lines[0].find("PEER").unwrap();
+        assert!(lines.iter().skip(1).all(|line| line[column..].starts_with("192.0.2.1")), "{lines:?}");
+    }
+}

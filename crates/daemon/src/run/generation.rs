@@ -1,0 +1,172 @@
+//! What is made of one configuration, and of the next one at a reload: all of it, or nothing.
+//!
+//! ```text
+//!  Checked ─► Generation::make ─► Made ─ take_over ─► new sessions
+//!                ▲      │
+//!        Lasting ┘      └─ something is not there: what runs is not touched
+//! ```
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use carrack_core::Core;
+use carrack_core::backend::PartialIndex;
+use carrack_core::session::Settings as CoreSettings;
+use carrack_ftp_server::{DataPorts, FtpServer, NamedAddress};
+use carrack_net::{Admission, Drain, Limits, Listener};
+use carrack_records::accounts::ConfiguredAccounts;
+use carrack_tls::{AcceptedClients, PartnerTls, ServerTls, Sessions, Settings};
+use tokio::sync::watch;
+
+use super::data_ports::{self, SharedListener};
+use super::doors::{Door, kept};
+use super::{Listening, StartError};
+use crate::addresses::Addresses;
+use crate::config::{Checked, ClientCertificate, Config, Listen, Policies};
+use crate::hours::Schedule;
+use crate::identities::Shown;
+use crate::state::StateFolder;
+use crate::wiring;
+
+/// What outlives every configuration, and what all of them share.
+pub(super) struct Lasting {
+    pub(super) state: Arc<StateFolder>,
+    pub(super) index: Arc<dyn PartialIndex>,
+    pub(super) shown: Arc<Shown>,
+    pub(super) sessions: Sessions,
+    pub(super) admission: Admission,
+    pub(super) ports: DataPorts,
+    pub(super) drain: Drain,
+}
+
+/// What sessions that begin now are served by.
+pub(super) struct Generation {
+    pub(super) config: Arc<Config>,
+    pub(super) core: Arc<Core>,
+    pub(super) doors: Vec<Door>,
+    /// Whose certificates are accepted. Kept where listeners no longer ask: who came by one is still here.
+    pub(super) accepted: Option<Arc<AcceptedClients>>,
+    pub(super) names: Vec<Arc<NamedAddress>>,
+    /// Where the shared data port is taken.
+    data_addresses: Vec<IpAddr>,
+}
+
+/// A generation that has not taken over yet.
+pub(super) struct Made {
+    pub(super) generation: Arc<Generation>,
+    /// The listeners of the doors that are new.
+    pub(super) fresh: Vec<(watch::Receiver<Arc<FtpServer>>, Listener)>,
+    pub(super) shared: Vec<SharedListener>,
+    /// The rates that the hours change.
+    pub(super) schedule: Schedule,
+}
+
+impl Generation {
+    /// Makes what `checked` says. `core` makes the core of its accounts; `before` is what runs, where something does.
+    ///
+    /// # Errors
+    /// Something is not there, or the system refuses it. Nothing has changed then.
+    pub(super) fn make(
+        lasting: &Lasting,
+        checked: Checked,
+        core: impl FnOnce(ConfiguredAccounts, CoreSettings) -> Arc<Core>,
+        before: Option<&Generation>,
+    ) -> Result<Made, StartError> {
+        let Checked { config, tls, partners, client_trust, .. } = checked;
+        let Policies { listeners: policies, partners: of_partners } = tls;
+        let excluded = [lasting.state.path().to_owned()];
+        let mut schedule = Schedule::default();
+        let accounts = wiring::accounts(&config, &excluded, &lasting.index, &mut schedule)?;
+        let core = core(accounts, wiring::core_settings(&config, &mut schedule));
+        let partners = partners
+            .map(|believed| PartnerTls::new(believed, &of_partners).map(Arc::new))
+            .transpose()
+            .map_err(|error| StartError::Tls(error.to_string()))?;
+        // What is there already is for its keeper to renew: sessions that run are judged by it, and once.
+        let accepted = before
+            .and_then(|before| before.accepted.clone())
+            .or_else(|| client_trust.map(|trust| Arc::new(AcceptedClients::new(trust))));
+        let known = before.map(|before| before.names.as_slice()).unwrap_or_default();
+        let Addresses { told, names } = Addresses::of(&config.passive, known);
+        let doors_before = before.map(|before| before.doors.as_slice()).unwrap_or_default();
+
+        let (mut doors, mut fresh) = (Vec::new(), Vec::new());
+        for ((listen, policy), kept) in
+            config.listen.iter().zip(policies).zip(kept(&config.listen, doors_before))
+        {
+            let settings = wiring::ftp_settings(&config, listen, &told, partners.as_ref());
+            let tls = ServerTls::new(Settings {
+                identities: lasting.shown.identities(),
+                policy,
+                clients: wiring::client_certificates(listen, accepted.as_ref()),
+                sessions: lasting.sessions.clone(),
+            });
+            let tls = Arc::new(tls.map_err(|error| StartError::Tls(error.to_string()))?);
+            let core = Arc::clone(&core);
+            doors.push(match kept {
+                Some(door) => door.renewed(listen, door.server().renewed(settings, core, tls)),
+                None => {
+                    let (listener, address) = bind(listen)?;
+                    let Lasting { admission, ports, drain, .. } = lasting;
+                    let admission = match listen.sessions {
+                        Some(most) => admission.of_listener(usize::try_from(most.0).unwrap_or(usize::MAX)),
+                        None => admission.clone(),
+                    };
+                    let (ports, drain) = (ports.clone(), drain.clone());
+                    let server = FtpServer::new(settings, core, tls, admission, ports, drain);
+                    let door = Door::new(listen, Listening { mode: listen.mode, address }, server);
+                    fresh.push((door.current(), listener));
+                    door
+                }
+            });
+        }
+        let taken = before.map(|before| before.data_addresses.as_slice()).unwrap_or_default();
+        let (shared, data_addresses) = data_ports::bind(&config, &lasting.ports, taken)?;
+        let config = Arc::new(config);
+        let generation = Generation { config, core, doors, accepted, names, data_addresses };
+        let generation = Arc::new(generation);
+        Ok(Made { generation, fresh, shared, schedule })
+    }
+}
+
+impl Generation {
+    /// Whether any of its listeners asks for certificates.
+    pub(super) fn asks_clients(&self) -> bool {
+        self.config.listen.iter().any(|listen| listen.client_certificate != ClientCertificate::Off)
+    }
+
+    /// Tells which listeners there are that were not there `before`, and the other way round.
+    pub(super) fn tell_doors(&self, before: &Generation) {
+        let is_among = |door: &Door, doors: &[Door]| doors.iter().any(|other| other.is_same_listener(door));
+        before.doors.iter().filter(|door| !is_among(door, &self.doors)).for_each(|door| {
+            let Listening { mode, address } = door.listening;
+            tracing::info!(target: "carrack", %mode, %address, "listener_closed");
+        });
+        let fresh = self.doors.iter().filter(|door| !is_among(door, &before.doors));
+        fresh.for_each(|door| door.listening.tell());
+    }
+}
+
+impl Made {
+    /// Lets those who come from now on have it. What is new in it has to be served still.
+    pub(super) fn take_over(&self, lasting: &Lasting) {
+        let Generation { config, doors, .. } = &*self.generation;
+        lasting.admission.limit(limits(config));
+        doors.iter().for_each(Door::open);
+    }
+}
+
+/// How many may be here at once.
+pub(super) fn limits(config: &Config) -> Limits {
+    Limits {
+        sessions: usize::try_from(config.limits.sessions.0).unwrap_or(usize::MAX),
+        sessions_per_source: usize::try_from(config.limits.sessions_per_source.0).unwrap_or(usize::MAX),
+    }
+}
+
+fn bind(listen: &Listen) -> Result<(Listener, SocketAddr), StartError> {
+    let failed = |source| StartError::Listen { address: listen.address, mode: listen.mode, source };
+    let listener = Listener::bind(listen.address).map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    Ok((listener, address))
+}

@@ -1,0 +1,177 @@
+//! A server at work: who accepts, what is kept up, what the operator says.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use carrack_ftp_server::FtpServer;
+use carrack_records::partials::PartialJournal;
+use tokio::sync::watch::Sender;
+use tokio::task::JoinSet;
+
+use super::cut::Stopped;
+use super::generation::{Generation, Lasting, Made};
+use super::reload::{self, Accepted, Next, Refused};
+use super::signals::Told;
+use super::{Provided, Server};
+use crate::acme::{self, Acme};
+use crate::config::{Config, ConfigFile};
+use crate::ctl::Desk;
+use crate::identities::Keeper;
+use crate::watch::{self, Calls};
+use crate::{addresses, clients, hours, housekeeping, http};
+
+/// A server that serves.
+pub(super) struct Serving {
+    pub(super) provided: Provided,
+    pub(super) lasting: Arc<Lasting>,
+    pub(super) generation: Arc<Generation>,
+    pub(super) since: SystemTime,
+    journal: Arc<PartialJournal>,
+    acme: Option<Arc<Acme>>,
+    /// The accept loops.
+    accepting: JoinSet<()>,
+    /// What goes on until the end.
+    upkeep: JoinSet<()>,
+    /// What goes on until the next reload.
+    of_generation: JoinSet<()>,
+    certificates: Calls,
+    clients: Calls,
+    /// The configuration whose client authorities are kept, where any are.
+    trusted: Option<Sender<Arc<Config>>>,
+}
+
+/// Serves until the operator says that it is enough, and goes down.
+pub(super) async fn serve(server: Server) -> Stopped {
+    let Server { provided, lasting, made, keeper, log, cut, journal, acme, metrics, control, mut signals } =
+        server;
+    let (mut upkeep, certificates) = (JoinSet::new(), Calls::default());
+    upkeep.spawn(async move { log.tell_suppressed().await });
+    let acme = acme.map(|(acme, questions)| {
+        upkeep.spawn(acme::keep(Arc::clone(&acme), Arc::clone(&certificates.written)));
+        questions.into_iter().for_each(|questions| {
+            upkeep.spawn(questions.serve());
+        });
+        acme
+    });
+    if let Some((metrics, listener)) = metrics {
+        let drain = lasting.drain.clone();
+        upkeep.spawn(http::serve(listener, move |path| metrics.answer(path, &drain)));
+    }
+    let mut serving = Serving {
+        provided,
+        lasting,
+        since: SystemTime::now(),
+        generation: Arc::clone(&made.generation),
+        journal,
+        acme,
+        accepting: JoinSet::new(),
+        upkeep,
+        of_generation: JoinSet::new(),
+        certificates,
+        clients: Calls::default(),
+        trusted: None,
+    };
+    made.generation.doors.iter().for_each(|door| door.listening.tell());
+    serving.adopt(made, keeper);
+    let (desk, mut orders) = Desk::new(serving.generation.core.live.clone());
+    serving.upkeep.spawn(desk.serve(control));
+    let why = loop {
+        let told = tokio::select! {
+            told = signals.next() => told,
+            Some(order) = orders.recv() => match serving.carry_out(order).await {
+                Some(told) => told,
+                None => continue,
+            },
+        };
+        match told {
+            Told::Stop(why) => break why,
+            Told::Reload => {
+                // It is in the log.
+                let _ = serving.reload().await;
+            }
+        }
+    };
+    let stopped = serving.go_down(why, &cut, signals, orders).await;
+    serving.of_generation.shutdown().await;
+    serving.upkeep.shutdown().await;
+    stopped
+}
+
+impl Serving {
+    /// Has a generation serve from now on, and keeps up what belongs to it.
+    fn adopt(&mut self, made: Made, keeper: Keeper) {
+        made.take_over(&self.lasting);
+        let Made { generation, fresh, shared, schedule } = made;
+        // Sessions of before keep their rates, and those their hours: each schedule lives as long as anybody has its rates.
+        self.upkeep.spawn(hours::keep(schedule));
+        for (current, listener) in fresh {
+            self.accepting.spawn(FtpServer::serve_current(current, listener));
+        }
+        // Sessions that drain still finish their transfers, so this goes on until the end.
+        for (port, listener) in shared {
+            self.upkeep.spawn(port.serve(listener));
+        }
+        match (&generation.accepted, &self.trusted) {
+            (Some(_), Some(trusted)) if generation.asks_clients() => {
+                trusted.send_replace(Arc::clone(&generation.config));
+            }
+            (Some(accepted), None) => {
+                let (trusted, config) = tokio::sync::watch::channel(Arc::clone(&generation.config));
+                let keeper = clients::Keeper::new(config, Arc::clone(accepted));
+                self.upkeep.spawn(watch::keep(keeper, self.clients.clone()));
+                self.trusted = Some(trusted);
+            }
+            _ => {}
+        }
+        // What belongs to the generation before ends here.
+        self.of_generation = JoinSet::new();
+        let expiry = generation.config.upload.partial_expiry_s.into();
+        self.of_generation.spawn(housekeeping::partials(Arc::clone(&self.journal), expiry));
+        self.of_generation.spawn(watch::keep(keeper, self.certificates.clone()));
+        self.of_generation.spawn(addresses::follow(generation.names.clone()));
+        self.generation = generation;
+    }
+
+    /// Reads again whatever can change under a running server. Without a configuration file that is what lies in files of its own.
+    pub(super) async fn reload(&mut self) -> Result<Accepted, Refused> {
+        let file = self.provided.file.clone();
+        let outcome = match &file {
+            Some(file) => {
+                tracing::info!(target: "carrack", file = %file.path().display(), "reloading");
+                self.reload_file(file.clone()).await
+            }
+            None => {
+                tracing::info!(target: "carrack", "reloading");
+                self.certificates.asked.notify_one();
+                Ok(Accepted::default())
+            }
+        };
+        if let Err(refused) = &outcome {
+            refused.tell();
+            // It may be a certificate that is wrong, and others are right.
+            self.certificates.asked.notify_one();
+        }
+        self.clients.asked.notify_one();
+        if let Some(acme) = &self.acme {
+            acme.try_now();
+        }
+        outcome
+    }
+
+    async fn reload_file(&mut self, file: ConfigFile) -> Result<Accepted, Refused> {
+        let (lasting, running) = (Arc::clone(&self.lasting), Arc::clone(&self.generation));
+        let of_file = file.clone();
+        let made = tokio::task::spawn_blocking(move || reload::make(&of_file, &lasting, &running)).await;
+        let Next { made, keeper, accepted } = made.unwrap_or_else(|_| Err(Refused::by_a_defect(&file)))?;
+        if let Some(level) = &self.provided.level {
+            level.set(made.generation.config.log.level);
+        }
+        let before = Arc::clone(&self.generation);
+        // First what they are shown, then who meets them.
+        keeper.take_over();
+        self.adopt(made, keeper);
+        self.generation.tell_doors(&before);
+        accepted.tell(&file);
+        Ok(accepted)
+    }
+}
