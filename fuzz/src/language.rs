@@ -123,6 +123,7 @@ pub(crate) fn policy(plaintext: Plaintext) -> Policy {
         clearing: Clearing::Allowed,
         certificates: Certificates::NotAsked,
         fxp: Fxp::EitherSide,
+        tls_timeout: Duration::from_secs(30),
         login_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(300),
         login_failures: 3,

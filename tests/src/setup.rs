@@ -86,6 +86,7 @@ impl Setup {
             namespace: None,
         };
         setup
+            .option("timeouts", "tls_s", "120")
             .option("timeouts", "login_s", "120")
             .option("timeouts", "idle_s", "600")
             .option("timeouts", "data_accept_s", "120")

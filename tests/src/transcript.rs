@@ -162,6 +162,7 @@ impl Player {
                 _ if more.contains(&"fxp-without-ca") => Fxp::TlsServerOnly,
                 _ => Fxp::Refused,
             },
+            tls_timeout: Duration::from_secs(30),
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
@@ -213,8 +214,8 @@ impl Player {
         };
         let mode = if *mode == "implicit" { Mode::Implicit } else { Mode::Explicit };
         let plaintext = match *plaintext {
-            "allow" => Plaintext::Allow,
-            "limit" => Plaintext::Limit { user: "anonymous".to_owned() },
+            "allow" => Plaintext::Allow { except: Vec::new() },
+            "limit" => Plaintext::Limit { users: vec!["anonymous".to_owned()] },
             _ => Plaintext::Refuse,
         };
         let data = if *data == "optional" { DataProtection::Optional } else { DataProtection::Require };

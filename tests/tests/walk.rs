@@ -56,8 +56,8 @@ impl Walk {
     fn enter(state: State) -> Walk {
         let plaintext = match state.plaintext {
             Plain::Refuse => Plaintext::Refuse,
-            Plain::Limit => Plaintext::Limit { user: "anonymous".to_owned() },
-            Plain::Allow => Plaintext::Allow,
+            Plain::Limit => Plaintext::Limit { users: vec!["anonymous".to_owned()] },
+            Plain::Allow => Plaintext::Allow { except: Vec::new() },
         };
         let policy = Policy {
             mode: state.mode,
@@ -67,6 +67,7 @@ impl Walk {
             certificates: state.certificates,
             clearing: Clearing::Allowed,
             fxp: Fxp::EitherSide,
+            tls_timeout: Duration::from_secs(30),
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::certificate::{Certificate, CertificateRule};
+use crate::limits::AccountLimits;
 use crate::password::{Cost, Credential};
 use crate::path::VirtualPath;
 use crate::permission::Permissions;
@@ -32,6 +33,8 @@ pub struct Account {
     pub folders: Vec<Folder>,
     /// Many people use this account (anonymous): one session learns and takes nothing from another.
     pub shared: bool,
+    /// How much it may take, and how fast.
+    pub limits: AccountLimits,
 }
 
 /// Some addresses.
@@ -93,6 +96,7 @@ impl Account {
             in_transit: InTransit::AsElsewhere,
             folders: Vec::new(),
             shared: false,
+            limits: AccountLimits::default(),
         }
     }
 
@@ -139,6 +143,7 @@ impl Account {
                 .chain(self.folders.iter().filter(beneath).cloned())
                 .collect(),
             shared: self.shared,
+            limits: self.limits.clone(),
         }
     }
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::backend::ReadFile;
 use crate::error::{ErrorKind, Result};
 use crate::event::{Direction, Event, Incomplete, Origin, Outcome, Protection, TransferFinished};
+use crate::limits::{Allowance, Pace};
 use crate::path::VirtualPath;
 use crate::session::Core;
 
@@ -27,6 +28,7 @@ pub struct Download {
     position: u64,
     protection: Protection,
     partner: Option<IpAddr>,
+    allowance: Allowance,
     /// Whether the outcome was told already.
     reported: bool,
 }
@@ -39,6 +41,7 @@ impl Download {
         user: &str,
         path: &VirtualPath,
         range: Range<u64>,
+        allowance: Allowance,
     ) -> Download {
         Download {
             file,
@@ -51,6 +54,7 @@ impl Download {
             range,
             protection: Protection::Clear,
             partner: None,
+            allowance,
             reported: false,
         }
     }
@@ -103,6 +107,11 @@ impl Download {
         self.position += count;
     }
 
+    /// How fast it may go; `None` where nothing can limit that. Asked for once, by whoever moves the bytes.
+    pub fn take_pace(&mut self) -> Option<Pace> {
+        self.allowance.take_pace()
+    }
+
     /// Says what protects the data connection, for the log.
     pub fn protected_by(&mut self, protection: Protection) {
         self.protection = protection;
@@ -138,6 +147,7 @@ impl Download {
         if std::mem::replace(&mut self.reported, true) {
             return;
         }
+        self.allowance.give_back(self.remaining());
         self.core.events.emit(&Event::TransferFinished(TransferFinished {
             origin: self.origin.clone(),
             user: self.user.clone(),

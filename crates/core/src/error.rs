@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+use crate::limits::Limit;
 use crate::path::{PathError, VirtualPath};
 
 /// The result of a file operation.
@@ -65,6 +66,8 @@ pub enum ErrorKind {
     Interrupted,
     /// This store cannot do that.
     Unsupported,
+    /// A limit of this user or session is met.
+    Limit(Limit),
     /// Source and target do not rest in the same store.
     CrossesStorage,
     /// Anything else that the operating system reports; the source says what.
@@ -158,6 +161,9 @@ impl fmt::Display for ErrorKind {
             ErrorKind::TakenOver => "taken over by a newer upload",
             ErrorKind::Interrupted => "changed underneath",
             ErrorKind::Unsupported => "not supported here",
+            ErrorKind::Limit(limit) => {
+                return write!(f, "{limit} are all ({})", limit.most().option);
+            }
             ErrorKind::CrossesStorage => "source and target are in different stores",
             ErrorKind::Io => "input/output error",
         })

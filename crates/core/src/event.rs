@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::backend::Attributes;
 use crate::certificate::Certificate;
 use crate::error::ErrorKind;
+use crate::limits::Limit;
 use crate::login::LoginError;
 use crate::path::VirtualPath;
 
@@ -107,6 +108,15 @@ pub enum Event {
         path: VirtualPath,
         /// What the store and the operating system said.
         error: String,
+    },
+    /// A user was refused something because of a limit.
+    LimitReached {
+        /// Who.
+        origin: Origin,
+        /// The account.
+        user: String,
+        /// Which limit.
+        limit: Limit,
     },
     /// A connection is over, logged in or not.
     Disconnected {

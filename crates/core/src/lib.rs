@@ -39,6 +39,7 @@ pub mod digest;
 pub mod download;
 pub mod error;
 pub mod event;
+pub mod limits;
 pub mod live;
 pub mod login;
 pub mod mounts;

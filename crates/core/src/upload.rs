@@ -9,6 +9,7 @@ use crate::backend::{Version, WriteFile};
 use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Direction, Event, Incomplete, Origin, Outcome, Protection, TransferFinished};
+use crate::limits::{Allowance, Pace};
 use crate::path::VirtualPath;
 use crate::session::Core;
 use crate::takeover::WriteClaim;
@@ -22,6 +23,8 @@ pub struct Upload {
     /// Whether there was a data connection, or a byte. Without, the upload never began and leaves no trace.
     began: bool,
     if_cut: IfCut,
+    /// Given back before the claim is: whoever waits for that takes its place.
+    allowance: Allowance,
     /// Let go after the file is closed.
     claim: WriteClaim,
     core: Arc<Core>,
@@ -66,6 +69,8 @@ pub(crate) struct Uploader {
     /// What is computed over the bytes as they pass. They must be all bytes of the file.
     pub(crate) digest: Option<Algorithm>,
     pub(crate) ends_at: Option<u64>,
+    /// What it holds of the limits.
+    pub(crate) allowance: Allowance,
 }
 
 impl Upload {
@@ -76,7 +81,7 @@ impl Upload {
         path: VirtualPath,
         if_cut: IfCut,
     ) -> Upload {
-        let Uploader { core, origin, user, digest, ends_at } = uploader;
+        let Uploader { core, origin, user, digest, ends_at, allowance } = uploader;
         Upload {
             file: Some(file),
             failed: None,
@@ -91,6 +96,7 @@ impl Upload {
             received: 0,
             digest: digest.map(Hasher::new),
             ends_at,
+            allowance,
             protection: Protection::Clear,
             partner: None,
         }
@@ -142,6 +148,7 @@ impl Upload {
         if let Some(end) = self.ends_at.filter(|end| file.position() + count > *end) {
             return Err(ErrorKind::RangeMismatch { end }.into());
         }
+        self.allowance.take(count).map_err(ErrorKind::Limit)?;
         file.write(pieces)?;
         if let Some(digest) = &mut self.digest {
             pieces.iter().for_each(|piece| digest.update(piece));
@@ -157,7 +164,10 @@ impl Upload {
             let error = error.at(&self.path);
             if self.failed.is_none() {
                 self.failed = Some(error.kind());
-                self.tell("write", &error);
+                match error.kind() {
+                    ErrorKind::Limit(limit) => self.core.limit_reached(&self.origin, &self.user, limit),
+                    _ => self.tell("write", &error),
+                }
             }
             error
         })
@@ -186,6 +196,11 @@ impl Upload {
     /// The name that the file gets; invented by the server for [`WriteMode::Unique`](crate::session::WriteMode).
     pub fn path(&self) -> &VirtualPath {
         &self.path
+    }
+
+    /// How fast it may go; `None` where nothing can limit that. Asked for once, by whoever moves the bytes.
+    pub fn take_pace(&mut self) -> Option<Pace> {
+        self.allowance.take_pace()
     }
 
     /// Says that the client was told to send. An upload that ends before that, and without a byte, was refused: it leaves
@@ -267,6 +282,7 @@ impl Upload {
         if let Some(end) = self.ends_at.filter(|end| file.position() + length != *end) {
             return Err(ErrorKind::RangeMismatch { end }.into());
         }
+        self.allowance.take(length).map_err(ErrorKind::Limit)?;
         let version = file.publish_whole(&[IoSlice::new(bytes)])?;
         self.received += length;
         if let Some(digest) = &mut self.digest {

@@ -33,6 +33,7 @@ pub(crate) struct Metrics {
     connections_refused: Family<Labels<1>, Counter>,
     bans: Gauge,
     held: Arc<Bans>,
+    limits_reached: Family<Labels<1>, Counter>,
     logins: Family<Labels<1>, Counter>,
     logins_refused: Family<Labels<1>, Counter>,
     transfers: Family<Labels<2>, Counter>,
@@ -57,6 +58,7 @@ impl Metrics {
             connections_refused: Family::default(),
             bans: Gauge::default(),
             held,
+            limits_reached: Family::default(),
             logins: Family::default(),
             logins_refused: Family::default(),
             transfers: Family::default(),
@@ -84,6 +86,11 @@ impl Metrics {
         );
         registry.register("bans", "Networks banned now", self.bans.clone());
         registry.register("logins_refused", "Logins refused, and why", self.logins_refused.clone());
+        registry.register(
+            "limits_reached",
+            "What users were refused by a limit",
+            self.limits_reached.clone(),
+        );
         registry.register("logins", "Logins tried", self.logins.clone());
         registry.register("transfers", "Uploads and downloads that ended", self.transfers.clone());
         registry.register("transferred_bytes", "Bytes of files moved", self.bytes.clone());
@@ -178,6 +185,9 @@ impl Subscriber for Metrics {
                 };
                 self.logins.get_or_create(&[("outcome", outcome)]).inc();
             }
+            Event::LimitReached { limit, .. } => {
+                self.limits_reached.get_or_create(&[("option", limit.most().option)]).inc();
+            }
             Event::SessionOpened { .. } => {
                 self.sessions.inc();
             }
@@ -220,7 +230,9 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::hours::Schedule;
     use crate::identities::Turn;
+    use crate::wiring::{Behind, accounts};
     use carrack_core::event::{Agreed, Events, Origin, SessionId};
     use carrack_core::login::Authenticator;
     use carrack_core::{Core, Session};
@@ -288,7 +300,7 @@ mod tests {
         let index = PartialJournal::open(dir.path()).unwrap();
         let index: Arc<dyn carrack_core::backend::PartialIndex> = Arc::new(index);
         let accounts =
-            crate::wiring::accounts(&checked.config, &[], &index, crate::wiring::Behind::AStop).unwrap();
+            accounts(&checked.config, &[], &index, Behind::AStop, &mut Schedule::default()).unwrap();
         let metrics = Arc::new(measured().0);
         let events = Events::new([Arc::<Metrics>::clone(&metrics) as Arc<dyn Subscriber>]);
         let core = Core::new(Authenticator::new(Arc::new(accounts), 1), events);
@@ -298,7 +310,8 @@ mod tests {
         // Nobody is there any more to open a session for.
         let account = core.login(&origin, "alice", b"secret", None).await.unwrap();
         assert!(has("carrack_logins_total{outcome=\"accepted\"} 1") && has("carrack_sessions 0"));
-        let session = Session::open(&core, account, origin, false);
+        let session =
+            Session::open(&core, account, origin, carrack_core::permission::Permissions::ALL).unwrap();
         assert!(has("carrack_sessions 1"));
         drop(session);
         assert!(has("carrack_sessions 0"));

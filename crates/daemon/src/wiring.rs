@@ -14,6 +14,7 @@ use carrack_core::digest::{Algorithm, WhileUploading};
 use carrack_core::login::HashingLimits;
 use carrack_core::password::{Credential, PasswordHash, PasswordHashError};
 use carrack_core::permission::{Permission, Permissions};
+use carrack_core::session::Settings;
 use carrack_ftp_server as ftp;
 use carrack_net::Limits;
 use carrack_records::accounts::ConfiguredAccounts;
@@ -23,8 +24,10 @@ use carrack_tls::{AcceptedClients, ClientCertificates, DataReuse, PartnerTls};
 use crate::access::UserNetworks;
 use crate::config::{
     Ccc, CertificateName, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Listen, Login,
-    Mode, Partials, Permission as Word, Plaintext, Publish, RevokedSessions, UploadDigest, User,
+    Mode, Partials, Permission as Word, Publish, RevokedSessions, UploadDigest, User, plaintext_grants,
 };
+use crate::hours::Schedule;
+use crate::{limits, plaintext};
 
 /// Why accounts could not be made of a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +71,7 @@ pub(crate) fn accounts(
     excluded: &[PathBuf],
     index: &Arc<dyn PartialIndex>,
     behind: Behind,
+    schedule: &mut Schedule,
 ) -> Result<ConfiguredAccounts, WiringError> {
     let mut stores: HashMap<(PathBuf, Links), Arc<dyn Backend>> = HashMap::new();
     let mut accounts = Vec::new();
@@ -103,7 +107,7 @@ pub(crate) fn accounts(
                     store
                 }
             };
-        accounts.push(account(user, store)?);
+        accounts.push(Account { limits: limits::of_user(config, user, schedule), ..account(user, store)? });
     }
     Ok(ConfiguredAccounts::new(accounts)?)
 }
@@ -111,10 +115,7 @@ pub(crate) fn accounts(
 /// SECURITY: rules of folders go by the path; a symbolic link would lead into a folder past its rules, or out of those
 /// that `[plaintext]` grants.
 fn links(config: &Config, user: &User) -> Links {
-    let confined = config
-        .plaintext
-        .as_ref()
-        .is_some_and(|grant| !grant.folders.is_empty() && grant.user.as_str() == user.name.as_str());
+    let confined = plaintext_grants(config).any(|grant| *grant.user == user.name);
     if confined || !user.folder.is_empty() { Links::Refuse } else { Links::Follow }
 }
 
@@ -181,7 +182,8 @@ fn certificates(user: &User) -> Vec<CertificateRule> {
     keys.chain(named).collect()
 }
 
-fn permissions(words: &[Word]) -> Permissions {
+/// The permissions that words of the file grant.
+pub(crate) fn permissions(words: &[Word]) -> Permissions {
     words
         .iter()
         .map(|word| match word {
@@ -204,25 +206,14 @@ pub(crate) fn ftp_settings(
     public_address: &ftp::PublicAddresses,
     partners: Option<&Arc<PartnerTls>>,
 ) -> ftp::FtpSettings {
-    let grant = config.plaintext.as_ref();
-    let plaintext = match (listen.plaintext, grant) {
-        (Plaintext::Allow, _) => ftp::Plaintext::Allow,
-        (Plaintext::Limit, Some(grant)) => ftp::Plaintext::Limit { user: grant.user.as_str().to_owned() },
-        // The check refuses a limit without a grant; nothing is granted here either.
-        (Plaintext::Limit, None) | (Plaintext::Refuse, _) => ftp::Plaintext::Refuse,
-    };
     ftp::FtpSettings {
         mode: match listen.mode {
             Mode::Explicit => ftp::Mode::Explicit,
             Mode::Implicit => ftp::Mode::Implicit,
         },
-        plaintext,
-        plaintext_grant: ftp::PlaintextGrant {
-            folders: grant
-                .map(|grant| grant.folders.iter().map(|folder| folder.0.clone()).collect())
-                .unwrap_or_default(),
-            write: grant.is_some_and(|grant| grant.write),
-        },
+        plaintext: plaintext::of_listener(config, listen),
+        plaintext_grants: plaintext::narrowed(config, listen),
+        grants_of_anybody: plaintext::of_anybody(config),
         data_protection: match listen.data_protection {
             DataProtection::Require => ftp::DataProtection::Require,
             DataProtection::Optional => ftp::DataProtection::Optional,
@@ -250,16 +241,19 @@ pub(crate) fn ftp_settings(
         },
         compression: if listen.deflate { ftp::Compression::Offered } else { ftp::Compression::Refused },
         timeouts: ftp::Timeouts {
+            tls: config.timeouts.tls_s.into(),
             login: config.timeouts.login_s.into(),
             idle: config.timeouts.idle_s.into(),
             data_accept: config.timeouts.data_accept_s.into(),
             data_stall: config.timeouts.data_stall_s.into(),
+            data_stall_bytes: config.timeouts.data_stall_bytes.0.into(),
         },
         revoked_sessions: match config.tls.as_ref().map(|tls| tls.revoked_sessions) {
             Some(RevokedSessions::Keep) => ftp::RevokedSessions::Keep,
             Some(RevokedSessions::End) | None => ftp::RevokedSessions::End,
         },
         access,
+        sessions: listen.sessions.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)),
         login_failures: config.limits.login_failures.0,
         public_address: public_address.clone(),
         fxp: config.fxp.as_ref().map(|fxp| ftp::PartnerSettings {
@@ -302,8 +296,13 @@ fn reuse(word: DataTlsReuse) -> DataReuse {
     }
 }
 
+/// What is the same for all sessions.
+pub(crate) fn core_settings(config: &Config, schedule: &mut Schedule) -> Settings {
+    Settings { while_uploading: while_uploading(config), rates: schedule.of_server(config) }
+}
+
 /// Of which uploads digests are computed while they come.
-pub(crate) fn while_uploading(config: &Config) -> WhileUploading {
+fn while_uploading(config: &Config) -> WhileUploading {
     match config.upload.digest {
         UploadDigest::Asked => WhileUploading::Asked,
         UploadDigest::Sha256 => WhileUploading::Always(Algorithm::Sha256),

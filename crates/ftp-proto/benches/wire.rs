@@ -34,6 +34,7 @@ fn logged_in(now: Instant) -> Server {
         certificates: Certificates::NotAsked,
         clearing: Clearing::Refused,
         fxp: Fxp::Refused,
+        tls_timeout: Duration::from_secs(30),
         login_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(300),
         login_failures: 3,

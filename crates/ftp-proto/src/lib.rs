@@ -36,6 +36,7 @@
 //!     certificates: Certificates::NotAsked,
 //!     clearing: Clearing::Refused,
 //!     fxp: Fxp::Refused,
+//!     tls_timeout: Duration::from_secs(30),
 //!     login_timeout: Duration::from_secs(30),
 //!     idle_timeout: Duration::from_secs(300),
 //!     login_failures: 3,

@@ -68,9 +68,11 @@ pub struct Server {
     leaving: Option<CloseReason>,
     /// The peer sends nothing more.
     input_ended: bool,
+    /// When TLS must have been agreed, where nobody may go without.
+    tls_by: Option<Instant>,
     /// When the login must have happened; meaningless behind it.
     login_by: Option<Instant>,
-    /// When the last command came or the last transfer ended.
+    /// When the last command came that did anything, or the last transfer ended.
     active_at: Instant,
 }
 
@@ -138,6 +140,7 @@ impl Server {
             host_was_said: false,
             leaving: None,
             input_ended: false,
+            tls_by: tls_deadline(&policy, now),
             login_by: now.checked_add(policy.login_timeout),
             active_at: now,
             policy,
@@ -218,13 +221,20 @@ impl Server {
     pub fn deadline(&self) -> Option<Instant> {
         match (&self.stage, &self.login) {
             (Stage::Closed, _) => None,
-            (_, LoginPhase::Nobody | LoginPhase::Named(_)) => self.login_by,
+            (_, LoginPhase::Nobody | LoginPhase::Named(_)) if self.security.is_tls() => self.login_by,
+            (_, LoginPhase::Nobody | LoginPhase::Named(_)) => self.handshake_deadline(),
             (Stage::Ready, LoginPhase::LoggedIn(..)) => self.active_at.checked_add(self.policy.idle_timeout),
             (
                 Stage::Upgrading(..) | Stage::Clearing(..) | Stage::Waiting(..) | Stage::Transferring(_),
                 LoginPhase::LoggedIn(..),
             ) => None,
         }
+    }
+
+    /// When a TLS handshake that is under way must have ended: no byte prolongs it.
+    #[must_use]
+    pub fn handshake_deadline(&self) -> Option<Instant> {
+        [self.tls_by, self.login_by].into_iter().flatten().min()
     }
 
     /// Ends the connection if its deadline has passed.
@@ -236,6 +246,12 @@ impl Server {
             LoginPhase::LoggedIn(..) => {
                 let seconds = self.policy.idle_timeout.as_secs();
                 (CloseReason::IdleTimeout, format!("No command for {seconds} seconds; closing."))
+            }
+            LoginPhase::Nobody | LoginPhase::Named(_)
+                if !self.security.is_tls() && self.tls_by.is_some_and(|by| Some(by) < self.login_by) =>
+            {
+                let seconds = self.policy.tls_timeout.as_secs();
+                (CloseReason::TlsTimeout, format!("No TLS within {seconds} seconds; closing."))
             }
             LoginPhase::Nobody | LoginPhase::Named(_) => {
                 let seconds = self.policy.login_timeout.as_secs();
@@ -334,6 +350,12 @@ impl Server {
         self.carried = Carried::Nothing;
         self.events.push_back(Event::Close(reason));
     }
+}
+
+/// When TLS must have been agreed.
+fn tls_deadline(policy: &Policy, now: Instant) -> Option<Instant> {
+    let is_needed = policy.mode == Mode::Implicit || policy.plaintext == Plaintext::Refuse;
+    if is_needed { now.checked_add(policy.tls_timeout) } else { None }
 }
 
 /// How a command went on.

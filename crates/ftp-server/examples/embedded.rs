@@ -18,7 +18,7 @@ use carrack_core::partial::NoIndex;
 use carrack_core::password::{self, Credential, PasswordHash};
 use carrack_ftp_server::{
     Clearing, Compression, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext,
-    PlaintextGrant, PublicAddresses, RevokedSessions, Timeouts,
+    PublicAddresses, RevokedSessions, Timeouts,
 };
 use carrack_net::{Access, Admission, Drain, Limits, Listener, PortPool, Startups};
 use carrack_storage::local::{LocalSettings, LocalStore};
@@ -63,7 +63,8 @@ fn settings() -> FtpSettings {
     FtpSettings {
         mode: Mode::Explicit,
         plaintext: Plaintext::Refuse,
-        plaintext_grant: PlaintextGrant::default(),
+        plaintext_grants: HashMap::new(),
+        grants_of_anybody: HashMap::new(),
         clearing: Clearing::Refused,
         hosts: Vec::new(),
         data_protection: DataProtection::Require,
@@ -73,13 +74,16 @@ fn settings() -> FtpSettings {
         data_close: DataClose::Strict,
         compression: Compression::Refused,
         timeouts: Timeouts {
+            tls: Duration::from_secs(10),
             login: Duration::from_secs(30),
             idle: Duration::from_secs(300),
             data_accept: Duration::from_secs(10),
             data_stall: Duration::from_secs(60),
+            data_stall_bytes: 1024,
         },
         access: Access::default(),
         revoked_sessions: RevokedSessions::End,
+        sessions: None,
         login_failures: 3,
         public_address: PublicAddresses::default(),
         fxp: None,

@@ -52,7 +52,7 @@ use carrack_tls::ServerTls;
 use tokio::sync::watch;
 
 use disk::DiskThreads;
-use transfer::{PumpPool, Terms};
+use transfer::{PumpPool, Stall, Terms};
 
 /// The FTP server of one listener.
 pub struct FtpServer {
@@ -79,9 +79,10 @@ impl FtpServer {
     ) -> Arc<Self> {
         let terms = Terms {
             pool: PumpPool::new(DiskThreads::default()),
-            stall: settings.timeouts.data_stall,
+            stall: stall(&settings),
             close: settings.data_close,
         };
+        let admission = admission.of_listener(settings.sessions);
         Arc::new(Self { settings, core, tls, admission, ports: ports.into(), drain, terms })
     }
 
@@ -90,8 +91,9 @@ impl FtpServer {
     #[must_use]
     pub fn renewed(&self, settings: FtpSettings, core: Arc<Core>, tls: Arc<ServerTls>) -> Arc<Self> {
         let pool = self.terms.pool.clone();
-        let terms = Terms { pool, stall: settings.timeouts.data_stall, close: settings.data_close };
-        let (admission, ports, drain) = (self.admission.clone(), self.ports.clone(), self.drain.clone());
+        let terms = Terms { pool, stall: stall(&settings), close: settings.data_close };
+        let admission = self.admission.holding(settings.sessions);
+        let (ports, drain) = (self.ports.clone(), self.drain.clone());
         Arc::new(Self { settings, core, tls, admission, ports, drain, terms })
     }
 
@@ -158,4 +160,9 @@ impl FtpServer {
             Mode::Implicit => "ftps",
         }
     }
+}
+
+/// When a transfer counts as stalled here.
+fn stall(settings: &FtpSettings) -> Stall {
+    Stall { within: settings.timeouts.data_stall, bytes: settings.timeouts.data_stall_bytes }
 }

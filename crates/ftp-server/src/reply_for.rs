@@ -3,6 +3,7 @@
 
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::Incomplete;
+use carrack_core::limits::Limit;
 use carrack_core::path::PathError;
 use carrack_core::upload::Kept;
 use carrack_ftp_proto::reply::{Code, Reply};
@@ -57,9 +58,39 @@ pub(crate) fn kind(kind: ErrorKind) -> Reply {
         ErrorKind::CrossesStorage => {
             (Code::NAME_NOT_ALLOWED, "Source and target lie in different storages.".into())
         }
+        ErrorKind::Limit(met) => return limit(met),
         ErrorKind::Io => (Code::LOCAL_ERROR, "The server could not do that; its log says why.".into()),
     };
     Reply::new(code, text)
+}
+
+/// The reply where a limit is met.
+pub(crate) fn limit(limit: Limit) -> Reply {
+    let (code, text) = words_of(limit);
+    Reply::new(code, text)
+}
+
+/// RFC 959 §4.2: 421 ends the connection, 450 is for a moment, 552 for the rest of this session.
+fn words_of(limit: Limit) -> (Code, String) {
+    let count = limit.most().count;
+    match limit {
+        Limit::Sessions(_) => (
+            Code::SERVICE_NOT_AVAILABLE,
+            format!("Too many sessions of yours: {count} may be open at a time; close one first."),
+        ),
+        Limit::Transfers(_) => (
+            Code::FILE_BUSY,
+            format!("Too many transfers of yours: {count} may run at a time; try again when one has ended."),
+        ),
+        Limit::Files(_) => (
+            Code::EXCEEDED_STORAGE_ALLOCATION,
+            format!("One session moves {count} files and no more; log in again for further ones."),
+        ),
+        Limit::Bytes(_) => (
+            Code::EXCEEDED_STORAGE_ALLOCATION,
+            format!("One session moves {count} bytes of files and no more; log in again for further ones."),
+        ),
+    }
 }
 
 /// The reply for a digest that cannot be computed.
@@ -111,6 +142,7 @@ pub(crate) fn no_transfers() -> Reply {
 /// The final reply of a transfer that did not end well (RFC 959 §5.4: 426 for the connection, 451
 /// and 452 for us), with what is left of an upload.
 pub(crate) fn incomplete(why: &Incomplete, kept: Kept) -> Reply {
+    let limited;
     let (code, text) = match why {
         Incomplete::ConnectionLost => {
             (Code::TRANSFER_ABORTED, "The data connection broke: the transfer is not complete.")
@@ -143,6 +175,10 @@ pub(crate) fn incomplete(why: &Incomplete, kept: Kept) -> Reply {
             return Reply::new(Code::TRANSFER_ABORTED, text);
         }
         Incomplete::Refused(_) => (Code::CANNOT_OPEN_DATA_CONNECTION, "There was no data connection."),
+        Incomplete::Storage(ErrorKind::Limit(met)) => {
+            limited = words_of(*met);
+            (limited.0, limited.1.as_str())
+        }
         Incomplete::Storage(failure) => return kind(*failure),
     };
     match kept {

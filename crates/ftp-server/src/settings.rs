@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrack_core::account::Account;
+use carrack_core::limits::Rate;
 use carrack_core::path::VirtualPath;
+use carrack_core::permission::Permissions;
 pub use carrack_ftp_proto::charset::Charset;
 pub use carrack_ftp_proto::command::HostName;
 pub use carrack_ftp_proto::server::{Clearing, Compression, Mode, Plaintext};
@@ -21,8 +23,10 @@ pub struct FtpSettings {
     pub mode: Mode,
     /// What a client gets that does not ask for TLS.
     pub plaintext: Plaintext,
-    /// What a plaintext session may reach when `plaintext` is `Limit`.
-    pub plaintext_grant: PlaintextGrant,
+    /// What users may reach in a session without TLS, where that is not all they have.
+    pub plaintext_grants: HashMap<String, PlaintextGrant>,
+    /// What users may reach whom no password holds back, with TLS or without. Who has none here has nothing.
+    pub grants_of_anybody: HashMap<String, PlaintextGrant>,
     /// Which data connections there are, where the folder at hand does not say it.
     pub data_protection: DataProtection,
     /// Whether `CCC` may end TLS on the control connection.
@@ -43,6 +47,8 @@ pub struct FtpSettings {
     pub timeouts: Timeouts,
     /// What becomes of sessions whose certificate is revoked.
     pub revoked_sessions: RevokedSessions,
+    /// Control connections that the listener holds at a time; `None`: as many as all together may.
+    pub sessions: Option<usize>,
     /// Failed logins that one connection may have.
     pub login_failures: u32,
     /// Whence clients may come; judged before anything is done for them.
@@ -73,19 +79,27 @@ pub enum DataProtection {
     Refuse,
 }
 
-/// What `plaintext = "limit"` leaves of an account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// What a session without TLS is left of an account.
+#[derive(Clone, Debug)]
 pub struct PlaintextGrant {
-    /// The folders that may be reached; the whole home when empty.
+    /// The folders that may be reached.
     pub folders: Vec<VirtualPath>,
-    /// Whether anything may be changed there, as far as the account may.
-    pub write: bool,
+    /// What may be done there, as far as the account may.
+    pub ceiling: Permissions,
+    /// How fast all such sessions of the user together may upload, instead of what the account says.
+    pub upload: Option<Rate>,
+    /// The same for downloads.
+    pub download: Option<Rate>,
 }
 
 impl PlaintextGrant {
     /// The account as a plaintext session has it.
-    pub(crate) fn narrow(&self, account: Arc<Account>) -> Arc<Account> {
-        if self.folders.is_empty() { account } else { Arc::new(account.confined_to(&self.folders)) }
+    pub(crate) fn narrow(&self, account: &Account) -> Arc<Account> {
+        let mut narrowed = account.confined_to(&self.folders);
+        let rates = &mut narrowed.limits.rates;
+        self.upload.iter().for_each(|upload| rates.upload = upload.clone());
+        self.download.iter().for_each(|download| rates.download = download.clone());
+        Arc::new(narrowed)
     }
 }
 
@@ -112,12 +126,17 @@ pub enum DataClose {
 /// How long things may take; each is counted on the monotonic clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
+    /// From the connection's start to the end of its TLS handshake, where nobody may go without TLS.
+    pub tls: Duration,
     /// From the connection's start until it is logged in, TLS handshake included.
     pub login: Duration,
-    /// From the last command, or the end of the last transfer, to the next command.
+    /// From the last command, or the end of the last transfer, to the next command. `NOOP` and refused commands count as none.
     pub idle: Duration,
     /// For a data connection to come or be made, and again for its TLS handshake.
     pub data_accept: Duration,
-    /// Without a byte moving on a data connection.
+    /// Without [`data_stall_bytes`](Timeouts::data_stall_bytes) moving on a data connection. Time that a limit on the rate takes
+    /// does not count.
     pub data_stall: Duration,
+    /// How many bytes have to move within `data_stall`; fewer are as good as none.
+    pub data_stall_bytes: u64,
 }

@@ -56,6 +56,8 @@ pub enum Refused {
     Full,
     /// This source holds as many sessions as one source may.
     SourceFull,
+    /// The listener holds as many sessions as it may.
+    ListenerFull,
     /// Too many connections wait for their login.
     Startups,
     /// The address is banned.
@@ -71,6 +73,7 @@ impl Refused {
         match self {
             Self::Full => "sessions",
             Self::SourceFull => "sessions_per_source",
+            Self::ListenerFull => "listener_sessions",
             Self::Startups => "startups",
             Self::Banned(_) => "banned",
             Self::NotAdmitted(_) => "access",
@@ -83,6 +86,7 @@ impl Refused {
         match self {
             Self::Full => "limits.sessions".into(),
             Self::SourceFull => "limits.sessions_per_source".into(),
+            Self::ListenerFull => "listen.sessions".into(),
             Self::Startups => "limits.startups".into(),
             Self::Banned(ban) => match ban.by {
                 BannedBy::Score => "defence.ban_after".into(),
@@ -105,7 +109,7 @@ impl Refused {
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Full => "too many sessions, try again later",
+            Self::Full | Self::ListenerFull => "too many sessions, try again later",
             Self::SourceFull => "too many sessions from your address, close one first",
             Self::Startups => "too many connections wait for their login, try again later",
             Self::Banned(_) => "connections from your address are not taken for now, try again later",
@@ -125,6 +129,8 @@ impl From<NotAdmitted> for Refused {
 pub struct Admission {
     bans: Arc<Bans>,
     counts: Arc<Mutex<Counts>>,
+    /// Which of several listeners, and how many sessions it may hold.
+    listener: Option<(usize, Option<usize>)>,
 }
 
 #[derive(Debug)]
@@ -132,6 +138,7 @@ struct Counts {
     limits: Limits,
     all: OfSource,
     by_source: HashMap<Source, OfSource>,
+    by_listener: Vec<usize>,
 }
 
 /// What there is of a source, or of all of them.
@@ -146,8 +153,25 @@ impl Admission {
     /// Starts counting from zero; nobody is banned.
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        let counts = Counts { limits, all: OfSource::default(), by_source: HashMap::new() };
-        Self { bans: Arc::default(), counts: Arc::new(Mutex::new(counts)) }
+        let (all, by_source, by_listener) = (OfSource::default(), HashMap::new(), Vec::new());
+        let counts = Counts { limits, all, by_source, by_listener };
+        Self { bans: Arc::default(), counts: Arc::new(Mutex::new(counts)), listener: None }
+    }
+
+    /// The same for a further listener, which holds no more than so many of all sessions.
+    #[must_use]
+    pub fn of_listener(&self, sessions: Option<usize>) -> Self {
+        let mut counts = self.counts();
+        let number = counts.by_listener.len();
+        counts.by_listener.push(0);
+        drop(counts);
+        Self { listener: Some((number, sessions)), ..self.clone() }
+    }
+
+    /// The same listener with another limit. Who is in stays in.
+    #[must_use]
+    pub fn holding(&self, sessions: Option<usize>) -> Self {
+        Self { listener: self.listener.map(|(number, _)| (number, sessions)), ..self.clone() }
     }
 
     /// Holds to these limits from now on. Who is in stays in, also where that is more than they allow.
@@ -164,7 +188,7 @@ impl Admission {
     /// Takes a place for a connection from `address`; it is free again when the slot is dropped.
     ///
     /// # Errors
-    /// When the address is banned, the server or the source is full, or too many wait for their login.
+    /// When the address is banned, the server, the listener or the source is full, or too many wait for their login.
     pub fn admit(&self, address: IpAddr) -> Result<Slot, Refused> {
         if let Some(ban) = self.bans.judge(address, Instant::now()) {
             return Err(Refused::Banned(Box::new(ban)));
@@ -174,6 +198,12 @@ impl Admission {
         let limits = counts.limits;
         if counts.all.sessions >= limits.sessions {
             return Err(Refused::Full);
+        }
+        let of_listener = |number| counts.by_listener.get(number).copied().unwrap_or(0);
+        if let Some((number, Some(sessions))) = self.listener
+            && of_listener(number) >= sessions
+        {
+            return Err(Refused::ListenerFull);
         }
         let of_source = counts.by_source.get(&source).copied().unwrap_or_default();
         if of_source.sessions >= limits.sessions_per_source {
@@ -188,8 +218,12 @@ impl Admission {
         }
         counts.all.sessions += 1;
         counts.by_source.entry(source).or_default().sessions += 1;
+        let listener = self.listener.map(|(number, _)| number);
+        if let Some(of_listener) = listener.and_then(|number| counts.by_listener.get_mut(number)) {
+            *of_listener += 1;
+        }
         drop(counts);
-        Ok(Slot { source, logged_in: false, counts: Arc::clone(&self.counts) })
+        Ok(Slot { source, listener, logged_in: false, counts: Arc::clone(&self.counts) })
     }
 
     /// Sessions held now.
@@ -222,6 +256,7 @@ fn roll() -> u32 {
 #[derive(Debug)]
 pub struct Slot {
     source: Source,
+    listener: Option<usize>,
     logged_in: bool,
     counts: Arc<Mutex<Counts>>,
 }
@@ -257,6 +292,10 @@ impl Drop for Slot {
             count.sessions = count.sessions.saturating_sub(1);
             count.logins = count.logins.saturating_sub(logins);
         });
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_listener) = self.listener.and_then(|number| counts.by_listener.get_mut(number)) {
+            *of_listener = of_listener.saturating_sub(1);
+        }
     }
 }
 
@@ -352,6 +391,19 @@ mod tests {
         let _a = admission.admit("2001:db8::1".parse().unwrap()).unwrap();
         assert!(admission.admit("2001:db8::2".parse().unwrap()).is_err());
         assert!(admission.admit("2001:db8:0:1::1".parse().unwrap()).is_ok());
+    }
+
+    #[test]
+    fn a_full_listener_does_not_hinder_another() {
+        let all = admission(10, 10);
+        let (one, other) = (all.of_listener(Some(1)), all.of_listener(Some(2)));
+        let address = "192.0.2.1".parse().unwrap();
+        let slot = one.admit(address).unwrap();
+        assert_eq!(one.admit(address).unwrap_err(), Refused::ListenerFull);
+        let _other = other.admit(address).unwrap();
+        assert_eq!(all.sessions(), 2);
+        drop(slot);
+        assert!(one.admit(address).is_ok());
     }
 
     #[test]

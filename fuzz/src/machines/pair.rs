@@ -91,7 +91,10 @@ impl World {
             [Security::Explicit, Security::Implicit, Security::Plaintext][usize::from(choice & 3) % 3];
         let data_protection = if choice & 4 == 0 { DataProtection::Private } else { DataProtection::Clear };
         let mode = if security == Security::Implicit { Mode::Implicit } else { Mode::Explicit };
-        let plaintext = if security == Security::Plaintext { Plaintext::Allow } else { Plaintext::Refuse };
+        let plaintext = match security {
+            Security::Plaintext => Plaintext::Allow { except: Vec::new() },
+            Security::Explicit | Security::Implicit => Plaintext::Refuse,
+        };
         let demanded = match data_protection {
             DataProtection::Private => server::DataProtection::Require,
             DataProtection::Clear => server::DataProtection::Optional,

@@ -71,8 +71,8 @@ impl World {
     fn new(choice: u8) -> World {
         let plaintext = match choice & 3 {
             0 => Plaintext::Refuse,
-            1 => Plaintext::Limit { user: "anonymous".to_owned() },
-            _ => Plaintext::Allow,
+            1 => Plaintext::Limit { users: vec!["anonymous".to_owned()] },
+            _ => Plaintext::Allow { except: vec!["root".to_owned()] },
         };
         let mode = if choice & 4 == 0 { Mode::Explicit } else { Mode::Implicit };
         let data_protection =
@@ -138,8 +138,8 @@ impl World {
             Event::Login { user, password, .. } => {
                 let allowed = match &self.policy.plaintext {
                     Plaintext::Refuse => false,
-                    Plaintext::Limit { user: only } => user == only,
-                    Plaintext::Allow => true,
+                    Plaintext::Limit { users } => users.contains(user),
+                    Plaintext::Allow { except } => !except.contains(user),
                 };
                 assert!(self.tls || allowed, "a login over plaintext where that is refused");
                 assert!(!self.cleared && !self.logged_in, "a login behind CCC or without a logout");

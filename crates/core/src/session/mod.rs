@@ -21,7 +21,8 @@ use crate::account::{Account, Accounts, InTransit};
 use crate::certificate::Certificate;
 use crate::digest::{Algorithm, Digests, WhileUploading};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event::{Change, Event, Events, Origin, SessionId};
+use crate::event::{Change, Direction, Event, Events, Origin, SessionId};
+use crate::limits::{Allowance, Buckets, Limit, Rates, SessionPlace, SessionUse, Users};
 use crate::live::LiveSessions;
 use crate::login::{Authenticator, LoginError};
 use crate::mounts::Mounts;
@@ -46,41 +47,57 @@ pub struct Core {
     pub live: LiveSessions,
     uploads: Arc<LiveUploads>,
     pub(crate) digests: Digests,
+    /// How fast the server may move files, and what is left of that.
+    rates: Rates,
+    buckets: Arc<Buckets>,
+    users: Arc<Users>,
     /// How many sessions there were.
     sessions: Arc<AtomicU64>,
+}
+
+/// What is the same for all sessions of a process.
+#[derive(Debug, Default)]
+pub struct Settings {
+    /// Of which uploads a digest is computed while the bytes come.
+    pub while_uploading: WhileUploading,
+    /// How fast the server may move files, all users together.
+    pub rates: Rates,
 }
 
 impl Core {
     /// One per process.
     pub fn new(authenticator: Authenticator, events: Events) -> Arc<Core> {
-        Core::with_digests(authenticator, events, WhileUploading::default())
+        Core::with(authenticator, events, Settings::default())
     }
 
-    /// One per process, with another rule for the digests of uploads than the default one.
-    pub fn with_digests(
-        authenticator: Authenticator,
-        events: Events,
-        while_uploading: WhileUploading,
-    ) -> Arc<Core> {
+    /// One per process, with other settings than the default ones.
+    pub fn with(authenticator: Authenticator, events: Events, settings: Settings) -> Arc<Core> {
         Arc::new(Core {
             authenticator,
             events,
             live: LiveSessions::default(),
             uploads: Arc::default(),
-            digests: Digests::new(while_uploading),
+            digests: Digests::new(settings.while_uploading),
+            rates: settings.rates,
+            buckets: Arc::default(),
+            users: Arc::default(),
             sessions: Arc::default(),
         })
     }
 
-    /// What sessions share that are opened from now on: other accounts, another rule for digests. Those of before keep theirs. What may
-    /// be there once in a process, both have together: uploads, known digests, session numbers, places for hashing.
-    pub fn renewed(&self, accounts: Arc<dyn Accounts>, while_uploading: WhileUploading) -> Arc<Core> {
+    /// What sessions share that are opened from now on: other accounts, other settings. Those of before keep theirs. What may
+    /// be there once in a process, both have together: uploads, known digests, session numbers, places for hashing, what users have
+    /// under way, and what is left of the server's budgets.
+    pub fn renewed(&self, accounts: Arc<dyn Accounts>, settings: Settings) -> Arc<Core> {
         Arc::new(Core {
             authenticator: self.authenticator.with_accounts(accounts),
             events: self.events.clone(),
             live: self.live.clone(),
             uploads: Arc::clone(&self.uploads),
-            digests: self.digests.under(while_uploading),
+            digests: self.digests.under(settings.while_uploading),
+            rates: settings.rates,
+            buckets: Arc::clone(&self.buckets),
+            users: Arc::clone(&self.users),
             sessions: Arc::clone(&self.sessions),
         })
     }
@@ -142,6 +159,12 @@ impl Core {
         Some(account)
     }
 
+    /// Tells the subscribers that a limit was met.
+    pub(crate) fn limit_reached(&self, origin: &Origin, user: &str, limit: Limit) {
+        let (origin, user) = (origin.clone(), user.to_owned());
+        self.events.emit(&Event::LimitReached { origin, user, limit });
+    }
+
     /// Tells the subscribers of a failure of the store of which the peer hears no more than that it was one.
     pub(crate) fn failed(
         &self,
@@ -171,26 +194,43 @@ pub struct Session {
     policy: Policy,
     mounts: Mounts,
     told: Arc<Told>,
+    /// Its place among its user's.
+    place: SessionPlace,
+    used: Arc<SessionUse>,
     /// The digest that this session asked for last.
     asked: Mutex<Option<Algorithm>>,
     started: Instant,
 }
 
 impl Session {
-    /// Opens a session of this account. `read_only` takes away all permissions but listing and reading.
-    pub fn open(core: &Arc<Core>, account: Arc<Account>, origin: Origin, read_only: bool) -> Session {
-        let ceiling = if read_only { Permissions::READ_ONLY } else { Permissions::ALL };
+    /// Opens a session of this account. What `ceiling` does not have is not granted, whatever the account says.
+    ///
+    /// # Errors
+    /// When the user has as many sessions as one may.
+    pub fn open(
+        core: &Arc<Core>,
+        account: Arc<Account>,
+        origin: Origin,
+        ceiling: Permissions,
+    ) -> Result<Session, Limit> {
+        let place = core.users.enter(&account.name, account.limits.sessions).map_err(|most| {
+            let limit = Limit::Sessions(most);
+            core.limit_reached(&origin, &account.name, limit);
+            limit
+        })?;
         core.events.emit(&Event::SessionOpened { origin: origin.clone(), user: account.name.clone() });
-        Session {
+        Ok(Session {
             core: Arc::clone(core),
             policy: Policy::new(Arc::clone(&account), ceiling),
             mounts: Mounts::new(Arc::clone(&account)),
             account,
             told: Arc::default(),
+            place,
+            used: Arc::default(),
             asked: Mutex::default(),
             origin,
             started: Instant::now(),
-        }
+        })
     }
 
     /// Whose session this is.
@@ -220,6 +260,30 @@ impl Session {
             self.core.failed(&self.origin, &self.account.name, what, path, &error);
             error
         })
+    }
+
+    /// What the limits leave for a transfer of so many bytes; nobody is told of a limit that leaves too little.
+    fn allot(&self, direction: Direction, bytes: u64) -> Result<Allowance, Limit> {
+        let mut allowance = self.allot_of_session(bytes)?;
+        self.begin(&mut allowance, direction).inspect_err(|_| allowance.give_back(bytes))?;
+        Ok(allowance.opened())
+    }
+
+    /// What the session has left, before it is looked what else its user does.
+    fn allot_of_session(&self, bytes: u64) -> Result<Allowance, Limit> {
+        Allowance::of_session(&self.account.limits, &self.used, bytes)
+    }
+
+    /// What is left of what the user may do at a time.
+    fn begin(&self, allowance: &mut Allowance, direction: Direction) -> Result<(), Limit> {
+        let server = (&self.core.rates, &*self.core.buckets);
+        allowance.begin(&self.account.limits, &self.place, server, direction)
+    }
+
+    /// Tells the subscribers of a limit that was met.
+    fn reached(&self, limit: Limit) -> Error {
+        self.core.limit_reached(&self.origin, &self.account.name, limit);
+        ErrorKind::Limit(limit).into()
     }
 
     /// Notes that this session looks at digests.

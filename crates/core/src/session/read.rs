@@ -5,6 +5,8 @@ use std::ops::Range;
 use crate::backend::ReadFile;
 use crate::download::Download;
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Direction;
+use crate::limits::Allowance;
 use crate::path::VirtualPath;
 
 use super::Session;
@@ -20,7 +22,9 @@ impl Session {
         if offset > length {
             return Err(Error::new(ErrorKind::OffsetMismatch { length }).at(path));
         }
-        Ok(Download::new(file, &self.core, &self.origin, &self.account.name, path, offset..length))
+        let allowance =
+            self.allot(Direction::Download, length - offset).map_err(|limit| self.reached(limit))?;
+        Ok(self.download(file, path, offset..length, allowance))
     }
 
     /// Reads a complete file from `offset` to its end on an event thread, where that is known to be in memory and is `most` bytes
@@ -38,8 +42,9 @@ impl Session {
         if rest > 0 && file.read_at_once(offset, &mut bytes)? != rest {
             return None;
         }
-        let (core, user) = (&self.core, &self.account.name);
-        let mut download = Download::new(file, core, &self.origin, user, path, offset..length);
+        // A limit that refuses it is told where it is opened the other way.
+        let allowance = self.allot(Direction::Download, rest as u64).ok()?;
+        let mut download = self.download(file, path, offset..length, allowance);
         download.advance(rest as u64);
         Some((bytes, download))
     }
@@ -49,7 +54,19 @@ impl Session {
         let file = self.open_complete(path)?;
         let length = file.length();
         let range = range.start.min(length)..range.end.min(length);
-        Ok(Download::new(file, &self.core, &self.origin, &self.account.name, path, range))
+        let allowance =
+            self.allot(Direction::Download, range.end - range.start).map_err(|limit| self.reached(limit))?;
+        Ok(self.download(file, path, range, allowance))
+    }
+
+    fn download(
+        &self,
+        file: Box<dyn ReadFile>,
+        path: &VirtualPath,
+        range: Range<u64>,
+        allowance: Allowance,
+    ) -> Download {
+        Download::new(file, &self.core, &self.origin, &self.account.name, path, range, allowance)
     }
 
     /// Opens a complete file that the user may read, and means.

@@ -20,6 +20,8 @@ use std::ops::Range;
 
 use crate::backend::{Capability, Kind, Metadata, Partial, Start, WriteFile};
 use crate::error::{Error, ErrorKind, Result};
+use crate::event::Direction;
+use crate::limits::Allowance;
 use crate::path::{MAX_NAME, Name, VirtualPath};
 use crate::policy::{Permit, Write};
 use crate::takeover::{TAKEOVER_PATIENCE, WriteClaim};
@@ -62,7 +64,10 @@ impl Session {
 
     fn open_named(&self, path: &VirtualPath, mode: WriteMode) -> Result<Upload> {
         let permit = self.permit_upload(path)?;
+        let mut allowance = self.allot_of_session(0).map_err(|limit| self.reached(limit))?;
         let claim = self.claim(path)?;
+        // Only now: one's own upload of the same name has just given its place up.
+        self.begin(&mut allowance, Direction::Upload).map_err(|limit| self.reached(limit))?;
         let ends_at = if let WriteMode::Range(range) = &mode { Some(range.end) } else { None };
         let (start, position) = match mode {
             // What is there does not matter.
@@ -87,7 +92,8 @@ impl Session {
             return Err(ErrorKind::OffsetMismatch { length }.into());
         }
         self.told.forget(path);
-        Ok(self.upload(file, claim, path.clone(), start, ends_at))
+        let start = Started { start, ends_at, allowance };
+        Ok(self.upload(file, claim, path.clone(), start))
     }
 
     /// What writing this name takes: `write` where nothing is, `overwrite` over a complete file.
@@ -136,12 +142,14 @@ impl Session {
             if self.partial(&path)?.is_some() || self.is_taken(&path)? {
                 continue;
             }
+            let allowance = self.allot(Direction::Upload, 0).map_err(|limit| self.reached(limit))?;
             let place = self.mounts.locate(permit);
             let file = place
                 .store
                 .create(&place.at, &self.account.name, Start::Anew)
                 .map_err(|error| error.at(&path))?;
-            return Ok(self.upload(file, claim, path, Start::Anew, None));
+            let start = Started { start: Start::Anew, ends_at: None, allowance };
+            return Ok(self.upload(file, claim, path, start));
         }
         Err(Error::new(ErrorKind::Exists).at(folder))
     }
@@ -160,8 +168,7 @@ impl Session {
         file: Box<dyn WriteFile>,
         claim: WriteClaim,
         path: VirtualPath,
-        start: Start,
-        ends_at: Option<u64>,
+        Started { start, ends_at, allowance }: Started,
     ) -> Upload {
         let (origin, user) = (self.origin.clone(), self.account.name.clone());
         // What was there before did not pass by here.
@@ -171,11 +178,25 @@ impl Session {
         Upload::new(
             file,
             claim,
-            Uploader { core: self.core.clone(), origin, user, digest, ends_at },
+            Uploader {
+                core: self.core.clone(),
+                origin,
+                user,
+                digest,
+                ends_at,
+                allowance: allowance.opened(),
+            },
             path,
             if_cut,
         )
     }
+}
+
+/// How an upload begins.
+struct Started {
+    start: Start,
+    ends_at: Option<u64>,
+    allowance: Allowance,
 }
 
 /// The table at the top of this file: how to start, and at which byte.

@@ -12,7 +12,9 @@ use super::table::{Ccc, Config, DataProtection, Listen, Login, Mode, Plaintext, 
 use super::tls_policy::Policies;
 use super::value::beside;
 use super::warnings::Warning;
-use super::{acme, addresses, clients, defence, fips, homes, identities, tls_policy, warnings};
+use super::{
+    acme, addresses, clients, defence, fips, homes, identities, limits, plaintext, tls_policy, warnings,
+};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -103,9 +105,10 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     }
     config.state = state.clone();
     listeners(&config, &mut faults);
-    plaintext(&config, &mut faults);
+    plaintext::check(&config, &mut faults);
     fips::check(&config, &mut faults);
     defence::check(&config, &mut faults);
+    limits::check(&config, &mut faults);
     let roots = roots(&mut config, base, &mut faults);
     users(&mut config, base, &roots, &mut faults);
     if let Some(state) = &state {
@@ -172,40 +175,6 @@ fn implicit_rules(listen: &Listen, index: usize, faults: &mut Faults) {
     }
 }
 
-fn plaintext(config: &Config, faults: &mut Faults) {
-    let limited = config.listen.iter().position(|listen| listen.plaintext == Plaintext::Limit);
-    match (&config.plaintext, limited) {
-        (None, Some(index)) => faults.add(
-            format!("listen.{index}.plaintext"),
-            "\"limit\" grants what [plaintext] says, and there is no [plaintext]",
-            "add [plaintext] with user and folders",
-        ),
-        (Some(_), None) => faults.add(
-            "plaintext",
-            "[plaintext] grants nothing, as no listener has plaintext = \"limit\"",
-            "set plaintext = \"limit\" on a listener, or take [plaintext] out",
-        ),
-        (Some(grant), Some(_)) => {
-            if !config.user.iter().any(|user| user.name == grant.user) {
-                let name = grant.user.as_str();
-                faults.add(
-                    "plaintext.user",
-                    format!("there is no [[user]] named {name:?}"),
-                    format!("add [[user]] with name = {name:?} and a home; it may go without a password"),
-                );
-            }
-            if grant.folders.is_empty() {
-                faults.add(
-                    "plaintext.folders",
-                    "no folder is granted",
-                    "name at least one, as in [\"/pub\"]",
-                );
-            }
-        }
-        (None, None) => {}
-    }
-}
-
 /// The roots as the system knows them, without links.
 fn roots(config: &mut Config, base: &Path, faults: &mut Faults) -> Vec<PathBuf> {
     let mut resolved = Vec::new();
@@ -227,7 +196,7 @@ fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Fault
             "add [[user]] with name, password and home",
         );
     }
-    let without_password = config.plaintext.as_ref().map(|grant| grant.user.clone());
+    let without_password: Vec<_> = plaintext::grants(config).map(|grant| grant.user.clone()).collect();
     let mut seen = HashMap::new();
     for (index, user) in config.user.0.iter_mut().enumerate() {
         let place = |key: &str| format!("user.{index}.{key}");
@@ -238,8 +207,7 @@ fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Fault
                 "rename or remove one",
             );
         }
-        let needs_password =
-            user.login != Login::Certificate && without_password.as_ref() != Some(&user.name);
+        let needs_password = user.login != Login::Certificate && !without_password.contains(&user.name);
         if user.password.is_none() && (needs_password || matches!(user.login, Login::Both | Login::Either)) {
             faults.add(
                 place("password"),

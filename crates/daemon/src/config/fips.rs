@@ -96,6 +96,13 @@ fn users(user: &User, index: usize, faults: &mut Faults) {
             "have the password hashed again, by `carrack user hash --fips`",
         );
     }
+    if user.plaintext.is_some_and(|word| word != Plaintext::Refuse) {
+        faults.add(
+            format!("user.{index}.plaintext"),
+            "with fips = true nobody is served without TLS",
+            "take it out; \"refuse\" is what counts then",
+        );
+    }
     for (at, folder) in user.folder.iter().enumerate() {
         if folder.data_protection == Some(DataProtection::Optional) {
             faults.add(

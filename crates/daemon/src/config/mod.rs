@@ -21,8 +21,10 @@ mod fips;
 mod homes;
 mod identities;
 mod later;
+mod limits;
 mod manual;
 mod name;
+mod plaintext;
 mod problem;
 mod public_address;
 mod reader;
@@ -45,8 +47,10 @@ pub use defence::{Access, Defence, Place};
 pub(crate) use file::Replacement;
 pub use file::{ConfigFile, state_of};
 pub use fips::Fips;
+pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 pub use manual::manual;
 pub use name::{CharacterSet, Host};
+pub use plaintext::{Grant, grants as plaintext_grants};
 pub(crate) use problem::whole as whole_file;
 pub use problem::{Problem, Problems};
 pub use public_address::PublicAddress;
@@ -55,10 +59,10 @@ pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
 pub use show::show;
 pub use table::{
-    Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits, Listen,
-    Log, LogFormat, LogLevel, Login, Metrics, Mode, Partials, Passive, PassiveNetwork, Permission, Plaintext,
-    PlaintextGrant, Publish, RevokedSessions, Timeouts, Tls, TlsIdentity, TlsVersion, UnknownRevocation,
-    Upload, UploadDigest, User, UserCertificate,
+    Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits,
+    LimitsHours, Listen, Log, LogFormat, LogLevel, Login, Metrics, Mode, Partials, Passive, PassiveNetwork,
+    Permission, Plaintext, PlaintextGrant, PlaintextUser, Publish, RevokedSessions, Timeouts, Tls,
+    TlsIdentity, TlsVersion, UnknownRevocation, Upload, UploadDigest, User, UserCertificate, UserHours,
 };
 pub use tls_policy::Policies;
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};

@@ -12,6 +12,7 @@ use carrack_tls::{Group, Sha256Fingerprint, Suite};
 use super::acme::Acme;
 use super::certificate::CertificateName;
 use super::defence::{Access, Defence, Place};
+use super::limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 use super::name::{CharacterSet, Host};
 use super::public_address::PublicAddress;
 use super::section::{Tables, section};
@@ -70,6 +71,8 @@ section! {
         NewSessions mode: Mode = [Mode::Explicit];
         /// Address and port, such as `0.0.0.0:2121` or `[::]:2121`. Port 0 takes any free one.
         NewSessions address: SocketAddr = [required];
+        /// Control connections at a time on this listener, beside `limits.sessions`. Left out: as many as that.
+        AtOnce sessions: Option<Count<1, 1_000_000>> = [optional];
         /// What a client gets that does not ask for TLS.
         NewSessions plaintext: Plaintext = [Plaintext::Refuse];
         /// Whether files and listings may travel in clear once the login was protected, and whether there are any; a folder may say otherwise.
@@ -198,18 +201,22 @@ section! {
 
 section! {
     defaulted
-    /// How long the server waits. All are whole seconds.
+    /// How long the server waits. All are whole seconds but the last.
     pub struct Timeouts {
+        /// From the connection to the end of its TLS handshake, on listeners where nobody may go without TLS.
+        NewSessions tls_s: Seconds<1, 3_600> = [Seconds(10)];
         /// From the connection to a login, TLS handshake included.
         NewSessions login_s: Seconds<1, 3_600> = [Seconds(30)];
-        /// From one command, or the end of a transfer, to the next command.
+        /// From one command, or the end of a transfer, to the next command. `NOOP` and what is refused count as none.
         NewSessions idle_s: Seconds<1, 86_400> = [Seconds(300)];
         /// From an announced transfer to its data connection.
         NewSessions data_accept_s: Seconds<1, 600> = [Seconds(10)];
-        /// Without a byte on a data connection.
+        /// From the last progress of a transfer to its end as stalled. Time in which a limit on its rate holds it back does not count.
         NewSessions data_stall_s: Seconds<1, 86_400> = [Seconds(60)];
         /// From SIGTERM to the end of the transfers that still run.
         AtOnce drain_s: Seconds<0, 86_400> = [Seconds(30)];
+        /// What counts as progress: so many bytes within `data_stall_s`. A byte now and then does not; with 1 every byte does.
+        NewSessions data_stall_bytes: Count<1, 1_073_741_824> = [Count(1024)];
     }
 }
 
@@ -230,6 +237,54 @@ section! {
         Restart hash_memory_mib: Count<1, 1_048_576> = [Count(256)];
         /// Logins that wait for their password check. Beyond that, whichever source has most of them is told to come back later.
         Restart login_queue: Count<1, 1_000_000> = [Count(1_000)];
+        /// Sessions at a time of one user; who has as many is told `421` behind the right password. Left out: any number. Page `limits.md`
+        /// tells of this and all that follow.
+        NewSessions sessions_per_user: Option<Count<1, 1_000_000>> = [optional];
+        /// Uploads and downloads at a time of one user, all sessions together. Left out: one for each session.
+        NewSessions transfers_per_user: Option<Count<1, 1_000_000>> = [optional];
+        /// Files that one session may upload and download, both together.
+        NewSessions files_per_session: Option<Count<1, 1_000_000_000>> = [optional];
+        /// Bytes of files that one session may upload and download, both together.
+        NewSessions bytes_per_session: Option<Bytes<1>> = [optional];
+        /// How fast all uploads together may be. Left out, or 0: no limit; the same holds for all rates.
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast all downloads together may be.
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast the uploads of one user together may be.
+        NewSessions user_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast the downloads of one user together may be.
+        NewSessions user_download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one upload may be.
+        NewSessions transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one download may be.
+        NewSessions transfer_download_bytes_per_s: Option<ByteRate> = [optional];
+        /// Hours with other rates.
+        NewSessions hours: Tables<LimitsHours> = [Tables::default()];
+    }
+}
+
+section! {
+    /// Hours in which other rates hold than those of `[limits]`. The first that names a rate and fits counts; a rate that it leaves out
+    /// is what it is at other hours.
+    pub struct LimitsHours {
+        /// The days on which they begin.
+        NewSessions days: Vec<Weekday> = [Weekday::ALL.to_vec()];
+        /// When they begin, such as `08:00`, on the server's local clock.
+        NewSessions from: TimeOfDay = [required];
+        /// When they end; where that is earlier, on the next day. `24:00` is midnight.
+        NewSessions to: TimeOfDay = [required];
+        /// How fast all uploads together may be.
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast all downloads together may be.
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast the uploads of one user together may be.
+        NewSessions user_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast the downloads of one user together may be.
+        NewSessions user_download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one upload may be.
+        NewSessions transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one download may be.
+        NewSessions transfer_download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 
@@ -250,8 +305,8 @@ section! {
 }
 
 section! {
-    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and has these folders and nothing else. Where the user
-    /// has no password the same holds with TLS: TLS hides what travels, it does not tell who comes.
+    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and those of `[[plaintext.grant]]`, and each has its
+    /// folders and nothing else. Where a user has no password the same holds with TLS: TLS hides what travels, it does not tell who comes.
     pub struct PlaintextGrant {
         /// The user. There must be a `[[user]]` of this name; it may go without a password. Then any is taken, with TLS as well, and this
         /// grant narrows the user's own permissions whether the client asks for TLS or not.
@@ -260,6 +315,34 @@ section! {
         NewSessions folders: Vec<FolderPath> = [required];
         /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
         NewSessions write: bool = [false];
+        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
+        /// Left out: what `write` says.
+        NewSessions permissions: Option<Vec<Permission>> = [optional];
+        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// The same for downloads.
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
+        /// Further users.
+        NewSessions grant: Tables<PlaintextUser> = [Tables::default()];
+    }
+}
+
+section! {
+    /// A further user who may log in without TLS, and what it has then; as in `[plaintext]`.
+    pub struct PlaintextUser {
+        /// The user.
+        NewSessions user: UserName = [required];
+        /// The folders granted, as this user sees them.
+        NewSessions folders: Vec<FolderPath> = [required];
+        /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
+        NewSessions write: bool = [false];
+        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
+        /// Left out: what `write` says.
+        NewSessions permissions: Option<Vec<Permission>> = [optional];
+        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// The same for downloads.
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 
@@ -268,11 +351,15 @@ section! {
     pub struct User {
         /// The name given to `USER`.
         NewSessions name: UserName = [required];
-        /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Only the user of `[plaintext]` may go without, and has no more
-        /// than `[plaintext]` grants then, with TLS as well.
+        /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Only the users of `[plaintext]` may go without, and
+        /// have no more than it grants them then, with TLS as well.
         NewSessions password: Option<HashedPassword> = [optional];
         /// The folder on disk that this user sees as `/`. It must be there.
         NewSessions home: PathBuf = [required];
+        /// The listener's `plaintext`, said for this user: `refuse` keeps it to TLS where others need none, `limit` leaves it its grant of
+        /// `[plaintext]` also where others have everything, `allow` gives it everything where others have a grant or nothing. A listener
+        /// with `refuse` lets nobody in. Left out: what the listener says.
+        NewSessions plaintext: Option<Plaintext> = [optional];
         /// What it takes to log in.
         NewSessions login: Login = [Login::Password];
         /// The networks from which alone this user may log in; from elsewhere every login is refused like a wrong password. Left out: all.
@@ -289,8 +376,46 @@ section! {
         /// The character set in which this user's device spells names, such as `latin1`, `windows-1251`, `gbk` or `shift_jis`: any
         /// but UTF-8 of the Encoding Standard that has ASCII in it. Left out: UTF-8. `OPTS UTF8 ON` gives a client of this user UTF-8.
         NewSessions charset: Option<CharacterSet> = [optional];
+        /// What `limits.sessions_per_user` says, said for this user.
+        NewSessions sessions: Option<Count<1, 1_000_000>> = [optional];
+        /// What `limits.transfers_per_user` says, said for this user.
+        NewSessions transfers: Option<Count<1, 1_000_000>> = [optional];
+        /// What `limits.files_per_session` says, said for this user.
+        NewSessions files_per_session: Option<Count<1, 1_000_000_000>> = [optional];
+        /// What `limits.bytes_per_session` says, said for this user.
+        NewSessions bytes_per_session: Option<Bytes<1>> = [optional];
+        /// What `limits.user_upload_bytes_per_s` says, said for this user: how fast all its uploads together may be. 0: no limit.
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// What `limits.user_download_bytes_per_s` says, said for this user.
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
+        /// What `limits.transfer_upload_bytes_per_s` says, said for this user.
+        NewSessions transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// What `limits.transfer_download_bytes_per_s` says, said for this user.
+        NewSessions transfer_download_bytes_per_s: Option<ByteRate> = [optional];
+        /// Hours with other rates.
+        NewSessions hours: Tables<UserHours> = [Tables::default()];
         /// Folders with rules of their own.
         NewSessions folder: Tables<Folder> = [Tables::default()];
+    }
+}
+
+section! {
+    /// Hours in which other rates hold for the user above, as in `[[limits.hours]]`, and before those.
+    pub struct UserHours {
+        /// The days on which they begin.
+        NewSessions days: Vec<Weekday> = [Weekday::ALL.to_vec()];
+        /// When they begin, such as `08:00`, on the server's local clock.
+        NewSessions from: TimeOfDay = [required];
+        /// When they end; where that is earlier, on the next day. `24:00` is midnight.
+        NewSessions to: TimeOfDay = [required];
+        /// How fast all uploads of the user together may be.
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast all downloads of the user together may be.
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one upload may be.
+        NewSessions transfer_upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// How fast one download may be.
+        NewSessions transfer_download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 

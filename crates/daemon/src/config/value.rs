@@ -87,7 +87,12 @@ impl<const MINIMUM: u64, const MAXIMUM: u64> From<Seconds<MINIMUM, MAXIMUM>> for
 }
 
 /// Reads a whole number within bounds.
-fn number(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>, kind: Kind) -> Option<u64> {
+pub(super) fn number(
+    reader: &mut Reader<'_>,
+    key: &Key,
+    value: &Spanned<DeValue<'_>>,
+    kind: Kind,
+) -> Option<u64> {
     let Kind::Number { unit, minimum, maximum } = kind else { return None };
     let expected =
         if unit.is_empty() { "a whole number".to_owned() } else { format!("a whole number of {unit}") };

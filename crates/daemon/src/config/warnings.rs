@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use super::homes::{real, uid, writable};
+use super::plaintext;
 use super::table::{Config, Permission, Plaintext, User};
 
 /// The bits of a file's mode that let its group or everybody read it.
@@ -29,6 +30,16 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
         warnings.push(Warning(format!(
             "{} takes logins without TLS: passwords and files travel in clear",
             listen.address
+        )));
+    }
+    let comes_in_clear = |user: &User| {
+        let is_granted = plaintext::grants(config).any(|grant| *grant.user == user.name);
+        user.password.is_some() && (is_granted || user.plaintext == Some(Plaintext::Allow))
+    };
+    for user in config.user.iter().filter(|user| comes_in_clear(user)) {
+        warnings.push(Warning(format!(
+            "{:?} may log in without TLS: its password travels in clear then",
+            user.name.as_str()
         )));
     }
     if let Some(tls) = &config.tls {

@@ -9,6 +9,7 @@ use carrack_core::certificate::Certificate;
 use carrack_core::event::{
     Agreed, Change, Channel, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
 };
+use carrack_core::limits::Limit;
 use carrack_core::login::{LoginError, Why};
 use carrack_core::path::VirtualPath;
 
@@ -76,6 +77,7 @@ impl Subscriber for EventLog {
                 self.operation_failed(origin, user, what, path, error);
             }
             Event::FileChanged { origin, user, change } => changed(origin, user, change),
+            Event::LimitReached { origin, user, limit } => self.limit_reached(origin, user, *limit),
             Event::SessionEnded { origin, user, lasted } => {
                 tracing::info!(
                     target: TARGET,
@@ -120,6 +122,15 @@ impl EventLog {
         if self.admits(*peer) {
             let path = path.display();
             tracing::warn!(target: TARGET, session = id.0, %peer, user, what, %path, error, "operation_failed");
+        }
+    }
+
+    /// What a user can repeat at will is limited like what a stranger can.
+    fn limit_reached(&self, origin: &Origin, user: &str, limit: Limit) {
+        let Origin { id, peer, .. } = origin;
+        if self.admits(*peer) {
+            let option = limit.most().option;
+            tracing::warn!(target: TARGET, session = id.0, %peer, user, option, %limit, "limit_reached");
         }
     }
 

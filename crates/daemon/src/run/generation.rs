@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use carrack_core::Core;
 use carrack_core::backend::PartialIndex;
-use carrack_core::digest::WhileUploading;
+use carrack_core::session::Settings as CoreSettings;
 use carrack_ftp_server::{DataPorts, FtpServer, NamedAddress};
 use carrack_net::{Admission, Bans, Drain, Listener, NamedHost};
 use carrack_records::accounts::ConfiguredAccounts;
@@ -24,6 +24,7 @@ use super::{Handed, Listening, StartError};
 use crate::access::Lists;
 use crate::addresses::Addresses;
 use crate::config::{Checked, ClientCertificate, Config, Listen, Policies};
+use crate::hours::Schedule;
 use crate::identities::Shown;
 use crate::state::{BansFile, StateFolder};
 use crate::wiring::{self, Behind};
@@ -63,6 +64,8 @@ pub(super) struct Made {
     /// The listeners of the doors that are new.
     pub(super) fresh: Vec<(watch::Receiver<Arc<FtpServer>>, Listener)>,
     pub(super) shared: Vec<SharedListener>,
+    /// The rates that the hours change.
+    pub(super) schedule: Schedule,
 }
 
 impl Generation {
@@ -74,7 +77,7 @@ impl Generation {
     pub(super) fn make(
         lasting: &Lasting,
         checked: Checked,
-        core: impl FnOnce(ConfiguredAccounts, WhileUploading) -> Arc<Core>,
+        core: impl FnOnce(ConfiguredAccounts, CoreSettings) -> Arc<Core>,
         before: Option<&Generation>,
         handed: &mut Handed,
     ) -> Result<Made, StartError> {
@@ -82,8 +85,9 @@ impl Generation {
         let Policies { listeners: policies, partners: of_partners } = tls;
         let excluded = [lasting.state.path().to_owned()];
         let behind = if before.is_some() { Behind::AReload } else { lasting.behind };
-        let accounts = wiring::accounts(&config, &excluded, &lasting.index, behind)?;
-        let core = core(accounts, wiring::while_uploading(&config));
+        let mut schedule = Schedule::default();
+        let accounts = wiring::accounts(&config, &excluded, &lasting.index, behind, &mut schedule)?;
+        let core = core(accounts, wiring::core_settings(&config, &mut schedule));
         let partners = partners
             .map(|believed| PartnerTls::new(believed, &of_partners).map(Arc::new))
             .transpose()
@@ -130,7 +134,7 @@ impl Generation {
         let generation =
             Generation { config, core, doors, accepted, names, hosts: lists.names, data_addresses };
         let generation = Arc::new(generation);
-        Ok(Made { generation, fresh, shared })
+        Ok(Made { generation, fresh, shared, schedule })
     }
 }
 

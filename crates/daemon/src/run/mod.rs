@@ -176,9 +176,9 @@ impl Server {
         let metrics_socket = metrics.as_ref().map(|(_, listener)| listener.share()).transpose();
         let metrics_socket = metrics_socket.map_err(StartError::System)?;
         let limits = wiring::hashing(&checked.config);
-        let core = |accounts, while_uploading| {
+        let core = |accounts, settings| {
             let authenticator = Authenticator::with_limits(Arc::new(accounts), limits, defence);
-            Core::with_digests(authenticator, events, while_uploading)
+            Core::with(authenticator, events, settings)
         };
         let made = Generation::make(&lasting, checked, core, None, handed)?;
         match &provided.predecessor {

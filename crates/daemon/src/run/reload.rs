@@ -36,7 +36,7 @@ pub(super) fn make(file: &ConfigFile, lasting: &Lasting, running: &Generation) -
         let source = Source::of(&checked.config, names::names(&checked.config), Arc::clone(&lasting.state))?;
         let keeper =
             Keeper::next(&lasting.shown, source, checked.identities.take(), checked.tls.listeners.clone())?;
-        let core = |accounts, rule| running.core.renewed(Arc::new(accounts), rule);
+        let core = |accounts, settings| running.core.renewed(Arc::new(accounts), settings);
         Ok((Generation::make(lasting, checked, core, Some(running), &mut Handed::default())?, keeper))
     };
     let (made, keeper) = made().map_err(|error| Refused(problems(file, &error)))?;

@@ -24,7 +24,7 @@ use crate::config::{Config, ConfigFile};
 use crate::ctl::{Desk, Successor};
 use crate::identities::Keeper;
 use crate::watch::{self, Calls};
-use crate::{access, addresses, clients, defence, housekeeping, http};
+use crate::{access, addresses, clients, defence, hours, housekeeping, http};
 
 /// A server that serves.
 pub(super) struct Serving {
@@ -159,7 +159,9 @@ impl Serving {
     /// Has a generation serve from now on, and keeps up what belongs to it.
     fn adopt(&mut self, made: Made, keeper: Keeper) {
         made.take_over(&self.lasting);
-        let Made { generation, fresh, shared, .. } = made;
+        let Made { generation, fresh, shared, schedule } = made;
+        // Sessions of before keep their rates, and those their hours: each schedule lives as long as anybody has its rates.
+        self.upkeep.spawn(hours::keep(schedule));
         for (current, listener) in fresh {
             self.accepting.spawn(FtpServer::serve_current(current, listener));
         }

@@ -110,6 +110,8 @@ pub enum CloseReason {
     ReinitializedInClear,
     /// No login in time.
     LoginTimeout,
+    /// No TLS within its time.
+    TlsTimeout,
     /// No command for too long.
     IdleTimeout,
     /// Too many refused logins.

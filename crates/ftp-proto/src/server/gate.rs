@@ -19,7 +19,6 @@ const HTTP_METHODS: [&[u8]; 10] =
 impl Server {
     /// Carries one line out. THE TABLE has already said that its turn has come.
     pub(super) fn perform(&mut self, line: Line, now: Instant) {
-        self.active_at = now;
         let outcome = match &line {
             Line::Text(text) => self.perform_text(text, now),
             Line::TooLong => {
@@ -32,6 +31,10 @@ impl Server {
                 Ok(Next::Done)
             }
         };
+        // SECURITY: a session is not kept by what costs its client nothing.
+        if outcome.is_ok() && !matches!(&line, Line::Text(text) if is_verb(text, Verb::Noop)) {
+            self.active_at = now;
+        }
         self.settle(outcome);
     }
 
@@ -202,7 +205,11 @@ fn is_answered_at_once(line: &Line) -> bool {
 }
 
 fn is_abor(text: &[u8]) -> bool {
-    Verb::named(split(text).0) == Some(Verb::Abor)
+    is_verb(text, Verb::Abor)
+}
+
+fn is_verb(text: &[u8], verb: Verb) -> bool {
+    Verb::named(split(text).0) == Some(verb)
 }
 
 /// The verb, and everything behind the one space. Further spaces belong to the argument: a name may begin with one.

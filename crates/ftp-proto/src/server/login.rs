@@ -12,6 +12,9 @@ use super::{
 use crate::command::HostName;
 use crate::reply::{Code, Reply};
 
+/// What a user hears who has to ask for TLS where others need not.
+const NOT_WITHOUT_TLS: &str = "This user may not log in without TLS; send AUTH TLS first.";
+
 /// How far the login is. A grant exists only behind one, a name only before.
 #[derive(Debug)]
 pub(super) enum LoginPhase {
@@ -49,11 +52,19 @@ impl Server {
         match &self.policy.plaintext {
             _ if self.security.is_tls() => {}
             Plaintext::Refuse => return Err(self.tls_first()),
-            Plaintext::Limit { user: only } if *only != user => {
-                let text = format!("Only {only} may log in without TLS; send AUTH TLS first.");
+            Plaintext::Limit { users } if !users.contains(&user) => {
+                let text = match users.as_slice() {
+                    [only] => format!("Only {only} may log in without TLS; send AUTH TLS first."),
+                    // SECURITY: nobody is told more names than the one that is asked about.
+                    _ => NOT_WITHOUT_TLS.to_owned(),
+                };
                 return Err(Reply::new(Code::NOT_LOGGED_IN, text));
             }
-            Plaintext::Limit { .. } | Plaintext::Allow => {}
+            // SECURITY: that this user is there is told, so that no password is sent in clear to find it out.
+            Plaintext::Allow { except } if except.contains(&user) => {
+                return Err(Reply::new(Code::NOT_LOGGED_IN, NOT_WITHOUT_TLS));
+            }
+            Plaintext::Limit { .. } | Plaintext::Allow { .. } => {}
         }
         self.end_login(now);
         self.login = LoginPhase::Named(user.clone());

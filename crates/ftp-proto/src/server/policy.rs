@@ -21,9 +21,12 @@ pub struct Policy {
     pub clearing: Clearing,
     /// Which part the server may take in a transfer with another server.
     pub fxp: Fxp,
+    /// Time from the connection's begin to the end of its TLS handshake, whatever else arrives, where nobody may go without TLS.
+    pub tls_timeout: Duration,
     /// Time from the connection's begin (or from a logout) to a login, whatever else arrives.
     pub login_timeout: Duration,
-    /// Time without a command, counted from the last one or from the end of the last transfer.
+    /// Time without a command, counted from the last one or from the end of the last transfer. `NOOP` counts as none, and nor does
+    /// what is refused before anything is done.
     pub idle_timeout: Duration,
     /// Refused logins that end the connection. Zero counts as one.
     pub login_failures: u32,
@@ -45,13 +48,16 @@ pub enum Mode {
 pub enum Plaintext {
     /// No login.
     Refuse,
-    /// A login of this user alone.
+    /// A login of these users alone.
     Limit {
-        /// The one name, compared byte by byte.
-        user: String,
+        /// Their names, compared byte by byte.
+        users: Vec<String>,
     },
-    /// A login like any other.
-    Allow,
+    /// A login like any other, but for some users.
+    Allow {
+        /// Who has to ask for TLS.
+        except: Vec<String>,
+    },
 }
 
 /// Whether a session under TLS may have clear data connections.

@@ -17,6 +17,7 @@ fn policy(mode: Mode, plaintext: Plaintext) -> Policy {
         certificates: Certificates::NotAsked,
         clearing: Clearing::Allowed,
         fxp: Fxp::EitherSide,
+        tls_timeout: Duration::from_secs(30),
         login_timeout: Duration::from_secs(30),
         idle_timeout: Duration::from_secs(300),
         login_failures: 3,
@@ -147,7 +148,7 @@ proptest! {
     #[test]
     fn any_split_of_any_bytes_gives_the_same_events_and_replies(bytes in input(), cuts: [prop::sample::Index; 4], logged_in: bool) {
         let start = || if logged_in { Driver::logged_in() } else {
-            Driver::new(policy(Mode::Explicit, Plaintext::Allow))
+            Driver::new(policy(Mode::Explicit, Plaintext::Allow { except: Vec::new() }))
         };
         // Behind AUTH the split decides what has arrived before TLS: that is its whole point, and a transcript's subject.
         prop_assume!(!bytes.to_ascii_uppercase().windows(5).any(|window| window == b"AUTH "));
@@ -170,7 +171,7 @@ proptest! {
 
     #[test]
     fn any_bytes_in_any_state_are_survived(before in input(), noise: Vec<u8>, after in input()) {
-        for mut driver in [Driver::new(policy(Mode::Explicit, Plaintext::Allow)), Driver::logged_in()] {
+        for mut driver in [Driver::new(policy(Mode::Explicit, Plaintext::Allow { except: Vec::new() })), Driver::logged_in()] {
             driver.receive(&before);
             driver.receive(&noise);
             driver.receive(&after);
@@ -209,15 +210,79 @@ fn the_idle_deadline_counts_from_the_last_command_or_the_transfers_end() {
     let begin = driver.now;
     let after = |seconds| begin + Duration::from_secs(seconds);
     driver.now = after(10);
-    driver.receive(b"NOOP\r\nNO");
+    driver.receive(b"PWD\r\nPW");
     driver.now = after(20);
-    driver.receive(b"O");
+    driver.receive(b"D");
     assert_eq!(driver.server.deadline(), Some(after(310)), "bytes that are no command prolong nothing");
-    driver.receive(b"P\r\nPASV\r\nRETR x\r\n");
+    driver.receive(b"\r\nPASV\r\nRETR x\r\n");
     assert_eq!(driver.server.deadline(), None, "a transfer has its own deadlines");
     driver.now = after(1000);
     driver.end();
     assert_eq!(driver.server.deadline(), Some(after(1300)));
+}
+
+#[test]
+fn neither_noop_nor_what_is_refused_keeps_a_session() {
+    let mut driver = Driver::logged_in();
+    let begin = driver.now;
+    let after = |seconds| begin + Duration::from_secs(seconds);
+    for (second, line) in
+        [(10, "NOOP"), (20, "noop"), (30, "XYZZY"), (40, "TYPE"), (50, "PASS b"), (60, "MODE B")]
+    {
+        driver.now = after(second);
+        driver.receive(format!("{line}\r\n").as_bytes());
+        assert_eq!(driver.server.deadline(), Some(after(300)), "{line}");
+    }
+    driver.receive(b"TYPE I\r\n");
+    assert_eq!(driver.server.deadline(), Some(after(360)));
+}
+
+#[test]
+fn the_deadline_for_tls_is_there_where_nobody_may_go_without() {
+    let sooner = |mode, plaintext| Policy { tls_timeout: Duration::from_secs(10), ..policy(mode, plaintext) };
+    let mut driver = Driver::new(sooner(Mode::Explicit, Plaintext::Refuse));
+    let begin = driver.now;
+    let after = |seconds| begin + Duration::from_secs(seconds);
+    driver.now = after(5);
+    driver.receive(b"NOOP\r\nUSER a\r\n");
+    assert_eq!(driver.server.deadline(), Some(after(10)));
+    driver.now = after(10);
+    driver.server.expire(driver.now);
+    assert_eq!(driver.server.next_event(driver.now), Some(Event::Close(CloseReason::TlsTimeout)));
+    assert!(said(&mut driver.server).ends_with("421 No TLS within 10 seconds; closing.\r\n"));
+
+    let mut driver = Driver::new(sooner(Mode::Explicit, Plaintext::Refuse));
+    driver.receive(b"AUTH TLS\r\n");
+    assert_eq!(driver.server.deadline(), Some(driver.now + Duration::from_secs(30)), "TLS is there");
+    let limited = Plaintext::Limit { users: vec!["a".to_owned()] };
+    for plaintext in [limited, Plaintext::Allow { except: Vec::new() }] {
+        let driver = Driver::new(sooner(Mode::Explicit, plaintext));
+        assert_eq!(driver.server.deadline(), Some(driver.now + Duration::from_secs(30)));
+        assert_eq!(driver.server.handshake_deadline(), driver.server.deadline());
+    }
+    let driver = Driver::new(sooner(Mode::Implicit, Plaintext::Refuse));
+    assert_eq!(driver.server.handshake_deadline(), Some(driver.now + Duration::from_secs(10)));
+    assert_eq!(driver.server.deadline(), Some(driver.now + Duration::from_secs(30)));
+}
+
+#[test]
+fn plaintext_is_for_some_users_and_no_other_name_is_told() {
+    let answer = |plaintext: &Plaintext, user: &str| {
+        let mut driver = Driver::new(policy(Mode::Explicit, plaintext.clone()));
+        let _ = said(&mut driver.server);
+        driver.receive(format!("USER {user}\r\n").as_bytes());
+        said(&mut driver.server)
+    };
+    let limited = Plaintext::Limit { users: vec!["anonymous".to_owned(), "scanner".to_owned()] };
+    let allowed = Plaintext::Allow { except: vec!["alice".to_owned()] };
+    assert!(
+        answer(&limited, "scanner").starts_with("331") && answer(&limited, "anonymous").starts_with("331")
+    );
+    assert!(answer(&allowed, "bob").starts_with("331"));
+    for refused in [answer(&limited, "alice"), answer(&limited, "nobody"), answer(&allowed, "alice")] {
+        assert!(refused.starts_with("530") && refused.contains("AUTH TLS"), "{refused}");
+        assert!(!refused.contains("anonymous") && !refused.contains("scanner"), "{refused}");
+    }
 }
 
 #[test]

@@ -93,6 +93,7 @@ fn policy(settings: &FtpSettings, certificates: Certificates) -> Policy {
             Some(PartnerSettings { tls: None, .. }) => Fxp::TlsServerOnly,
             Some(PartnerSettings { tls: Some(_), .. }) => Fxp::EitherSide,
         },
+        tls_timeout: settings.timeouts.tls,
         login_timeout: settings.timeouts.login,
         idle_timeout: settings.timeouts.idle,
         login_failures: settings.login_failures,
@@ -101,7 +102,7 @@ fn policy(settings: &FtpSettings, certificates: Certificates) -> Policy {
 }
 
 impl Connection {
-    /// Shakes hands on the control connection, within the time that a login may take.
+    /// Shakes hands on the control connection, within the time that TLS and a login may take.
     pub(super) async fn begin_tls(&mut self) -> Result<(), Ended> {
         // In clear, and whole: the client begins its handshake on the last byte of the 234.
         self.control.flush().await.map_err(|_| Ended::Lost)?;
@@ -135,7 +136,7 @@ impl Connection {
     }
 
     async fn shake_hands(&mut self, stream: TcpStream) -> Result<(), Ended> {
-        let deadline = self.machine.deadline().unwrap_or_else(Instant::now).into();
+        let deadline = self.machine.handshake_deadline().unwrap_or_else(Instant::now).into();
         let implicit = self.server.settings.mode == Mode::Implicit;
         if implicit && !speaks_tls(&stream, deadline).await {
             part(stream).await;

@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use carrack_core::account::{Account, InTransit};
+use carrack_core::limits::Limit;
 use carrack_core::login::LoginError;
 use carrack_core::password::Credential;
+use carrack_core::permission::Permissions;
 use carrack_core::session::Session;
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_ftp_proto::server::{Grant, Introduction, Login, Password, Pending};
 
 use super::Connection;
 use super::work::{Done, Work};
-use crate::settings::Plaintext;
+use crate::reply_for;
 use crate::visitor::Visitor;
 
 impl Connection {
@@ -21,10 +23,10 @@ impl Connection {
         // One that is accepted no more suffices for nothing; behind the password it is refused.
         let certificate = self.certificate().unwrap_or_default();
         match self.server.core.login_by_certificate(&self.origin(), user, certificate.as_ref()) {
-            Some(account) => {
-                let grant = self.enter(account);
-                self.machine.logged_in_by_certificate(pending, grant, Instant::now());
-            }
+            Some(account) => match self.enter(account) {
+                Ok(grant) => self.machine.logged_in_by_certificate(pending, grant, Instant::now()),
+                Err(reply) => self.machine.answer(pending, reply, Instant::now()),
+            },
             None => self.machine.password_needed(pending),
         }
     }
@@ -69,12 +71,15 @@ impl Connection {
                 return self.machine.login_refused(pending, reply, now);
             }
         };
-        let grant = self.enter(account);
-        self.machine.login_accepted(pending, grant, now);
+        match self.enter(account) {
+            Ok(grant) => self.machine.login_accepted(pending, grant, now),
+            Err(reply) => self.machine.answer(pending, reply, now),
+        }
     }
 
-    /// Lets an account in whose login was proved.
-    fn enter(&mut self, account: Arc<Account>) -> Grant {
+    /// Lets an account in whose login was proved, unless it has as many sessions as it may.
+    fn enter(&mut self, account: Arc<Account>) -> Result<Grant, Reply> {
+        let session = self.open_session(Arc::clone(&account)).map_err(reply_for::limit)?;
         self.slot.set_logged_in(true);
         if let Some(tls) = &self.tls {
             tls.control.logged_in(&account.name, account.shared);
@@ -85,20 +90,25 @@ impl Connection {
                 || account.folders.iter().any(|folder| folder.in_transit == InTransit::MayBeClear),
         };
         let disk = self.server.terms.pool.disk().clone();
-        self.visitor = Some(Visitor::new(self.open_session(account), disk));
-        grant
+        self.visitor = Some(Visitor::new(session, disk));
+        Ok(grant)
     }
 
     /// The session of an account, narrowed to what the operator grants to clients in clear, and to
     /// those whom no password holds back, however they come.
-    fn open_session(&self, account: Arc<Account>) -> Session {
+    fn open_session(&self, account: Arc<Account>) -> Result<Session, Limit> {
         let settings = &self.server.settings;
-        let in_clear = self.tls.is_none() && matches!(settings.plaintext, Plaintext::Limit { .. });
-        let anybody = matches!(account.credential, Credential::Anyone);
-        let grant = &settings.plaintext_grant;
-        let (account, read_only) =
-            if in_clear || anybody { (grant.narrow(account), !grant.write) } else { (account, false) };
-        Session::open(&self.server.core, account, self.origin(), read_only)
+        let in_clear = settings.plaintext_grants.get(&account.name).filter(|_| self.tls.is_none());
+        let (account, ceiling) = match (&account.credential, in_clear) {
+            (Credential::Anyone, _) => match settings.grants_of_anybody.get(&account.name) {
+                Some(grant) => (grant.narrow(&account), grant.ceiling),
+                // SECURITY: nothing is left to whoever comes by without a word of the operator.
+                None => (account, Permissions::NONE),
+            },
+            (_, Some(grant)) => (grant.narrow(&account), grant.ceiling),
+            (_, None) => (account, Permissions::ALL),
+        };
+        Session::open(&self.server.core, account, self.origin(), ceiling)
     }
 
     pub(super) fn log_out(&mut self) {

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::{Incomplete, Protection};
+use carrack_core::limits::Pace;
 use carrack_ftp_proto::server::{CompressionLevel, Transfer, TransferMode};
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
@@ -86,6 +87,10 @@ impl Source for DeflateSource {
             self.compress_input(out)?;
         }
         Ok(())
+    }
+
+    fn take_pace(&mut self) -> Option<Pace> {
+        self.plain.take_pace()
     }
 
     fn protected_by(&mut self, protection: Protection) {
@@ -200,6 +205,10 @@ mod tests {
             out.extend_from_slice(&self.0[self.1..end]);
             self.1 = end;
             Ok(())
+        }
+
+        fn take_pace(&mut self) -> Option<Pace> {
+            None
         }
 
         fn protected_by(&mut self, _: Protection) {}

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use carrack_core::error::ErrorKind;
 use carrack_core::event::Incomplete;
 use tokio::sync::Semaphore;
-use tokio::time::timeout_at;
+use tokio::time::{sleep_until, timeout_at};
 
+use super::standstill::Standstill;
 use super::{Interrupt, Progress, Pump};
 use crate::disk::DiskThreads;
 
@@ -32,6 +33,15 @@ const STEPS: u32 = 8;
 /// How long a pump keeps its thread while the peer does not move and nobody else wants its place: longer than a flowing line ever
 /// pauses, short enough that a stalled one gives its thread back.
 const LINGER: Duration = Duration::from_millis(20);
+
+/// When a transfer counts as stalled.
+#[derive(Clone, Copy)]
+pub(crate) struct Stall {
+    /// In which time ...
+    pub(crate) within: Duration,
+    /// ... fewer bytes than these moved.
+    pub(crate) bytes: u64,
+}
 
 /// The places on blocking threads that transfers take turns on.
 #[derive(Clone)]
@@ -77,9 +87,9 @@ fn run_slice<P: Pump>(pump: &mut P, places: &Semaphore) -> Result<Progress, Inco
         let progress = pump.step()?;
         let is_wanted = places.available_permits() == 0;
         let goes_on = match &progress {
-            Progress::Done | Progress::Settled => false,
+            Progress::Done | Progress::Settled | Progress::Paced(_) => false,
             Progress::More => !is_wanted || pump.moved() - before < TURN,
-            Progress::Waiting(_) if is_wanted => false,
+            Progress::Waiting(_) if is_wanted || pump.is_paced() => false,
             Progress::Waiting(interest) => pump.wait_blocking(*interest, LINGER).unwrap_or(true),
         };
         if !goes_on || started.elapsed() > SLICE {
@@ -102,15 +112,14 @@ fn run_steps<P: Pump>(pump: &mut P) -> Result<Progress, Incomplete> {
 /// Runs a pump to its end. Gives it back, also when it failed, so that its file can be settled;
 /// `None` when it was lost to a bug (its drop has settled it).
 ///
-/// `stall` is the longest time without a byte moved.
+/// Within each `stall.within` at least `stall.bytes` must move, or what counts as bytes.
 pub(super) async fn drive<P: Pump>(
     mut pump: P,
     pool: &PumpPool,
     interrupt: &Interrupt,
-    stall: Duration,
+    stall: Stall,
 ) -> (Option<P>, Result<(), Incomplete>) {
-    let mut progress_seen = pump.progress();
-    let mut moved_at = Instant::now();
+    let mut standstill = Standstill::new(stall.within, stall.bytes, pump.progress(), Instant::now());
     loop {
         let progress = if pump.may_block() {
             let Some((returned, progress)) = pool.run(pump).await else {
@@ -130,14 +139,20 @@ pub(super) async fn drive<P: Pump>(
             return (Some(pump), Err(why));
         }
         let now = Instant::now();
-        if pump.progress() != progress_seen {
-            progress_seen = pump.progress();
-            moved_at = now;
-        }
-        let stalls_at = moved_at + pump.patience(stall);
+        standstill.look(pump.progress(), now);
+        let stalls_at = standstill.ends_at(|window| pump.patience(window));
         match progress {
             Ok(Progress::Done | Progress::Settled) => return (Some(pump), Ok(())),
             Err(why) => return (Some(pump), Err(why)),
+            Ok(Progress::Paced(goes_on_at)) => {
+                if goes_on_at > now + LINGER {
+                    pump.rest();
+                }
+                tokio::select! {
+                    () = sleep_until(goes_on_at.into()) => standstill.leave_out(now.elapsed()),
+                    why = interrupt.stopped() => return (Some(pump), Err(why)),
+                }
+            }
             // Checked here as well: bytes that carry nothing must not keep a transfer alive.
             Ok(_) if now >= stalls_at => return (Some(pump), Err(Incomplete::Stalled)),
             // Threads are shared out by turns.

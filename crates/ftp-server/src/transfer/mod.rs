@@ -13,16 +13,17 @@ mod perform;
 mod receive;
 mod send;
 mod source;
+mod standstill;
 
 pub(crate) use deflate::{Coding, Inflater};
-pub(crate) use drive::PumpPool;
+pub(crate) use drive::{PumpPool, Stall};
 pub(crate) use interrupt::Interrupt;
 pub(crate) use perform::{Job, Terms, perform};
 pub(crate) use send::{Head, SEND_STEP};
 pub(crate) use source::{AsciiSource, FileSource, FormatEntry, ListingSource, Source};
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carrack_core::event::Incomplete;
 use carrack_tls::{DataStream, Interest};
@@ -35,6 +36,8 @@ pub(crate) enum Progress {
     Settled,
     /// The peer must first read or write.
     Waiting(Interest),
+    /// Nothing may move before this moment: a limit on the rate.
+    Paced(Instant),
     /// There is more to move.
     More,
 }
@@ -43,6 +46,9 @@ pub(crate) enum Progress {
 pub(crate) trait Pump: Send + 'static {
     /// Moves one step's bytes.
     fn step(&mut self) -> Result<Progress, Incomplete>;
+
+    /// Whether something can limit how fast it goes: then it keeps no thread while it waits.
+    fn is_paced(&self) -> bool;
 
     /// Whether the next step may wait for a disk; where it cannot, it runs on the event loop itself.
     fn may_block(&self) -> bool;

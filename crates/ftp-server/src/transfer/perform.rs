@@ -1,7 +1,6 @@
 //! One transfer from its `150` to its final reply.
 
 use std::net::IpAddr;
-use std::time::Duration;
 
 use carrack_core::error::ErrorKind;
 use carrack_core::event::{Incomplete, Protection};
@@ -9,7 +8,7 @@ use carrack_core::upload::{Kept, Upload};
 use carrack_ftp_proto::reply::{Code, Reply};
 use carrack_tls::DataStream;
 
-use super::drive::drive;
+use super::drive::{Stall, drive};
 use super::receive::ReceivePump;
 use super::send::SendPump;
 use super::{Coding, Head, Interrupt, PumpPool, Source};
@@ -43,7 +42,7 @@ pub(crate) enum Job {
 #[derive(Clone)]
 pub(crate) struct Terms {
     pub(crate) pool: PumpPool,
-    pub(crate) stall: Duration,
+    pub(crate) stall: Stall,
     pub(crate) close: DataClose,
 }
 

@@ -1,10 +1,11 @@
 //! Receiving: the client's bytes into an upload, and the difference between an end and a cut.
 
 use std::io::{self, IoSlice};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carrack_core::error::Error;
 use carrack_core::event::Incomplete;
+use carrack_core::limits::{Pace, Turn};
 use carrack_core::upload::{Kept, Upload};
 use carrack_tls::{DataStream, Interest, Received};
 
@@ -23,13 +24,19 @@ const GATHERING: Duration = Duration::from_millis(100);
 /// From so many bytes on, more will follow, and the thread is woken for many at a time.
 const LARGE: u64 = 1024 * 1024;
 
-/// Compressed bytes that are taken per step: with what they may become, still some hundredths of a second of work.
-const COMPRESSED_STEP: usize = 16 * 1024;
+/// What a piece of work before the first byte counts where it is asked whether anything moves: it copies about as much.
+const PIECE: u64 = 1024 * 1024;
+
+/// Bytes that are taken per step where they are compressed, or limited in their rate: with what they may become, still some
+/// hundredths of a second of work.
+const LITTLE: usize = 16 * 1024;
 
 /// Receives into an upload.
 pub(crate) struct ReceivePump {
     inflow: Inflow,
     stream: DataStream,
+    /// How fast it may go, where something can limit that.
+    pace: Option<Pace>,
     interrupt: Interrupt,
     stage: Stage,
     close: DataClose,
@@ -54,16 +61,18 @@ enum Stage {
 
 impl ReceivePump {
     pub(crate) fn new(
-        upload: Box<Upload>,
+        mut upload: Box<Upload>,
         ascii: bool,
         coding: Coding,
         close: DataClose,
         stream: DataStream,
         interrupt: Interrupt,
     ) -> Self {
+        let pace = upload.take_pace();
         Self {
             inflow: Inflow::new(upload, ascii, coding),
             stream,
+            pace,
             interrupt,
             stage: Stage::Gathering { waited: false },
             close,
@@ -86,6 +95,16 @@ impl ReceivePump {
 
     /// Takes what has arrived.
     fn receive(&mut self) -> Result<Progress, Incomplete> {
+        let little = match self.pace.as_mut().map(|pace| pace.turn(Instant::now())) {
+            None => LITTLE,
+            Some(Turn::Now(most)) => usize::try_from(most).map_or(LITTLE, |most| most.min(LITTLE)),
+            Some(Turn::At(moment)) => {
+                return Ok(match self.wait() {
+                    Progress::Waiting(_) => Progress::Paced(moment),
+                    more => more,
+                });
+            }
+        };
         let (inflow, stage) = (&mut self.inflow, self.stage);
         let is_compressed = inflow.is_compressed();
         let mut failure = None;
@@ -102,8 +121,8 @@ impl ReceivePump {
                 io::Error::from(io::ErrorKind::Other)
             })
         };
-        let received = if is_compressed {
-            read_little(&mut self.stream, &mut take)
+        let received = if is_compressed || self.pace.is_some() {
+            read_little(&mut self.stream, little, &mut take)
         } else {
             self.stream.read_to(&mut take)
         };
@@ -113,6 +132,9 @@ impl ReceivePump {
         match received {
             Ok(Received::Bytes(count)) => {
                 self.moved += count as u64;
+                if let Some(pace) = &mut self.pace {
+                    pace.spend(count as u64);
+                }
                 if matches!(stage, Stage::Gathering { .. }) && self.inflow.gathered() >= GATHERED {
                     self.stage = Stage::Preparing { ended: false };
                 }
@@ -151,13 +173,14 @@ impl ReceivePump {
     }
 }
 
-/// Reads a little, for bytes that may become many.
+/// Reads `most` bytes or fewer: of those that may become many, and of those that may not come fast.
 fn read_little(
     stream: &mut DataStream,
+    most: usize,
     take: &mut dyn FnMut(&[IoSlice<'_>]) -> io::Result<()>,
 ) -> io::Result<Received> {
-    let mut buffer = [0; COMPRESSED_STEP];
-    let received = stream.read(&mut buffer)?;
+    let mut buffer = [0; LITTLE];
+    let received = stream.read(buffer.get_mut(..most).unwrap_or_default())?;
     if let Received::Bytes(count) = received {
         take(&[IoSlice::new(buffer.get(..count).unwrap_or_default())])?;
     }
@@ -179,6 +202,10 @@ impl Pump for ReceivePump {
             }
             Stage::Ended => self.inflow.finish().map(|()| Progress::Done),
         }
+    }
+
+    fn is_paced(&self) -> bool {
+        self.pace.is_some()
     }
 
     fn may_block(&self) -> bool {
@@ -214,7 +241,7 @@ impl Pump for ReceivePump {
     }
 
     fn progress(&self) -> u64 {
-        self.moved + self.pieces
+        self.moved + self.pieces * PIECE
     }
 
     fn patience(&self, stall: Duration) -> Duration {

@@ -1,10 +1,11 @@
 //! Sending: a source's bytes to the client, and an end that no reset can cut short.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::Incomplete;
+use carrack_core::limits::{Pace, Turn};
 use carrack_tls::{DataStream, Drained, Interest, WornOut};
 use rustix::io::Errno;
 
@@ -63,6 +64,8 @@ impl Head {
 pub(crate) struct SendPump {
     source: Box<dyn Source>,
     stream: DataStream,
+    /// How fast it may go, where something can limit that.
+    pace: Option<Pace>,
     buffer: Vec<u8>,
     /// Bytes of `buffer` that are to be sent, and how many of these the stream has taken.
     filled: usize,
@@ -92,6 +95,7 @@ enum Stage {
 /// Why a step stopped short.
 enum Stop {
     Blocked(Interest),
+    Paced(Instant),
     Failed(Incomplete),
 }
 
@@ -108,12 +112,14 @@ impl Stop {
 
 impl SendPump {
     /// Sends `head` and then what `source` makes.
-    pub(crate) fn new(source: Box<dyn Source>, head: Head, stream: DataStream) -> Self {
-        let by_kernel = stream.info().is_none();
+    pub(crate) fn new(mut source: Box<dyn Source>, head: Head, stream: DataStream) -> Self {
+        let pace = source.take_pace();
+        let by_kernel = stream.info().is_none() && pace.is_none();
         let stage = if head.whole { Stage::Last } else { Stage::Filling };
         Self {
             source,
             stream,
+            pace,
             filled: head.bytes.len(),
             buffer: head.bytes,
             taken: 0,
@@ -194,11 +200,18 @@ impl SendPump {
     /// Hands the buffer to the stream; true once all of it is taken.
     fn flush_buffer(&mut self) -> Result<bool, Stop> {
         if let Some(rest) = self.buffer.get(self.taken..self.filled).filter(|rest| !rest.is_empty()) {
+            let now = match &mut self.pace {
+                None => rest,
+                Some(pace) => turn(pace, rest)?,
+            };
             let written = match self.stage {
-                Stage::Last => self.stream.write_last(rest),
-                _ => self.stream.write(rest),
+                Stage::Last if now.len() == rest.len() => self.stream.write_last(now),
+                _ => self.stream.write(now),
             };
             let taken = written.map_err(Stop::on(Interest::Writable))?;
+            if let Some(pace) = &mut self.pace {
+                pace.spend(taken as u64);
+            }
             self.taken += taken;
             self.moved += taken as u64;
         }
@@ -240,6 +253,17 @@ impl SendPump {
     }
 }
 
+/// As many of the bytes as may go now.
+fn turn<'b>(pace: &mut Pace, bytes: &'b [u8]) -> Result<&'b [u8], Stop> {
+    match pace.turn(Instant::now()) {
+        Turn::Now(most) => {
+            let most = usize::try_from(most).map_or(bytes.len(), |most| most.min(bytes.len()));
+            Ok(bytes.get(..most).unwrap_or(bytes))
+        }
+        Turn::At(moment) => Err(Stop::Paced(moment)),
+    }
+}
+
 fn failed(kind: ErrorKind) -> Stop {
     Stop::Failed(Incomplete::Storage(kind))
 }
@@ -249,12 +273,18 @@ impl Pump for SendPump {
         match self.advance() {
             Ok(progress) => Ok(progress),
             Err(Stop::Blocked(interest)) => Ok(Progress::Waiting(interest)),
+            Err(Stop::Paced(moment)) => Ok(Progress::Paced(moment)),
             Err(Stop::Failed(why)) => Err(why),
         }
     }
 
+    fn is_paced(&self) -> bool {
+        self.pace.is_some()
+    }
+
     fn may_block(&self) -> bool {
-        self.stage == Stage::Filling
+        // What was read already takes its turns on the event loop.
+        self.stage == Stage::Filling && (self.pace.is_none() || self.taken == self.filled)
     }
 
     fn stream(&mut self) -> &mut DataStream {
@@ -289,7 +319,7 @@ mod tests {
     #[test]
     fn keys_that_are_worn_out_are_no_broken_connection() {
         let why = |error: io::Error| match Stop::on(Interest::Writable)(error) {
-            Stop::Blocked(_) => None,
+            Stop::Blocked(_) | Stop::Paced(_) => None,
             Stop::Failed(why) => Some(why),
         };
         assert_eq!(why(WornOut.into()), Some(Incomplete::WornOut));

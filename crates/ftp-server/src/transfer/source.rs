@@ -6,6 +6,7 @@ use carrack_core::backend::Entry;
 use carrack_core::download::Download;
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::{Incomplete, Protection};
+use carrack_core::limits::Pace;
 use carrack_ftp_proto::ascii;
 
 /// Bytes for the data connection, made as they are needed.
@@ -17,6 +18,9 @@ pub(crate) trait Source: Send + 'static {
     fn file(&mut self) -> Option<&mut Download> {
         None
     }
+
+    /// How fast the bytes may go; `None` where nothing can limit that. Asked for once.
+    fn take_pace(&mut self) -> Option<Pace>;
 
     /// Says how the bytes crossed the network.
     fn protected_by(&mut self, protection: Protection);
@@ -48,6 +52,10 @@ impl Source for FileSource {
 
     fn file(&mut self) -> Option<&mut Download> {
         Some(&mut self.0)
+    }
+
+    fn take_pace(&mut self) -> Option<Pace> {
+        self.0.take_pace()
     }
 
     fn protected_by(&mut self, protection: Protection) {
@@ -117,6 +125,10 @@ impl Source for AsciiSource {
         }
     }
 
+    fn take_pace(&mut self) -> Option<Pace> {
+        self.file.take_pace()
+    }
+
     fn protected_by(&mut self, protection: Protection) {
         self.file.protected_by(protection);
     }
@@ -165,7 +177,11 @@ impl Source for ListingSource {
         Ok(())
     }
 
-    // A listing is not a transfer of a file: nobody counts it.
+    // A listing is not a transfer of a file: nobody counts it, and limits on transfers are not for it.
+    fn take_pace(&mut self) -> Option<Pace> {
+        None
+    }
+
     fn protected_by(&mut self, _: Protection) {}
 
     fn exchanged_with(&mut self, _: IpAddr) {}

@@ -13,6 +13,7 @@ use carrack_core::event::{Event, Events, Incomplete, Origin, Outcome, Protection
 use carrack_core::login::Authenticator;
 use carrack_core::password::Credential;
 use carrack_core::path::VirtualPath;
+use carrack_core::permission::Permissions;
 use carrack_core::session::WriteMode;
 use carrack_core::{Core, Session};
 use carrack_storage::local::{LocalSettings, LocalStore};
@@ -88,7 +89,8 @@ impl World {
     pub(crate) fn open(&self, account: Account, read_only: bool) -> Session {
         let peer = "192.0.2.1:1".parse().unwrap();
         let origin = Origin { id: SessionId(1), peer, protocol: "test" };
-        Session::open(&self.core, Arc::new(account), origin, read_only)
+        let ceiling = if read_only { Permissions::READ_ONLY } else { Permissions::ALL };
+        Session::open(&self.core, Arc::new(account), origin, ceiling).unwrap()
     }
 }
 

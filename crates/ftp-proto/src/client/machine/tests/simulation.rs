@@ -34,7 +34,7 @@ impl World {
         let (mode, plaintext) = match security {
             Security::Explicit => (Mode::Explicit, Plaintext::Refuse),
             Security::Implicit => (Mode::Implicit, Plaintext::Refuse),
-            Security::Plaintext => (Mode::Explicit, Plaintext::Allow),
+            Security::Plaintext => (Mode::Explicit, Plaintext::Allow { except: Vec::new() }),
         };
         let data = match data_protection {
             DataProtection::Private => server::DataProtection::Require,
@@ -48,6 +48,7 @@ impl World {
             data_protection: data,
             compression: Compression::Refused,
             fxp: crate::server::Fxp::Refused,
+            tls_timeout: Duration::from_secs(30),
             login_timeout: Duration::from_secs(30),
             idle_timeout: Duration::from_secs(300),
             login_failures: 3,
