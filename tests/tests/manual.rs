@@ -326,10 +326,14 @@ type Events = BTreeMap<String, (String, Vec<String>)>;
 fn events_of_the_source() -> Events {
     let mut events = Events::new();
     // Written by the queue itself, behind tracing's back.
-    assert!(
-        read("crates/daemon/src/log/line.rs").contains(r#""log_lost".to_owned(), fields: vec![("lines", "#)
-    );
-    events.insert("log_lost".to_owned(), ("warn".to_owned(), vec!["lines".to_owned()]));
+    let line = read("crates/daemon/src/log/line.rs");
+    for (event, level, fields) in
+        [("log_lost", "warn", ["log", "lines"].as_slice()), ("log_failed", "error", &["log", "file", "why"])]
+    {
+        assert!(line.contains(&format!("{event:?}, fields)")));
+        let fields = fields.iter().map(|&field| field.to_owned()).collect();
+        events.insert(event.to_owned(), (level.to_owned(), fields));
+    }
     for source in sources(&top().join("crates")) {
         let text = fs::read_to_string(&source).unwrap();
         for level in ["error", "warn", "info", "debug", "trace"] {
@@ -407,9 +411,16 @@ fn the_log_has_the_events_of_the_manual_and_no_others() {
 
 /// The series that the source registers, without prefix and suffix.
 fn series() -> BTreeSet<String> {
-    let source = read("crates/daemon/src/metrics.rs");
-    let registered = source.split("registry.register(").skip(1);
-    registered.map(|rest| rest.split('"').nth(1).unwrap().to_owned()).collect()
+    let read = |file: &str| read(&format!("crates/daemon/src/metrics/{file}.rs"));
+    let counted = read("mod") + &read("users");
+    let asked = read("load");
+    let registered = counted.split("registry.register(").skip(1);
+    let encoded = asked.split("gauge(encoder, ").skip(1).chain(asked.split("encode_descriptor(").skip(1));
+    let rows = asked.split("        (\"").skip(1).map(|rest| format!("\"{rest}"));
+    let named = registered.chain(encoded).map(str::to_owned).chain(rows);
+    let names =
+        named.filter_map(|rest| Some(rest.trim_start().strip_prefix('"')?.split('"').next()?.to_owned()));
+    names.collect()
 }
 
 #[test]

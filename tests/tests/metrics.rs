@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use carrack_tests::control::Control;
-use carrack_tests::programs::Tls;
+use carrack_tests::programs::{Program, Tls, needs};
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{Setup, USER};
 use carrack_tests::tls_client::TlsClient;
@@ -77,4 +77,46 @@ fn refusals_are_counted_and_no_client_makes_a_series() {
     assert!(series < 40, "{text}");
     assert!(ask(to, "GET /").starts_with("HTTP/1.1 404 "));
     assert!(ask(to, "POST /metrics").starts_with("HTTP/1.1 405 "));
+}
+
+#[test]
+fn queues_threads_hooks_and_users_are_measured_as_the_collectors_own_tool_wants_it() {
+    let hook = "\n[[hook]]\nname = \"sink\"\non = [\"upload\"]\nprogram = [\"/bin/sh\", \"-c\", \"cat > /dev/null\"]\n";
+    let setup =
+        Setup::new().option("metrics", "address", "\"127.0.0.1:0\"").option("metrics", "per_user", "1");
+    let all = "permissions = [\"list\", \"read\", \"write\"]";
+    let server = setup.table(hook).user("second", &[all]).user("third", &[all]).start();
+    let to = address(&server);
+    let mut control = Control::open(&server);
+    control.upload("file", b"0123456789");
+    control.expect("DELE nothing", 550);
+    wait_for(to, &format!("carrack_user_transferred_bytes_total{{user=\"{USER}\",direction=\"upload\"}} 10"));
+    for user in ["second", "third"] {
+        let mut control = Control::session(&server, Mode::Explicit, &TlsClient::new(Tls::V13), user);
+        control.upload("file", b"0123456789");
+    }
+    for line in [
+        "carrack_user_transferred_bytes_total{user=\"(others)\",direction=\"upload\"} 20",
+        "carrack_user_transfers_total{user=\"(others)\",direction=\"upload\",outcome=\"complete\"} 2",
+        "carrack_transfer_seconds_count{direction=\"upload\"} 3",
+        "carrack_operations_refused_total{why=\"not_found\"} 1",
+        "carrack_hook_events_total{hook=\"sink\",outcome=\"delivered\"} 3",
+        "carrack_hook_outbox_events{hook=\"sink\"} 0",
+        "carrack_log_lost_lines_total{log=\"log\"} 0",
+        "carrack_pumps_waiting 0",
+        "carrack_password_checks_running 0",
+    ] {
+        wait_for(to, line);
+    }
+    let text = ask(to, "GET /metrics");
+    assert!(!text.contains("second") && !text.contains("third"), "{text}");
+    assert!(
+        text.contains(&format!("carrack_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))),
+        "{text}"
+    );
+    if needs(&["promtool"]) {
+        let body = text.split_once("\r\n\r\n").unwrap().1;
+        let run = Program::new("promtool").args(["check", "metrics"]).input(body).run();
+        assert!(run.stdout.is_empty() && run.stderr.is_empty(), "{}", run.report());
+    }
 }

@@ -69,11 +69,11 @@ fn serve_folder(arguments: Serve, fips: Fips) -> Result<(), Failure> {
 }
 
 fn run(checked: Checked, state: StateFolder, hints: Option<Hints>) -> Result<(), Failure> {
-    let log = log::install(&checked.config.log);
+    let log = log::install(&checked.config.log).map_err(Failure::failed)?;
     for warning in &checked.warnings {
         match checked.config.log.format {
-            LogFormat::Text => eprintln!("carrack: warning: {warning}"),
-            LogFormat::Json => log::warning(warning),
+            LogFormat::Text if checked.config.log.file.is_none() => eprintln!("carrack: warning: {warning}"),
+            LogFormat::Text | LogFormat::Json => log::warning(warning),
         }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,7 +82,7 @@ fn run(checked: Checked, state: StateFolder, hints: Option<Hints>) -> Result<(),
         .build()
         .map_err(|error| Failure::failed(format!("threads cannot be started: {error}")))?;
     let outcome = runtime.block_on(async {
-        let server = Server::start(checked, state).map_err(Failure::failed)?;
+        let server = Server::start(checked, state, &log).map_err(Failure::failed)?;
         if let Some(hints) = &hints {
             let mut out = std::io::stdout().lock();
             let colour = out.is_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -25,6 +25,7 @@ pub struct Download {
     started: Instant,
     range: Range<u64>,
     position: u64,
+    text: bool,
     protection: Protection,
     partner: Option<IpAddr>,
     /// Whether the outcome was told already.
@@ -49,6 +50,7 @@ impl Download {
             started: Instant::now(),
             position: range.start,
             range,
+            text: false,
             protection: Protection::Clear,
             partner: None,
             reported: false,
@@ -108,6 +110,11 @@ impl Download {
         self.protection = protection;
     }
 
+    /// Says that line ends are converted on the way, for the log.
+    pub fn as_text(&mut self) {
+        self.text = true;
+    }
+
     /// Says that the other end of the data connection is another server, for the log.
     pub fn exchanged_with(&mut self, partner: IpAddr) {
         self.partner = Some(partner);
@@ -145,6 +152,7 @@ impl Download {
             path: self.path.clone(),
             bytes: self.position.saturating_sub(self.range.start),
             lasted: self.started.elapsed(),
+            text: self.text,
             protection: self.protection,
             partner: self.partner,
             outcome,

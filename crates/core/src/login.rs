@@ -1,6 +1,7 @@
 //! Is this client that user? One check for all protocols, bounded in work and alike for users who do not exist.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,6 +71,10 @@ pub struct Authenticator {
     accounts: Arc<dyn Accounts>,
     /// Each running hash holds one: memory and processor time stay bounded, and other sessions served.
     slots: Arc<Semaphore>,
+    /// How many wait for a slot.
+    waiting: AtomicUsize,
+    /// How many slots there are.
+    most: usize,
     /// The memory of the slots that are free: never more than there are slots.
     memories: Arc<Mutex<Vec<Memory>>>,
 }
@@ -77,7 +82,9 @@ pub struct Authenticator {
 impl Authenticator {
     /// Checks against `accounts`, at most `slots` hashes at a time (as many as there are cores is right).
     pub fn new(accounts: Arc<dyn Accounts>, slots: usize) -> Authenticator {
-        Authenticator { accounts, slots: Arc::new(Semaphore::new(slots.max(1))), memories: Arc::default() }
+        let most = slots.max(1);
+        let slots = Arc::new(Semaphore::new(most));
+        Authenticator { accounts, slots, waiting: AtomicUsize::new(0), most, memories: Arc::default() }
     }
 
     /// The account of this name, where the certificate alone suffices to log in to it. `None` says nothing: it may be that
@@ -120,7 +127,9 @@ impl Authenticator {
         let decoy_cost = self.accounts.decoy_cost();
         let password = Zeroizing::new(password.to_vec());
         let slot = tokio::time::timeout(QUEUE_DEADLINE, Arc::clone(&self.slots).acquire_owned());
+        let waits = Waits::new(&self.waiting);
         let Ok(Ok(slot)) = slot.await else { return Err(LoginError::Overloaded) };
+        drop(waits);
         let memories = Arc::clone(&self.memories);
         let check = move || {
             // The slot is held by the work, not by whoever awaits it: a client that hangs up frees nothing early.
@@ -161,6 +170,29 @@ impl Authenticator {
             Err(LoginError::Overloaded) => LoginError::Overloaded,
             Ok(_) | Err(LoginError::Refused(_)) => LoginError::Refused(Why::RefusedCertificate),
         }
+    }
+}
+
+impl Authenticator {
+    /// How many passwords are hashed now, and how many wait for that.
+    pub fn load(&self) -> (usize, usize) {
+        (self.most.saturating_sub(self.slots.available_permits()), self.waiting.load(Ordering::Relaxed))
+    }
+}
+
+/// One that waits, for as long as the value lives.
+struct Waits<'w>(&'w AtomicUsize);
+
+impl<'w> Waits<'w> {
+    fn new(waiting: &'w AtomicUsize) -> Waits<'w> {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Waits(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

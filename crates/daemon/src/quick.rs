@@ -182,6 +182,7 @@ impl QuickStart {
             user: Tables(users),
             log: self.log.clone(),
             metrics: None,
+            hook: Tables::default(),
         }
     }
 }

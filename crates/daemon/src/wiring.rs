@@ -22,6 +22,7 @@ use crate::config::{
     Ccc, CertificateName, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Listen, Login,
     Mode, Partials, Permission as Word, Plaintext, Publish, RevokedSessions, UploadDigest, User,
 };
+use crate::log::{self, Guard, LogFileError, XferLog};
 
 /// Why accounts could not be made of a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -265,6 +266,14 @@ pub(crate) fn while_uploading(config: &Config) -> WhileUploading {
         UploadDigest::Sha256 => WhileUploading::Always(Algorithm::Sha256),
         UploadDigest::None => WhileUploading::Never,
     }
+}
+
+/// The transfer log in wu-ftpd's form, where the configuration has one.
+pub(crate) fn xferlog(config: &Config) -> Result<Option<(XferLog, Guard)>, LogFileError> {
+    let Some(path) = &config.log.xferlog else { return Ok(None) };
+    let without_password = |user: &&User| user.password.is_none() && user.login != Login::Certificate;
+    let anonymous = config.user.iter().filter(without_password).map(|user| user.name.as_str().to_owned());
+    log::xferlog(path, anonymous.collect()).map(Some)
 }
 
 /// Whether a listener asks for certificates.

@@ -12,7 +12,7 @@ use super::table::{Ccc, Config, DataProtection, Listen, Login, Mode, Plaintext, 
 use super::tls_policy::Policies;
 use super::value::beside;
 use super::warnings::Warning;
-use super::{acme, addresses, clients, fips, homes, identities, tls_policy, warnings};
+use super::{acme, addresses, clients, fips, homes, hook, identities, logs, tls_policy, warnings};
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
 #[derive(Debug)]
@@ -110,6 +110,8 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     if let Some(state) = &state {
         homes::outside(&config, state, &mut faults);
     }
+    logs::check(&mut config, base, &mut faults);
+    hook::check(&mut config, base, &mut faults);
     let identities = identities::load(&mut config, base, &mut faults);
     if let Some(acme) = config.acme.as_mut() {
         acme::check(acme, base, &mut faults);

@@ -1,20 +1,25 @@
 //! What does the server tell about its work, and how does a line look?
 //!
 //! ```text
-//! core's events ─► EventLog ─ flood limits ─► tracing ─► Line (text | JSON, escaped) ─► queue ─► standard error
+//! core's events ─► EventLog ─ flood limits ─► tracing ─► Line (text | JSON, escaped) ─► queue ─► standard error, or a file
+//!               ─► XferLog ─────────────────────────────────────────────────────────► queue ─► a file
 //! ```
 //!
 //! Event names and fields are stable: `listening`, `connected`, `connection_refused`, `login`, `login_failed`, `transfer`, `changed`, `operation_failed`,
-//! `session_end`, `suppressed`, `log_lost`, `configuration_warning`, `reloading`, `reload_failed`, `certificate_replaced`, `certificate_unchanged`,
+//! `session_end`, `suppressed`, `log_lost`, `log_failed`, `configuration_warning`, `reloading`, `reload_failed`, `certificate_replaced`, `certificate_unchanged`,
 //! `certificate_refused`, `certificate_ends`, `certificate_expired`, `staple_replaced`, `staple_refused`, `staple_expired`, `metrics_listening`, `expired_uploads`, `expiry_failed`, `journal_failed`,
 //! `few_file_descriptors`, `draining`, `stopped`.
 
 mod events;
+mod file;
 mod flood;
 mod line;
 mod queue;
+mod xferlog;
 
-use std::io::IsTerminal;
+use std::collections::HashSet;
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
@@ -22,30 +27,88 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Log, LogFormat, LogLevel, Warning};
 pub use events::EventLog;
+use file::LogFile;
+pub(crate) use flood::{Flood, Verdict};
 use line::Line;
 pub use queue::Guard;
+pub(crate) use queue::Queue;
+use queue::Stream;
+pub(crate) use xferlog::XferLog;
 
-/// Sends the log of this process to standard error: coloured text on a terminal, plain text or JSON elsewhere. A process has one
-/// log; later calls change nothing.
-pub fn install(settings: &Log) -> Guard {
+/// Sends the log of this process to its file, or to standard error: coloured text on a terminal, plain text or JSON elsewhere. A process
+/// has one log; later calls change nothing.
+///
+/// # Errors
+/// The file cannot be opened.
+pub fn install(settings: &Log) -> Result<Guard, LogFileError> {
     let level = match settings.level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
     };
-    let terminal = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let terminal =
+        settings.file.is_none() && std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let line = match settings.format {
         LogFormat::Json => Line::Json,
         LogFormat::Text => Line::Text { colour: terminal },
     };
-    let (writer, guard) = queue::queue(std::io::stderr(), line);
-    let layer = tracing_subscriber::fmt::layer().event_format(line).with_writer(writer);
+    let tell = Box::new(move |lines| line.lost(lines).into_bytes());
+    let queue = match &settings.file {
+        None => queue::queue("log", Stream(std::io::stderr()), tell),
+        Some(path) => {
+            let report = move |file: &Path, why: &io::Error| {
+                let text = line.failed(&file.display().to_string(), &why.to_string());
+                let _ = io::stderr().write_all(text.as_bytes());
+            };
+            queue::queue("log", open("log.file", path, Box::new(report))?, tell)
+        }
+    };
+    let layer = tracing_subscriber::fmt::layer().event_format(line).with_writer(queue.clone());
     // Our own crates at the level asked for; libraries only when something looks wrong.
     let filter = Targets::new().with_default(level.min(LevelFilter::WARN)).with_target("carrack", level);
     // Fails only where a log is installed already, as in tests.
     let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
-    guard
+    Ok(Guard::new(queue))
+}
+
+/// Opens the transfer log in wu-ftpd's form. What becomes of its lines is told in the other log.
+///
+/// # Errors
+/// The file cannot be opened.
+pub(crate) fn xferlog(path: &Path, anonymous: HashSet<String>) -> Result<(XferLog, Guard), LogFileError> {
+    let report = |file: &Path, why: &io::Error| {
+        tracing::error!(target: "carrack", log = "xferlog", file = %file.display(), %why, "log_failed");
+    };
+    let tell = |lines| {
+        tracing::warn!(target: "carrack", log = "xferlog", lines, "log_lost");
+        Vec::new()
+    };
+    let queue = queue::queue("xferlog", open("log.xferlog", path, Box::new(report))?, Box::new(tell));
+    Ok((XferLog::new(queue.clone(), anonymous), Guard::new(queue)))
+}
+
+/// A file that lines should go to cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the file of {key}, {}, cannot be opened: {source}\n  mend: make its folder writable for this user, or name another file",
+    file.display()
+)]
+pub struct LogFileError {
+    /// The key that names it.
+    pub key: &'static str,
+    /// The file.
+    pub file: PathBuf,
+    /// What the system said.
+    pub source: io::Error,
+}
+
+fn open(
+    key: &'static str,
+    path: &Path,
+    report: Box<dyn Fn(&Path, &io::Error) + Send>,
+) -> Result<LogFile, LogFileError> {
+    LogFile::open(path, report).map_err(|source| LogFileError { key, file: path.to_owned(), source })
 }
 
 /// Writes a warning about the configuration, for whoever reads nothing but the log.

@@ -27,11 +27,12 @@ use crate::acme::{self, Acme, Questions};
 use crate::addresses::{self, Addresses};
 use crate::clients;
 use crate::config::{Checked, Config, Mode};
+use crate::hooks::{self, Deliveries, Hooks};
 use crate::housekeeping;
 use crate::http;
 use crate::identities::{Keeper, Shown, Source};
-use crate::log::EventLog;
-use crate::metrics::Metrics;
+use crate::log::{EventLog, Guard, Queue};
+use crate::metrics::{Metrics, Sources};
 use crate::state::StateFolder;
 use crate::watch::{self, Calls};
 use crate::wiring;
@@ -66,6 +67,10 @@ pub struct Server {
     names: Vec<Arc<NamedAddress>>,
     drain: Drain,
     log: Arc<EventLog>,
+    /// What is written to files that may get other names.
+    logs: Vec<Queue>,
+    xferlog: Option<Guard>,
+    hooks: Option<(Arc<Hooks>, Deliveries)>,
     cut: Arc<CutTransfers>,
     journal: Arc<PartialJournal>,
     acme: Option<(Arc<Acme>, Option<Questions>)>,
@@ -75,11 +80,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens homes and journal, makes or loads the identity, and listens. Call it within a tokio runtime.
+    /// Opens homes and journal, makes or loads the identity, and listens. `process_log` is the log of this process. Call it within a
+    /// tokio runtime.
     ///
     /// # Errors
     /// Something is not there, or the system refuses it. Nothing listens then.
-    pub fn start(checked: Checked, state: StateFolder) -> Result<Self, StartError> {
+    pub fn start(checked: Checked, state: StateFolder, process_log: &Guard) -> Result<Self, StartError> {
         let Checked { config, identities, tls, partners, client_trust, .. } = checked;
         if config.fips {
             let module = Approved::demand()?.module();
@@ -100,6 +106,7 @@ impl Server {
         let index: Arc<dyn PartialIndex> = Arc::<PartialJournal>::clone(&journal);
         let accounts = wiring::accounts(&config, &[state.path().to_owned()], &index)?;
 
+        let hooks = Hooks::start(&config, state.path())?;
         let acme = config.acme.as_ref().map(|acme| Acme::start(acme, &state)).transpose()?;
         let source = Source::of(&config, names::names(&config), state)?;
         let keeper = Keeper::start(source, identities, tls.listeners.clone())?;
@@ -111,6 +118,13 @@ impl Server {
             Arc::<EventLog>::clone(&log) as Arc<dyn Subscriber>,
             Arc::<CutTransfers>::clone(&cut) as Arc<dyn Subscriber>,
         ];
+        let mut logs = vec![process_log.queue().clone()];
+        let xferlog = wiring::xferlog(&config)?.map(|(xferlog, guard)| {
+            logs.push(guard.queue().clone());
+            subscribers.push(Arc::new(xferlog));
+            guard
+        });
+        subscribers.extend(hooks.iter().map(|(hooks, _)| Arc::<Hooks>::clone(hooks) as _));
         subscribers.extend(metrics.iter().map(|(metrics, _)| Arc::<Metrics>::clone(metrics) as _));
         let events = Events::new(subscribers);
         let slots = std::thread::available_parallelism().map_or(1, usize::from);
@@ -152,7 +166,15 @@ impl Server {
                     FtpServer::new(settings, core, tls, admission.clone(), ports.clone(), drain.clone());
                 Ok((server, listener))
             })
-            .collect::<Result<_, StartError>>()?;
+            .collect::<Result<Vec<_>, StartError>>()?;
+        if let Some((metrics, _)) = &metrics {
+            metrics.ask(Sources {
+                core: Arc::clone(&core),
+                servers: listeners.iter().map(|(server, _)| Arc::clone(server)).collect(),
+                logs: logs.clone(),
+                hooks: hooks.as_ref().map(|(hooks, _)| Arc::clone(hooks)),
+            });
+        }
         Ok(Self {
             config,
             keeper,
@@ -163,6 +185,9 @@ impl Server {
             names: addresses.names,
             drain,
             log,
+            logs,
+            xferlog,
+            hooks,
             cut,
             journal,
             acme,
@@ -215,6 +240,10 @@ impl Server {
             upkeep.spawn(http::serve(listener, move |path| metrics.answer(path, &drain)));
         }
         upkeep.spawn(addresses::follow(self.names));
+        let hooks = self.hooks.map(|(hooks, deliveries)| {
+            upkeep.spawn(hooks::deliver(deliveries));
+            hooks
+        });
         // Sessions that drain still finish their transfers, so this goes on until the end.
         for (port, listener) in self.shared {
             upkeep.spawn(port.serve(listener));
@@ -226,10 +255,14 @@ impl Server {
             let keeper = clients::Keeper::new(Arc::clone(&config), accepted);
             upkeep.spawn(watch::keep(keeper, clients_calls.clone()));
         }
+        let logs = self.logs;
+        let reopen = || logs.iter().for_each(Queue::reopen);
         let why = loop {
             match self.signals.next().await {
                 Told::Stop(signal) => break signal,
+                Told::Reopen => reopen(),
                 Told::Reload => {
+                    reopen();
                     tracing::info!(
                         target: "carrack",
                         what = "certificates, keys, staples, client_ca and crl; every other option counts at the next start",
@@ -250,7 +283,7 @@ impl Server {
         let impatient = tokio::select! {
             () = self.drain.idle() => None,
             () = tokio::time::sleep(deadline) => Some(CutWhy::Deadline { drain_s: deadline_s }),
-            _ = self.signals.stop() => Some(CutWhy::SecondSignal),
+            _ = self.signals.stop(reopen) => Some(CutWhy::SecondSignal),
         };
         let cut = self.drain.live();
         self.drain.cut();
@@ -258,6 +291,12 @@ impl Server {
         upkeep.shutdown().await;
         // A transfer that the storage holds up has not even noticed yet.
         let transfers_cut = self.cut.count().max(self.drain.live());
+        if let Some(hooks) = hooks {
+            // What is not delivered now is at the next start.
+            let _ = tokio::task::spawn_blocking(move || hooks.flush()).await;
+        }
+        // Its last lines, before the log's own.
+        drop(self.xferlog);
         tracing::info!(target: "carrack", cut, transfers_cut, "stopped");
         match impatient {
             Some(why) if transfers_cut > 0 => Stopped::Cut { transfers: transfers_cut, why },
@@ -279,7 +318,9 @@ fn metrics(config: &Config, shown: &Arc<Shown>) -> Result<Option<(Arc<Metrics>, 
     let listener = Listener::bind(address).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(target: "carrack", %address, "metrics_listening");
-    Ok(Some((Arc::new(Metrics::new(Arc::clone(shown))), listener)))
+    let per_user = config.metrics.as_ref().map_or(0, |metrics| metrics.per_user.0);
+    let metrics = Metrics::new(Arc::clone(shown), usize::try_from(per_user).unwrap_or(0));
+    Ok(Some((Arc::new(metrics), listener)))
 }
 
 fn bind(config: &Config) -> Result<(Vec<Listener>, Vec<Listening>), StartError> {
