@@ -1,5 +1,5 @@
 #!/bin/sh
-# Puts each event into a folder, once:  program = ["/usr/local/lib/carrack/on-event.sh", "/var/spool/carrack-events"]
+# Puts each event into a folder, once:  program = ["/etc/carrack/hooks/on-event.sh", "/var/spool/carrack-events"]
 # The event is on standard input; a few of its values are in the environment, which has nothing else.
 set -eu
 folder=$1

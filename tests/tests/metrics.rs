@@ -85,13 +85,13 @@ fn queues_threads_hooks_and_users_are_measured_as_the_collectors_own_tool_wants_
     let setup =
         Setup::new().option("metrics", "address", "\"127.0.0.1:0\"").option("metrics", "per_user", "1");
     let all = "permissions = [\"list\", \"read\", \"write\"]";
-    let server = setup.table(hook).user("second", &[all]).user("third", &[all]).start();
+    let server = setup.table(hook).user("bob", &[all]).user("carol", &[all]).start();
     let to = address(&server);
     let mut control = Control::open(&server);
     control.upload("file", b"0123456789");
     control.expect("DELE nothing", 550);
     wait_for(to, &format!("carrack_user_transferred_bytes_total{{user=\"{USER}\",direction=\"upload\"}} 10"));
-    for user in ["second", "third"] {
+    for user in ["bob", "carol"] {
         let mut control = Control::session(&server, Mode::Explicit, &TlsClient::new(Tls::V13), user);
         control.upload("file", b"0123456789");
     }
@@ -109,7 +109,7 @@ fn queues_threads_hooks_and_users_are_measured_as_the_collectors_own_tool_wants_
         wait_for(to, line);
     }
     let text = ask(to, "GET /metrics");
-    assert!(!text.contains("second") && !text.contains("third"), "{text}");
+    assert!(!text.contains("bob") && !text.contains("carol"), "{text}");
     assert!(
         text.contains(&format!("carrack_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"))),
         "{text}"

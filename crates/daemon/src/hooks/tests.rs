@@ -54,7 +54,7 @@ fn examples() -> Vec<Event> {
         transfer(Direction::Download, Outcome::Complete),
         transfer(Direction::Download, cut),
         changed(Change::Deleted(path(b"/in/report.csv"))),
-        changed(Change::Renamed { from: path(b"/in/a"), to: path(b"/in/caf\xe9") }),
+        changed(Change::Renamed { from: path(b"/in/th\xe9"), to: path(b"/in/caf\xe9") }),
         changed(Change::MadeDirectory(path(b"/in"))),
         changed(Change::RemovedDirectory(path(b"/in"))),
         Event::ConnectionRefused {
