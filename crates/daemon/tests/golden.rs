@@ -44,9 +44,13 @@ fn world() -> tempfile::TempDir {
     let second = chain.rfind("-----BEGIN").unwrap();
     fs::write(dir.path().join("disordered.pem"), format!("{}{}", &chain[second..], &chain[..second]))
         .unwrap();
-    for (key, mode) in
-        [("a-key.pem", 0o600), ("key.pem", 0o600), ("hook-secret", 0o600), ("other-key.pem", 0o600), ("open-key.pem", 0o640)]
-    {
+    for (key, mode) in [
+        ("a-key.pem", 0o600),
+        ("key.pem", 0o600),
+        ("hook-secret", 0o600),
+        ("other-key.pem", 0o600),
+        ("open-key.pem", 0o640),
+    ] {
         fs::set_permissions(dir.path().join(key), fs::Permissions::from_mode(mode)).unwrap();
     }
     dir

@@ -214,6 +214,9 @@ mod tests {
 
     use crate::log::line::Line;
 
+    /// What the thread takes before its first write, and what waits behind that.
+    const MORE_THAN_FITS: usize = FULL_WRITE / "line\n".len() + QUEUE_LINES + 100;
+
     fn start(out: Slow) -> (Queue, Guard) {
         let queue = queue("log", Stream(out), Box::new(|lines| Line::Json.lost(lines).into_bytes()));
         (queue.clone(), Guard::new(queue))
@@ -241,7 +244,7 @@ mod tests {
         let (go, begin) = channel();
         let slow = Slow { begin: Arc::new(Mutex::new(begin)), text: Arc::default() };
         let (mut writer, guard) = start(slow.clone());
-        for _ in 0..QUEUE_LINES + 100 {
+        for _ in 0..MORE_THAN_FITS {
             writer.write_all(b"line\n").unwrap();
         }
         drop(go);
@@ -257,7 +260,7 @@ mod tests {
         let (go, begin) = channel();
         let slow = Slow { begin: Arc::new(Mutex::new(begin)), text: Arc::default() };
         let (mut writer, guard) = start(slow);
-        for _ in 0..QUEUE_LINES + 100 {
+        for _ in 0..MORE_THAN_FITS {
             writer.write_all(b"line\n").unwrap();
         }
         let start = std::time::Instant::now();
