@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 
 use carrack_tests::certificates::Authority;
 use carrack_tests::logs::Logs;
-use carrack_tests::pages::{blocks, pages, quoted, read, split, top, written_pages};
+use carrack_tests::pages::{arguments, blocks, pages, quoted, read, series, split, top, written_pages};
 use carrack_tests::programs::{Program, needs};
 use carrack_tests::server::{program, spawn};
 use carrack_tests::setup::password_hash;
@@ -379,28 +379,6 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The arguments of a macro whose opening parenthesis has just been read.
-fn arguments(text: &str) -> Vec<String> {
-    let (mut found, mut depth, mut in_string, mut current) = (Vec::new(), 0, false, String::new());
-    for c in text.chars() {
-        match c {
-            '"' => in_string = !in_string,
-            '(' | '[' | '{' if !in_string => depth += 1,
-            ')' if !in_string && depth == 0 => break,
-            ')' | ']' | '}' if !in_string => depth -= 1,
-            ',' if !in_string && depth == 0 => {
-                found.push(std::mem::take(&mut current).trim().to_owned());
-                continue;
-            }
-            _ => {}
-        }
-        current.push(c);
-    }
-    found.push(current.trim().to_owned());
-    found.retain(|argument| !argument.is_empty());
-    found
-}
-
 /// The rows of the table in docs/serving.md.
 fn events_of_the_manual() -> Events {
     let prose = split("docs/serving.md").1;
@@ -417,21 +395,6 @@ fn events_of_the_manual() -> Events {
 #[test]
 fn the_log_has_the_events_of_the_manual_and_no_others() {
     assert_eq!(events_of_the_manual(), events_of_the_source());
-}
-
-/// The series that the source registers, without prefix and suffix.
-fn series() -> BTreeSet<String> {
-    let read = |file: &str| read(&format!("crates/daemon/src/metrics/{file}.rs"));
-    let counted = read("mod") + &read("users");
-    // However it is folded.
-    let asked = read("load").split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
-    let registered = counted.split("registry.register(").skip(1);
-    let encoded = asked.split("gauge(encoder, ").skip(1).chain(asked.split("encode_descriptor(").skip(1));
-    let rows = asked.split(" (\"").skip(1).map(|rest| format!("\"{rest}"));
-    let named = registered.chain(encoded).map(str::to_owned).chain(rows);
-    let names =
-        named.filter_map(|rest| Some(rest.trim_start().strip_prefix('"')?.split('"').next()?.to_owned()));
-    names.collect()
 }
 
 #[test]
@@ -474,7 +437,9 @@ fn options_that_are_mentioned_are_there() {
         words.extend(event.text.split('"').skip(1).step_by(2).map(str::to_owned));
     }
     // TLS's and the kernel's.
-    words.extend(["close_notify", "nf_conntrack_ftp", "s_client", "unrecognized_name"].map(str::to_owned));
+    words.extend(
+        ["close_notify", "nf_conntrack_ftp", "s_client", "unrecognized_name", "whsec_"].map(str::to_owned),
+    );
     for page in written_pages() {
         for said in quoted(&page) {
             // `key = value` and `openssl s_client …` are about their first words.

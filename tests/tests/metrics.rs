@@ -115,8 +115,24 @@ fn queues_threads_hooks_and_users_are_measured_as_the_collectors_own_tool_wants_
         "{text}"
     );
     if needs(&["promtool"]) {
-        let body = text.split_once("\r\n\r\n").unwrap().1;
+        let body = classic(text.split_once("\r\n\r\n").unwrap().1);
         let run = Program::new("promtool").args(["check", "metrics"]).input(body).run();
-        assert!(run.stdout.is_empty() && run.stderr.is_empty(), "{}", run.report());
+        // Days are what an operator thinks in; the seconds stand beside them.
+        let days = "carrack_certificate_days_left use base unit \"seconds\" instead of \"days\"\n";
+        assert!(run.stdout.is_empty() && run.stderr == days, "{}", run.report());
     }
+}
+
+/// The text as it was before OpenMetrics, which is all that the tool reads: there the ending of a counter is part of its name.
+fn classic(text: &str) -> String {
+    let counters: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let line = |line: &str| {
+        let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        if line.starts_with("# ") && words.get(2).is_some_and(|name| counters.contains(&name.as_str())) {
+            words[2] += "_total";
+        }
+        words.join(" ") + "\n"
+    };
+    text.lines().filter(|line| *line != "# EOF").map(line).collect()
 }

@@ -50,7 +50,7 @@ impl Visitor {
         let session = Arc::clone(&self.session);
         match self.disk.run(move || operation(&session)).await {
             Some(done) => done.map_err(|error| {
-                self.session.refused(&error);
+                self.session.tell_refusal(&error);
                 error.kind()
             }),
             None => Err(ErrorKind::Io),

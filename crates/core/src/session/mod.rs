@@ -194,7 +194,7 @@ impl Session {
     }
 
     /// Tells the subscribers of an operation that was refused.
-    pub fn refused(&self, error: &Error) {
+    pub fn tell_refusal(&self, error: &Error) {
         self.core.events.emit(&Event::OperationRefused {
             origin: self.origin.clone(),
             user: self.account.name.clone(),

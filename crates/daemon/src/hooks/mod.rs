@@ -70,6 +70,9 @@ pub struct HookError {
     mend: &'static str,
 }
 
+/// A hook's name, how many events wait for it, and how many came to each outcome.
+pub(crate) type Measured = (String, u64, [(&'static str, u64); 4]);
+
 /// What delivers; each is polled for as long as the server runs.
 pub(crate) struct Deliveries(Vec<Delivery>);
 
@@ -119,7 +122,7 @@ impl Hooks {
     }
 
     /// Each hook's name, how many events wait for it, and what became of the others.
-    pub(crate) fn measure(&self) -> Vec<(String, u64, [(&'static str, u64); 4])> {
+    pub(crate) fn measure(&self) -> Vec<Measured> {
         self.posts.iter().map(|post| (post.name.clone(), post.counts.waiting(), post.counts.all())).collect()
     }
 }

@@ -1,3 +1,5 @@
+//! What is told of each event, and of what a stranger sends.
+
 use super::*;
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use super::queue::Sink;
 const MODE: u32 = 0o640;
 
 /// Tells that lines cannot be written.
-type Report = Box<dyn Fn(&Path, &io::Error) + Send>;
+pub(super) type Report = Box<dyn Fn(&Path, &io::Error) + Send>;
 
 /// A file that lines are appended to.
 pub(super) struct LogFile {

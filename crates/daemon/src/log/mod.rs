@@ -27,7 +27,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Log, LogFormat, LogLevel, Warning};
 pub use events::EventLog;
-use file::LogFile;
+use file::{LogFile, Report};
 pub(crate) use flood::{Flood, Verdict};
 use line::Line;
 pub use queue::Guard;
@@ -103,11 +103,7 @@ pub struct LogFileError {
     pub source: io::Error,
 }
 
-fn open(
-    key: &'static str,
-    path: &Path,
-    report: Box<dyn Fn(&Path, &io::Error) + Send>,
-) -> Result<LogFile, LogFileError> {
+fn open(key: &'static str, path: &Path, report: Report) -> Result<LogFile, LogFileError> {
     LogFile::open(path, report).map_err(|source| LogFileError { key, file: path.to_owned(), source })
 }
 

@@ -1,3 +1,5 @@
+//! What an outbox keeps, in which order, and what it does when it is full or torn.
+
 use super::*;
 
 const LIMIT: u64 = 16 * 1024 * 1024;
