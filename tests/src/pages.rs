@@ -73,3 +73,43 @@ pub fn blocks(page: &str, word: &str) -> Vec<Block> {
 pub fn quoted(page: &str) -> BTreeSet<String> {
     split(page).1.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
+
+/// The series that the source registers, without prefix and suffix.
+pub fn series() -> BTreeSet<String> {
+    let read = |file: &str| read(&format!("crates/daemon/src/metrics/{file}.rs"));
+    let counted = read("mod") + &read("users");
+    // However it is folded.
+    let asked = read("load").split_whitespace().collect::<Vec<_>>().join(" ").replace("( ", "(");
+    let registered = counted.split("registry.register(").skip(1);
+    let encoded = asked.split("gauge(encoder, ").skip(1).chain(asked.split("encode_descriptor(").skip(1));
+    // A row is a name and a sentence.
+    let has_help =
+        |rest: &&str| rest.split('"').nth(2).is_some_and(|help| help.starts_with(char::is_uppercase));
+    let rows = asked.split(" (\"").skip(1).filter(has_help).map(|rest| format!("\"{rest}"));
+    let named = registered.chain(encoded).map(str::to_owned).chain(rows);
+    let names =
+        named.filter_map(|rest| Some(rest.trim_start().strip_prefix('"')?.split('"').next()?.to_owned()));
+    names.collect()
+}
+
+/// The arguments of a macro whose opening parenthesis has just been read.
+pub fn arguments(text: &str) -> Vec<String> {
+    let (mut found, mut depth, mut in_string, mut current) = (Vec::new(), 0, false, String::new());
+    for c in text.chars() {
+        match c {
+            '"' => in_string = !in_string,
+            '(' | '[' | '{' if !in_string => depth += 1,
+            ')' if !in_string && depth == 0 => break,
+            ')' | ']' | '}' if !in_string => depth -= 1,
+            ',' if !in_string && depth == 0 => {
+                found.push(std::mem::take(&mut current).trim().to_owned());
+                continue;
+            }
+            _ => {}
+        }
+        current.push(c);
+    }
+    found.push(current.trim().to_owned());
+    found.retain(|argument| !argument.is_empty());
+    found
+}

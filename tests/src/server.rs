@@ -53,8 +53,12 @@ pub struct Server {
     pub implicit: SocketAddr,
     /// What it logs.
     pub logs: Logs,
+    /// What it says on stderr; the same, unless its log goes to a file.
+    pub errors: Logs,
     setup: Setup,
     child: Child,
+    /// What follows the log where it goes to a file.
+    tail: Option<Child>,
 }
 
 impl Server {
@@ -68,11 +72,18 @@ impl Server {
             }
             None => Command::new(program()),
         };
-        let (mut child, logs) = spawn(command.args(["serve", "--config"]).arg(config));
+        let (mut child, errors) = spawn(command.args(["serve", "--config"]).arg(config));
         child.stdout.take();
+        let (tail, logs) = match setup.log_file() {
+            Some(file) => {
+                let (tail, logs) = follow(&file);
+                (Some(tail), logs)
+            }
+            None => (None, errors.clone()),
+        };
         let explicit = listening(&logs, Mode::Explicit);
         let implicit = listening(&logs, Mode::Implicit);
-        Server { explicit, implicit, logs, setup, child }
+        Server { explicit, implicit, logs, errors, setup, child, tail }
     }
 
     /// Starts a server that was ended again, with the same folders and settings, on new ports.
@@ -174,6 +185,10 @@ impl Server {
     fn end(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(mut tail) = self.tail.take() {
+            let _ = tail.kill();
+            let _ = tail.wait();
+        }
     }
 }
 
@@ -198,6 +213,15 @@ pub fn spawn(command: &mut Command) -> (Child, Logs) {
     let mut child = command.spawn().unwrap_or_else(|why| panic!("{command:?}: {why}"));
     let logs = Logs::follow(child.stderr.take().unwrap());
     (child, logs)
+}
+
+/// Follows a log file from its beginning, also through rotations.
+fn follow(file: &Path) -> (Child, Logs) {
+    let mut tail = Command::new("tail");
+    tail.args(["--lines=+1", "--sleep-interval=0.01", "-F"]).arg(file);
+    let mut tail = tail.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let logs = Logs::follow(tail.stdout.take().unwrap());
+    (tail, logs)
 }
 
 /// The address in the log line that says where a mode is listened for.

@@ -243,6 +243,12 @@ impl Setup {
         Server::start(self, &config)
     }
 
+    /// Where the log goes, where it goes to a file.
+    pub(crate) fn log_file(&self) -> Option<PathBuf> {
+        let file = self.sections.get("log")?.get("file")?;
+        Some(PathBuf::from(file.trim_matches('"')))
+    }
+
     /// The folder that holds everything of this server.
     pub fn folder(&self) -> &Path {
         self.folder.path()

@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 
 use carrack_tests::certificates::Authority;
 use carrack_tests::logs::Logs;
-use carrack_tests::pages::{blocks, pages, quoted, read, split, top, written_pages};
+use carrack_tests::pages::{arguments, blocks, pages, quoted, read, series, split, top, written_pages};
 use carrack_tests::programs::{Program, needs};
 use carrack_tests::server::{program, spawn};
 use carrack_tests::setup::password_hash;
@@ -237,6 +237,16 @@ fn check(what: &str, text: &str) {
                 fs::create_dir_all(value.parent().unwrap()).unwrap();
                 fs::write(value, "c29tZSBrZXk\n").unwrap();
             }
+            "secret_file" => {
+                fs::create_dir_all(value.parent().unwrap()).unwrap();
+                fs::write(value, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
+            }
+            "file" | "xferlog" => fs::create_dir_all(value.parent().unwrap()).unwrap(),
+            "program" => {
+                let program = PathBuf::from(line.split('"').nth(1).unwrap());
+                fs::create_dir_all(program.parent().unwrap()).unwrap();
+                fs::copy("/bin/true", program).unwrap();
+            }
             "key" => fs::rename(dir.path().join("made/key.pem"), value).unwrap(),
             _ => {}
         }
@@ -326,10 +336,14 @@ type Events = BTreeMap<String, (String, Vec<String>)>;
 fn events_of_the_source() -> Events {
     let mut events = Events::new();
     // Written by the queue itself, behind tracing's back.
-    assert!(
-        read("crates/daemon/src/log/line.rs").contains(r#""log_lost".to_owned(), fields: vec![("lines", "#)
-    );
-    events.insert("log_lost".to_owned(), ("warn".to_owned(), vec!["lines".to_owned()]));
+    let line = read("crates/daemon/src/log/line.rs");
+    for (event, level, fields) in
+        [("log_lost", "warn", ["log", "lines"].as_slice()), ("log_failed", "error", &["log", "file", "why"])]
+    {
+        assert!(line.contains(&format!("{event:?}, fields)")));
+        let fields = fields.iter().map(|&field| field.to_owned()).collect();
+        events.insert(event.to_owned(), (level.to_owned(), fields));
+    }
     for source in sources(&top().join("crates")) {
         let text = fs::read_to_string(&source).unwrap();
         for level in ["error", "warn", "info", "debug", "trace"] {
@@ -365,28 +379,6 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The arguments of a macro whose opening parenthesis has just been read.
-fn arguments(text: &str) -> Vec<String> {
-    let (mut found, mut depth, mut in_string, mut current) = (Vec::new(), 0, false, String::new());
-    for c in text.chars() {
-        match c {
-            '"' => in_string = !in_string,
-            '(' | '[' | '{' if !in_string => depth += 1,
-            ')' if !in_string && depth == 0 => break,
-            ')' | ']' | '}' if !in_string => depth -= 1,
-            ',' if !in_string && depth == 0 => {
-                found.push(std::mem::take(&mut current).trim().to_owned());
-                continue;
-            }
-            _ => {}
-        }
-        current.push(c);
-    }
-    found.push(current.trim().to_owned());
-    found.retain(|argument| !argument.is_empty());
-    found
-}
-
 /// The rows of the table in docs/serving.md.
 fn events_of_the_manual() -> Events {
     let prose = split("docs/serving.md").1;
@@ -403,13 +395,6 @@ fn events_of_the_manual() -> Events {
 #[test]
 fn the_log_has_the_events_of_the_manual_and_no_others() {
     assert_eq!(events_of_the_manual(), events_of_the_source());
-}
-
-/// The series that the source registers, without prefix and suffix.
-fn series() -> BTreeSet<String> {
-    let source = read("crates/daemon/src/metrics.rs");
-    let registered = source.split("registry.register(").skip(1);
-    registered.map(|rest| rest.split('"').nth(1).unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -447,8 +432,14 @@ fn options_that_are_mentioned_are_there() {
     words.extend(
         series().iter().flat_map(|name| [format!("carrack_{name}"), format!("carrack_{name}_total")]),
     );
+    // What events hold that are sent out.
+    for event in blocks("docs/hooks.md", "text") {
+        words.extend(event.text.split('"').skip(1).step_by(2).map(str::to_owned));
+    }
     // TLS's and the kernel's.
-    words.extend(["close_notify", "nf_conntrack_ftp", "s_client", "unrecognized_name"].map(str::to_owned));
+    words.extend(
+        ["close_notify", "nf_conntrack_ftp", "s_client", "unrecognized_name", "whsec_"].map(str::to_owned),
+    );
     for page in written_pages() {
         for said in quoted(&page) {
             // `key = value` and `openssl s_client …` are about their first words.

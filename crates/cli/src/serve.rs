@@ -28,7 +28,7 @@ pub(crate) fn serve(arguments: Serve, fips: Fips) -> Result<(), Failure> {
 fn serve_file(file: &std::path::Path, arguments: &Serve, fips: Fips, handed: Handed) -> Result<(), Failure> {
     let file = ConfigFile::new(file, fips, arguments.log_format);
     let checked = file.load().map_err(crate::config::wrong)?;
-    let provided = |handed, predecessor| Provided { file: Some(file), level: None, handed, predecessor };
+    let provided = |handed, predecessor| Provided { file: Some(file), log: None, handed, predecessor };
     let Some(socket) = &arguments.take_over else {
         let state = StateFolder::open(&checked.state).map_err(Failure::failed)?;
         return run(checked, state, provided(handed, None), None);
@@ -81,11 +81,11 @@ fn run(
     provided: Provided,
     hints: Option<Hints>,
 ) -> Result<(), Failure> {
-    let (log, level) = log::install(&checked.config.log);
+    let (guard, log) = log::install(&checked.config.log).map_err(Failure::failed)?;
     for warning in &checked.warnings {
         match checked.config.log.format {
-            LogFormat::Text => eprintln!("carrack: warning: {warning}"),
-            LogFormat::Json => log::warning(warning),
+            LogFormat::Text if checked.config.log.file.is_none() => eprintln!("carrack: warning: {warning}"),
+            LogFormat::Text | LogFormat::Json => log::warning(warning),
         }
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -93,7 +93,7 @@ fn run(
         .thread_name("carrack")
         .build()
         .map_err(|error| Failure::failed(format!("threads cannot be started: {error}")))?;
-    let provided = Provided { level: Some(level), ..provided };
+    let provided = Provided { log: Some(log), ..provided };
     let outcome = runtime.block_on(async {
         let server = Server::start(checked, state, provided).map_err(Failure::failed)?;
         if let Some(hints) = &hints {
@@ -115,6 +115,6 @@ fn run(
     });
     // Pump threads that still wait for a peer are not waited for: their connections were cut.
     runtime.shutdown_background();
-    drop(log);
+    drop(guard);
     outcome
 }

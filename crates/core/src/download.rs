@@ -26,6 +26,7 @@ pub struct Download {
     started: Instant,
     range: Range<u64>,
     position: u64,
+    text: bool,
     protection: Protection,
     partner: Option<IpAddr>,
     allowance: Allowance,
@@ -52,6 +53,7 @@ impl Download {
             started: Instant::now(),
             position: range.start,
             range,
+            text: false,
             protection: Protection::Clear,
             partner: None,
             allowance,
@@ -117,6 +119,11 @@ impl Download {
         self.protection = protection;
     }
 
+    /// Says that line ends are converted on the way, for the log.
+    pub fn as_text(&mut self) {
+        self.text = true;
+    }
+
     /// Says that the other end of the data connection is another server, for the log.
     pub fn exchanged_with(&mut self, partner: IpAddr) {
         self.partner = Some(partner);
@@ -155,6 +162,7 @@ impl Download {
             path: self.path.clone(),
             bytes: self.position.saturating_sub(self.range.start),
             lasted: self.started.elapsed(),
+            text: self.text,
             protection: self.protection,
             partner: self.partner,
             outcome,

@@ -74,6 +74,40 @@ pub enum ErrorKind {
     Io,
 }
 
+impl ErrorKind {
+    /// A word for it, for measurements.
+    pub fn word(self) -> &'static str {
+        match self {
+            ErrorKind::NotFound => "not_found",
+            ErrorKind::Denied => "denied",
+            ErrorKind::Forbidden => "forbidden",
+            ErrorKind::Exists => "exists",
+            ErrorKind::NotADirectory => "not_a_directory",
+            ErrorKind::IsADirectory => "is_a_directory",
+            ErrorKind::NotEmpty => "not_empty",
+            ErrorKind::NotAFile => "not_a_file",
+            ErrorKind::InvalidName => "invalid_name",
+            ErrorKind::NoSpace => "no_space",
+            ErrorKind::OffsetMismatch { .. } => "offset_mismatch",
+            ErrorKind::BeyondEnd { .. } => "beyond_end",
+            ErrorKind::RangeMismatch { .. } => "range_mismatch",
+            ErrorKind::Busy => "busy",
+            ErrorKind::Unfinished => "unfinished",
+            ErrorKind::TakenOver => "taken_over",
+            ErrorKind::Interrupted => "interrupted",
+            ErrorKind::Unsupported => "unsupported",
+            ErrorKind::Limit(_) => "limit",
+            ErrorKind::CrossesStorage => "crosses_storage",
+            ErrorKind::Io => "io",
+        }
+    }
+
+    /// Whether somebody decided that it may not be: the policy, or who set the rights of a file.
+    pub fn is_policy(self) -> bool {
+        matches!(self, ErrorKind::Denied | ErrorKind::Forbidden)
+    }
+}
+
 impl Error {
     /// An error of this kind, nothing else known.
     pub fn new(kind: ErrorKind) -> Error {

@@ -118,6 +118,17 @@ pub enum Event {
         /// Which limit.
         limit: Limit,
     },
+    /// What a user asked for was refused, and the user was told why.
+    OperationRefused {
+        /// Who.
+        origin: Origin,
+        /// The account.
+        user: String,
+        /// On what, as the user names it, where it was about one path.
+        path: Option<VirtualPath>,
+        /// Why.
+        kind: ErrorKind,
+    },
     /// A connection is over, logged in or not.
     Disconnected {
         /// Who.
@@ -170,6 +181,8 @@ pub struct TransferFinished {
     pub bytes: u64,
     /// From opening the file to the end of the transfer.
     pub lasted: Duration,
+    /// Whether line ends were converted on the way (`TYPE A` of FTP); false where the bytes went as they are.
+    pub text: bool,
     /// What protected the data connection.
     pub protection: Protection,
     /// The other server, where the bytes went to or came from one instead of the client (FXP).

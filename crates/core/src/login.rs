@@ -205,6 +205,13 @@ impl Authenticator {
     }
 }
 
+impl Authenticator {
+    /// How many passwords are hashed now, and how many wait for that.
+    pub fn load(&self) -> (usize, usize) {
+        self.hashing.load()
+    }
+}
+
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticator").field("hashing", &self.hashing).finish_non_exhaustive()

@@ -37,6 +37,7 @@ pub struct Upload {
     digest: Option<Hasher>,
     /// The length that the file must have in the end, where that was said.
     ends_at: Option<u64>,
+    text: bool,
     protection: Protection,
     partner: Option<IpAddr>,
 }
@@ -97,6 +98,7 @@ impl Upload {
             digest: digest.map(Hasher::new),
             ends_at,
             allowance,
+            text: false,
             protection: Protection::Clear,
             partner: None,
         }
@@ -214,6 +216,11 @@ impl Upload {
     pub fn protected_by(&mut self, protection: Protection) {
         self.announced();
         self.protection = protection;
+    }
+
+    /// Says that line ends are converted on the way, for the log.
+    pub fn as_text(&mut self) {
+        self.text = true;
     }
 
     /// Says that the other end of the data connection is another server, for the log.
@@ -349,6 +356,7 @@ impl Upload {
             path: self.path.clone(),
             bytes: self.received,
             lasted: self.started.elapsed(),
+            text: self.text,
             protection: self.protection,
             partner: self.partner,
             outcome,

@@ -202,6 +202,7 @@ impl QuickStart {
             user: Tables(users),
             log: self.log.clone(),
             metrics: None,
+            hook: Tables::default(),
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::config::{
     Mode, Partials, Permission as Word, Publish, RevokedSessions, UploadDigest, User, plaintext_grants,
 };
 use crate::hours::Schedule;
+use crate::log::{self, Guard, LogFileError, XferLog};
 use crate::{limits, plaintext};
 
 /// Why accounts could not be made of a configuration.
@@ -308,6 +309,14 @@ fn while_uploading(config: &Config) -> WhileUploading {
         UploadDigest::Sha256 => WhileUploading::Always(Algorithm::Sha256),
         UploadDigest::None => WhileUploading::Never,
     }
+}
+
+/// The transfer log in wu-ftpd's form, where the configuration has one.
+pub(crate) fn xferlog(config: &Config) -> Result<Option<(XferLog, Guard)>, LogFileError> {
+    let Some(path) = &config.log.xferlog else { return Ok(None) };
+    let without_password = |user: &&User| user.password.is_none() && user.login != Login::Certificate;
+    let anonymous = config.user.iter().filter(without_password).map(|user| user.name.as_str().to_owned());
+    log::xferlog(path, anonymous.collect()).map(Some)
 }
 
 /// Whether a listener asks for certificates.

@@ -22,6 +22,7 @@ fn world() -> tempfile::TempDir {
         fs::create_dir(dir.path().join(folder)).unwrap();
     }
     fs::write(dir.path().join("file"), "").unwrap();
+    fs::write(dir.path().join("hook-secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let names = ["localhost".to_owned()];
     let (one, two) = (Identity::self_signed(&names).unwrap(), Identity::self_signed(&names).unwrap());
     fs::write(dir.path().join("cert.pem"), one.certificate_pem).unwrap();
@@ -43,9 +44,13 @@ fn world() -> tempfile::TempDir {
     let second = chain.rfind("-----BEGIN").unwrap();
     fs::write(dir.path().join("disordered.pem"), format!("{}{}", &chain[second..], &chain[..second]))
         .unwrap();
-    for (key, mode) in
-        [("a-key.pem", 0o600), ("key.pem", 0o600), ("other-key.pem", 0o600), ("open-key.pem", 0o640)]
-    {
+    for (key, mode) in [
+        ("a-key.pem", 0o600),
+        ("key.pem", 0o600),
+        ("hook-secret", 0o600),
+        ("other-key.pem", 0o600),
+        ("open-key.pem", 0o640),
+    ] {
         fs::set_permissions(dir.path().join(key), fs::Permissions::from_mode(mode)).unwrap();
     }
     dir

@@ -56,6 +56,12 @@ impl DiskThreads {
         outcome.await.ok()
     }
 
+    /// How many threads there are, how many of them work, and how many pieces of work wait for one.
+    pub(crate) fn load(&self) -> (usize, usize, usize) {
+        let state = self.0.lock();
+        (state.threads, state.threads.saturating_sub(state.idle + state.calls), state.queue.len())
+    }
+
     fn begin(&self, piece: Piece) {
         let mut state = self.0.lock();
         state.queue.push_back(piece);

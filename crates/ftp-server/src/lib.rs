@@ -65,6 +65,21 @@ pub struct FtpServer {
     terms: Terms,
 }
 
+/// How busy a server is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Transfers whose bytes move on a thread now.
+    pub pumps_running: usize,
+    /// Transfers that wait for their turn on one.
+    pub pumps_waiting: usize,
+    /// Threads that may wait for a disk.
+    pub disk_threads: usize,
+    /// Those of them that work.
+    pub disk_threads_busy: usize,
+    /// Work that waits for one of them.
+    pub disk_waiting: usize,
+}
+
 impl FtpServer {
     /// A server with these settings. `tls`, `admission`, `ports` and `drain` may be shared with other
     /// listeners; data connections resume sessions of the same `tls` only.
@@ -95,6 +110,14 @@ impl FtpServer {
         let admission = self.admission.holding(settings.sessions);
         let (ports, drain) = (self.ports.clone(), self.drain.clone());
         Arc::new(Self { settings, core, tls, admission, ports, drain, terms })
+    }
+
+    /// How much its transfers and its work on disks keep busy now.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let (pumps_running, pumps_waiting) = self.terms.pool.load();
+        let (disk_threads, disk_threads_busy, disk_waiting) = self.terms.pool.disk().load();
+        Load { pumps_running, pumps_waiting, disk_threads, disk_threads_busy, disk_waiting }
     }
 
     /// Accepts and serves connections until the drain starts. Connections live on; `Drain::idle`

@@ -49,7 +49,10 @@ impl Visitor {
     ) -> Result<T, ErrorKind> {
         let session = Arc::clone(&self.session);
         match self.disk.run(move || operation(&session)).await {
-            Some(done) => done.map_err(|error| error.kind()),
+            Some(done) => done.map_err(|error| {
+                self.session.tell_refusal(&error);
+                error.kind()
+            }),
             None => Err(ErrorKind::Io),
         }
     }

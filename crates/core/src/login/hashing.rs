@@ -133,10 +133,10 @@ impl Hashing {
         self.shared.news.notify_one();
     }
 
-    /// How many logins wait, and how many are hashed now.
-    fn depth(&self) -> (usize, usize) {
+    /// How many logins are hashed now, and how many wait.
+    pub(super) fn load(&self) -> (usize, usize) {
         let queue = self.shared.lock();
-        (queue.waiting, queue.running)
+        (queue.running, queue.waiting)
     }
 }
 
@@ -149,7 +149,7 @@ impl Drop for Hashing {
 
 impl fmt::Debug for Hashing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (waiting, running) = self.depth();
+        let (running, waiting) = self.load();
         f.debug_struct("Hashing")
             .field("waiting", &waiting)
             .field("running", &running)

@@ -253,6 +253,16 @@ impl Session {
         self.policy.in_transit(path)
     }
 
+    /// Tells the subscribers of an operation that was refused.
+    pub fn tell_refusal(&self, error: &Error) {
+        self.core.events.emit(&Event::OperationRefused {
+            origin: self.origin.clone(),
+            user: self.account.name.clone(),
+            path: error.path().cloned(),
+            kind: error.kind(),
+        });
+    }
+
     /// Names the path in an error, and tells the subscribers of it where the peer is told too little.
     fn outcome<T>(&self, what: &'static str, path: &VirtualPath, outcome: Result<T>) -> Result<T> {
         outcome.map_err(|error| {

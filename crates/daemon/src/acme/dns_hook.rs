@@ -1,25 +1,15 @@
 //! How does a program of the operator's put a record into the DNS (DNS-01, RFC 8555 §8.4)?
 
 use std::ffi::OsString;
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
-use tokio::process::{Child, ChildStderr, Command};
+use tokio::process::Command;
 
 use super::error::{AcmeError, short};
+use crate::program;
 
 /// How long one call may take: some providers need minutes until a record is seen.
 pub(super) const HOOK_TIME: Duration = Duration::from_secs(600);
-
-/// How long the end of its complaint is waited for once it has ended: something that it left running may hold the pipe open.
-const COMPLAINT_TIME: Duration = Duration::from_secs(1);
-
-/// How much is kept of what the program complains about: the end, where the reason stands.
-const COMPLAINT_BYTES: usize = 4096;
-
-/// How much of that is repeated, in characters, so that the status before it still finds room in the message.
-const COMPLAINT_CHARACTERS: usize = 500;
 
 /// The program, with its first arguments.
 #[derive(Debug)]
@@ -53,76 +43,9 @@ impl DnsHook {
 async fn run(words: &[OsString], arguments: [&str; 3]) -> Result<(), String> {
     let (program, first) = words.split_first().ok_or("there is none")?;
     // SECURITY: no shell reads the arguments, and the record's name was compared with what was ordered.
-    let child = Command::new(program)
-        .args(first)
-        .args(arguments)
-        .env_remove("CARRACK_PASSWORD")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let mut family = Family(child);
-    let mut complaint = Complaint { pipe: family.0.stderr.take(), text: Vec::new() };
-    let status = loop {
-        tokio::select! {
-            status = family.0.wait() => break status.map_err(|error| error.to_string())?,
-            () = complaint.read_on() => {}
-        }
-    };
-    if status.success() {
-        return Ok(());
-    }
-    // What it wrote last may still be in the pipe.
-    let _ = tokio::time::timeout(COMPLAINT_TIME, complaint.read_to_end()).await;
-    Err(format!("{status}: {}", complaint.ending()))
-}
-
-/// The program and what it has started, which end with it when it takes too long: a script is only as good as what it waits for.
-struct Family(Child);
-
-impl Drop for Family {
-    fn drop(&mut self) {
-        // `None` once it has ended: its number may be another's by then.
-        let leader = self.0.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
-        if let Some(leader) = leader {
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
-        }
-    }
-}
-
-/// What the program writes to standard error. It is read to the end, or a long one would end the program.
-struct Complaint {
-    /// `None` once it has ended.
-    pipe: Option<ChildStderr>,
-    text: Vec<u8>,
-}
-
-impl Complaint {
-    /// Reads some more; waits for ever where there is no more. Cancellation safe.
-    async fn read_on(&mut self) {
-        let Some(pipe) = &mut self.pipe else { return std::future::pending().await };
-        let mut piece = [0; 1024];
-        match pipe.read(&mut piece).await {
-            Ok(count) if count > 0 => self.text.extend(piece.iter().take(count)),
-            _ => self.pipe = None,
-        }
-        self.text.drain(..self.text.len().saturating_sub(COMPLAINT_BYTES));
-    }
-
-    async fn read_to_end(&mut self) {
-        while self.pipe.is_some() {
-            self.read_on().await;
-        }
-    }
-
-    fn ending(&self) -> String {
-        let text = String::from_utf8_lossy(&self.text);
-        let text = text.trim();
-        text.chars().skip(text.chars().count().saturating_sub(COMPLAINT_CHARACTERS)).collect()
-    }
+    let mut command = Command::new(program);
+    command.args(first).args(arguments).env_remove("CARRACK_PASSWORD");
+    program::run(&mut command, &[]).await
 }
 
 #[cfg(test)]

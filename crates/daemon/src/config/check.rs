@@ -13,7 +13,8 @@ use super::tls_policy::Policies;
 use super::value::beside;
 use super::warnings::Warning;
 use super::{
-    acme, addresses, clients, defence, fips, homes, identities, limits, plaintext, tls_policy, warnings,
+    acme, addresses, clients, defence, fips, homes, hook, identities, limits, logs, plaintext, tls_policy,
+    warnings,
 };
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
@@ -114,6 +115,8 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     if let Some(state) = &state {
         homes::outside(&config, state, &mut faults);
     }
+    logs::check(&mut config, base, &mut faults);
+    hook::check(&mut config, base, &mut faults);
     let identities = identities::load(&mut config, base, &mut faults);
     if let Some(acme) = config.acme.as_mut() {
         acme::check(acme, base, &mut faults);

@@ -12,6 +12,7 @@ use carrack_tls::{Group, Sha256Fingerprint, Suite};
 use super::acme::Acme;
 use super::certificate::CertificateName;
 use super::defence::{Access, Defence, Place};
+use super::hook::Hook;
 use super::limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 use super::name::{CharacterSet, Host};
 use super::public_address::PublicAddress;
@@ -61,6 +62,8 @@ section! {
         AtOnce log: Log = [Log::default()];
         /// Where the server's state is measured.
         Restart metrics: Option<Metrics> = [optional];
+        /// Who is told what happens.
+        Restart hook: Tables<Hook> = [Tables::default()];
     }
 }
 
@@ -455,12 +458,18 @@ section! {
 
 section! {
     defaulted
-    /// What the server tells about its work, on standard error.
+    /// What the server tells about its work.
     pub struct Log {
+        /// The file that lines are appended to. It is opened anew on SIGUSR1 and SIGHUP, so that other programs may rename it. Left out:
+        /// standard error.
+        Restart file: Option<PathBuf> = [optional];
         /// How a line is written.
         Restart format: LogFormat = [LogFormat::Text];
         /// The least important lines written.
         AtOnce level: LogLevel = [LogLevel::Info];
+        /// A file for a line about each upload, download and delete in the form of wu-ftpd, `xferlog`, which many programs read. It is
+        /// opened anew like `file`. Left out: none.
+        Restart xferlog: Option<PathBuf> = [optional];
     }
 }
 
@@ -470,5 +479,8 @@ section! {
     pub struct Metrics {
         /// Address and port, such as `127.0.0.1:9121`. Nobody has to log in there, so keep it to this machine or to a network of your own.
         Restart address: SocketAddr = [required];
+        /// How many users have transfers and bytes counted under their name: the first that transfer something after the start. All
+        /// further ones are counted together. 0 counts by no user.
+        Restart per_user: Count<0, 10_000> = [Count(0)];
     }
 }

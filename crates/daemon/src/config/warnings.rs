@@ -26,6 +26,7 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
     let mut warnings = Vec::new();
     homes(config, state, &mut warnings);
     super::defence::warnings(config, &mut warnings);
+    super::logs::warnings(config, &mut warnings);
     for listen in config.listen.iter().filter(|listen| listen.plaintext == Plaintext::Allow) {
         warnings.push(Warning(format!(
             "{} takes logins without TLS: passwords and files travel in clear",
@@ -52,6 +53,11 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
             metrics.address
         )));
     }
+    config
+        .hook
+        .iter()
+        .filter_map(|hook| hook.secret_file.as_ref())
+        .for_each(|path| secret(path, &mut warnings));
     if let Some(eab) = config.acme.as_ref().and_then(|acme| acme.eab_key_file.as_ref()) {
         key(eab, &mut warnings);
     }
@@ -89,6 +95,17 @@ fn changes(user: &User) -> bool {
         .iter()
         .chain(of_folders)
         .any(|permission| !matches!(permission, Permission::List | Permission::Read))
+}
+
+/// SECURITY: whoever reads it can sign events.
+fn secret(path: &Path, warnings: &mut Vec<Warning>) {
+    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.mode() & 0o7777);
+    if mode & READ_BY_OTHERS != 0 {
+        let shown = path.display();
+        warnings.push(Warning(format!(
+            "the secret {shown} can be read by others (mode {mode:04o}); `chmod 600 '{shown}'` keeps it to its owner"
+        )));
+    }
 }
 
 /// SECURITY: whoever reads the key can pass for this server.

@@ -214,8 +214,9 @@ fn cut(text: &str, most: usize) -> Cow<'_, str> {
 }
 
 fn transfer(finished: &TransferFinished) {
-    let TransferFinished { origin, user, direction, path, bytes, lasted, protection, partner, outcome } =
-        finished;
+    let TransferFinished {
+        origin, user, direction, path, bytes, lasted, protection, partner, outcome, ..
+    } = finished;
     let direction = match direction {
         Direction::Upload => "upload",
         Direction::Download => "download",

@@ -33,13 +33,13 @@ impl Budget {
 
 /// Budgets of log lines, per IPv4 address and IPv6 /64.
 #[derive(Debug, Default)]
-pub(super) struct Flood {
+pub(crate) struct Flood {
     sources: Mutex<HashMap<Option<IpAddr>, Budget>>,
 }
 
 /// Whether a line may be written.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// It may; so many lines of the same source were left out before it.
     Write {
         /// To be told.
@@ -51,7 +51,7 @@ pub(super) enum Verdict {
 
 impl Flood {
     /// Counts a line that `peer` caused.
-    pub(super) fn admit(&self, peer: IpAddr, now: Instant) -> Verdict {
+    pub(crate) fn admit(&self, peer: IpAddr, now: Instant) -> Verdict {
         let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = Some(source(peer));
         if !sources.contains_key(&key) && sources.len() >= SOURCES {

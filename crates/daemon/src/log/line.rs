@@ -86,10 +86,21 @@ impl Visit for Fields {
 impl Line {
     /// The line that says how many lines the queue had to drop.
     pub(super) fn lost(self, lines: u64) -> String {
+        let fields = vec![("log", "log".into()), ("lines", lines.into())];
+        self.by_itself(Level::WARN, "log_lost", fields)
+    }
+
+    /// The line that says on standard error that the log's own file cannot be written.
+    pub(super) fn failed(self, file: &str, why: &str) -> String {
+        let fields = vec![("log", "log".into()), ("file", file.into()), ("why", why.into())];
+        self.by_itself(Level::ERROR, "log_failed", fields)
+    }
+
+    /// A line that does not come by way of the queue.
+    fn by_itself(self, level: Level, event: &str, fields: Vec<(&'static str, Value)>) -> String {
         let mut time = String::new();
         let _ = SystemTime.format_time(&mut Writer::new(&mut time));
-        let fields = Fields { message: "log_lost".to_owned(), fields: vec![("lines", lines.into())] };
-        self.render(&time, Level::WARN, &fields)
+        self.render(&time, level, &Fields { message: event.to_owned(), fields })
     }
 
     fn render(self, time: &str, level: Level, fields: &Fields) -> String {
@@ -113,7 +124,7 @@ fn json(time: &str, level: Level, fields: &Fields) -> String {
         // SECURITY: JSON escapes C0 controls itself; DEL and C1 reach terminals too and are escaped here, and what hides or reorders
         // text. U+2028 and U+2029 end a line for readers such as Fail2Ban.
         for c in value.to_string().chars() {
-            if c.is_control() || invisible(c) {
+            if c.is_control() || is_invisible(c) {
                 let _ = write!(line, "\\u{:04x}", u32::from(c));
             } else {
                 line.push(c);
@@ -165,7 +176,7 @@ fn escaped(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' => out.push_str("\\\""),
-            c if c.is_control() || invisible(c) => out.extend(c.escape_unicode()),
+            c if c.is_control() || is_invisible(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }
@@ -173,7 +184,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// Characters that reorder or hide the text around them.
-fn invisible(c: char) -> bool {
+pub(super) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
@@ -204,7 +215,7 @@ mod tests {
     #[test]
     fn json_lines_are_one_object_without_control_characters() {
         let line = Line::Json.render("T", Level::WARN, &fields());
-        assert!(!line.trim_end().chars().any(|c| c.is_control() || invisible(c)), "{line}");
+        assert!(!line.trim_end().chars().any(|c| c.is_control() || is_invisible(c)), "{line}");
         let value: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["event"], "login_failed");
         assert_eq!(value["level"], "warn");

@@ -64,7 +64,7 @@ impl Door {
     }
 
     /// Who serves behind it.
-    pub(super) fn server(&self) -> &FtpServer {
+    pub(super) fn server(&self) -> &Arc<FtpServer> {
         &self.server
     }
 

@@ -11,6 +11,7 @@ use super::doors::Door;
 use super::serving::Serving;
 use super::signals::Signals;
 use crate::ctl::Order;
+use crate::log::Queue;
 
 /// For how long sessions wait for a pause, where another process has taken this one's place.
 const PAUSES: Duration = Duration::from_secs(30);
@@ -41,12 +42,13 @@ impl Serving {
         self.systemd.stopping(sessions);
         let deadline = Instant::now() + patience;
         let all_leave = Instant::now() + patience.min(PAUSES);
+        let logs = self.logs.clone();
         let impatient = loop {
             tokio::select! {
                 () = drain.idle() => break None,
                 () = sleep_until(all_leave), if drain.phase() < Phase::Draining => drain.start(),
                 () = sleep_until(deadline) => break Some(CutWhy::Deadline { drain_s: deadline_s }),
-                _ = signals.stop() => break Some(CutWhy::SecondSignal),
+                _ = signals.stop(|| logs.iter().for_each(Queue::reopen)) => break Some(CutWhy::SecondSignal),
                 () = self.systemd.due() => self.tell_that_it_lives(),
                 Some(order) = orders.recv() => self.answer_while_draining(order),
             }

@@ -34,8 +34,9 @@ use crate::acme::{Acme, Questions};
 use crate::config::{Checked, Config, ConfigFile, Mode};
 use crate::ctl::{ControlSocket, Predecessor};
 use crate::defence::{self, Defence};
+use crate::hooks::{Deliveries, Hooks};
 use crate::identities::{Keeper, Shown, Source};
-use crate::log::{self, EventLog};
+use crate::log::{self, EventLog, Queue};
 use crate::metrics::Metrics;
 use crate::state::StateFolder;
 use crate::wiring::{self, Behind};
@@ -70,8 +71,8 @@ impl Listening {
 pub struct Provided {
     /// Where the configuration is read again at a reload. `None`: a reload reads certificates and the like alone.
     pub file: Option<ConfigFile>,
-    /// The level of the log, which a reload may change.
-    pub level: Option<log::Level>,
+    /// The log of this process, whose level a reload may change.
+    pub log: Option<log::Handle>,
     /// Sockets that listen already.
     pub handed: Handed,
     /// The server whose place is taken.
@@ -85,6 +86,10 @@ pub struct Server {
     made: Made,
     keeper: Keeper,
     log: Arc<EventLog>,
+    /// Where log lines wait, this process's own and the others.
+    logs: Vec<Queue>,
+    xferlog: Option<log::Guard>,
+    hooks: Option<(Arc<Hooks>, Deliveries)>,
     cut: Arc<CutTransfers>,
     journal: Arc<PartialJournal>,
     acme: Option<(Arc<Acme>, Option<Questions>)>,
@@ -128,6 +133,7 @@ impl Server {
             .map_err(|source| StartError::Journal { folder: state.path().display().to_string(), source })?;
         let journal = Arc::new(journal);
 
+        let hooks = Hooks::start(&checked.config, state.path())?;
         let acme = checked.config.acme.as_ref().map(|acme| Acme::start(acme, &state)).transpose()?;
         let state = Arc::new(state);
         let source = Source::of(&checked.config, names::names(&checked.config), Arc::clone(&state))?;
@@ -147,6 +153,13 @@ impl Server {
             Arc::<CutTransfers>::clone(&cut) as Arc<dyn Subscriber>,
             Arc::<Defence>::clone(&defence) as Arc<dyn Subscriber>,
         ];
+        let mut logs: Vec<_> = provided.log.iter().map(|log| log.queue().clone()).collect();
+        let xferlog = wiring::xferlog(&checked.config)?.map(|(xferlog, guard)| {
+            logs.push(guard.queue().clone());
+            subscribers.push(Arc::new(xferlog));
+            guard
+        });
+        subscribers.extend(hooks.iter().map(|(hooks, _)| Arc::<Hooks>::clone(hooks) as _));
         subscribers.extend(metrics.iter().map(|(metrics, _)| Arc::<Metrics>::clone(metrics) as _));
         let events = Events::new(subscribers);
 
@@ -192,6 +205,9 @@ impl Server {
             made,
             keeper,
             log,
+            logs,
+            xferlog,
+            hooks,
             cut,
             journal,
             acme,
@@ -244,5 +260,8 @@ fn metrics(
     let listener = handed.listen(address, None).map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tracing::info!(target: "carrack", %address, "metrics_listening");
-    Ok(Some((Arc::new(Metrics::new(Arc::clone(shown), Arc::clone(bans))), listener)))
+    let per_user = config.metrics.as_ref().map_or(0, |metrics| metrics.per_user.0);
+    let per_user = usize::try_from(per_user).unwrap_or(0);
+    let metrics = Metrics::new(Arc::clone(shown), Arc::clone(bans), per_user);
+    Ok(Some((Arc::new(metrics), listener)))
 }

@@ -13,6 +13,7 @@ use tokio::sync::watch::Sender;
 use tokio::task::JoinSet;
 
 use super::cut::Stopped;
+use super::doors::Door;
 use super::generation::{Generation, Lasting, Made};
 use super::reload::{self, Accepted, Next, Refused};
 use super::signals::Told;
@@ -22,7 +23,10 @@ use super::{Provided, Server};
 use crate::acme::{self, Acme};
 use crate::config::{Config, ConfigFile};
 use crate::ctl::{Desk, Successor};
+use crate::hooks::{self, Hooks};
 use crate::identities::Keeper;
+use crate::log::{Guard, Queue};
+use crate::metrics::{Metrics, Sources};
 use crate::watch::{self, Calls};
 use crate::{access, addresses, clients, defence, hours, housekeeping, http};
 
@@ -45,6 +49,10 @@ pub(super) struct Serving {
     /// Who has this server's place.
     pub(super) successor: Option<Successor>,
     acme: Option<Arc<Acme>>,
+    metrics: Option<Arc<Metrics>>,
+    pub(super) logs: Vec<Queue>,
+    xferlog: Option<Guard>,
+    hooks: Option<Arc<Hooks>>,
     /// The accept loops.
     accepting: JoinSet<()>,
     /// Whether one of them was lost to a defect.
@@ -67,6 +75,9 @@ pub(super) async fn serve(server: Server) -> Stopped {
         made,
         keeper,
         log,
+        logs,
+        xferlog,
+        hooks,
         cut,
         journal,
         acme,
@@ -86,10 +97,15 @@ pub(super) async fn serve(server: Server) -> Stopped {
         });
         acme
     });
-    if let Some((metrics, listener)) = metrics {
-        let drain = lasting.drain.clone();
-        upkeep.spawn(http::serve(listener, move |path| metrics.answer(path, &drain)));
-    }
+    let metrics = metrics.map(|(metrics, listener)| {
+        let (drain, answers) = (lasting.drain.clone(), Arc::clone(&metrics));
+        upkeep.spawn(http::serve(listener, move |path| answers.answer(path, &drain)));
+        metrics
+    });
+    let hooks = hooks.map(|(hooks, deliveries)| {
+        upkeep.spawn(hooks::deliver(deliveries));
+        hooks
+    });
     upkeep.spawn(defence::keep(Arc::clone(&lasting.bans), Arc::clone(&lasting.bans_file)));
     let mut serving = Serving {
         provided,
@@ -105,6 +121,10 @@ pub(super) async fn serve(server: Server) -> Stopped {
         generation: Arc::clone(&made.generation),
         journal,
         acme,
+        metrics,
+        logs,
+        xferlog,
+        hooks,
         accepting: JoinSet::new(),
         is_broken: false,
         upkeep,
@@ -142,7 +162,9 @@ pub(super) async fn serve(server: Server) -> Stopped {
         };
         match told {
             Told::Stop(why) => break why,
+            Told::Reopen => serving.reopen_logs(),
             Told::Reload => {
+                serving.reopen_logs();
                 // It is in the log.
                 let _ = serving.reload().await;
             }
@@ -152,6 +174,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
     serving.of_generation.shutdown().await;
     serving.upkeep.shutdown().await;
     defence::save(&serving.lasting.bans, &serving.lasting.bans_file);
+    serving.flush().await;
     stopped
 }
 
@@ -188,7 +211,28 @@ impl Serving {
         self.of_generation.spawn(watch::keep(keeper, self.certificates.clone()));
         self.of_generation.spawn(addresses::follow(generation.names.clone()));
         self.of_generation.spawn(access::follow(generation.hosts.clone()));
+        if let Some(metrics) = &self.metrics {
+            metrics.ask(Sources {
+                core: Arc::clone(&generation.core),
+                servers: generation.doors.iter().map(Door::server).cloned().collect(),
+                logs: self.logs.clone(),
+                hooks: self.hooks.clone(),
+            });
+        }
         self.generation = generation;
+    }
+
+    /// Another program may have renamed them.
+    pub(super) fn reopen_logs(&self) {
+        self.logs.iter().for_each(Queue::reopen);
+    }
+
+    /// Has the disk take what is told already: the last lines of the transfer log, and events that no hook has taken yet.
+    pub(super) async fn flush(&mut self) {
+        if let Some(hooks) = self.hooks.take() {
+            let _ = tokio::task::spawn_blocking(move || hooks.flush()).await;
+        }
+        self.xferlog = None;
     }
 
     /// Reads again whatever can change under a running server. Without a configuration file that is what lies in files of its own.
@@ -237,8 +281,8 @@ impl Serving {
         let of_file = file.clone();
         let made = tokio::task::spawn_blocking(move || reload::make(&of_file, &lasting, &running)).await;
         let Next { made, keeper, accepted } = made.unwrap_or_else(|_| Err(Refused::by_a_defect(&file)))?;
-        if let Some(level) = &self.provided.level {
-            level.set(made.generation.config.log.level);
+        if let Some(log) = &self.provided.log {
+            log.set_level(made.generation.config.log.level);
         }
         let before = Arc::clone(&self.generation);
         // First what they are shown, then who meets them.

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use carrack_tls::fips::NotApproved;
 
 use crate::config::Mode;
+use crate::hooks::HookError;
+use crate::log::LogFileError;
 use crate::state::StateError;
 use crate::wiring::WiringError;
 
@@ -15,6 +17,12 @@ pub enum StartError {
     /// The state folder.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A hook.
+    #[error(transparent)]
+    Hook(#[from] HookError),
+    /// A file of the log.
+    #[error(transparent)]
+    Log(#[from] LogFileError),
     /// Accounts and homes.
     #[error(transparent)]
     Wiring(#[from] WiringError),

@@ -28,6 +28,11 @@ impl Serving {
         if config.acme.as_ref().is_some_and(|acme| acme.asked_at().is_some()) {
             return Err("the address at which certificate authorities ask (acme) is not handed over; stop it and start the other".to_owned());
         }
+        if !config.hook.is_empty() {
+            return Err(
+                "what waits for hooks (hook) is not handed over; stop it and start the other".to_owned()
+            );
+        }
         let failed = |error: std::io::Error| format!("the sockets cannot be handed over: {error}");
         let mut sockets = Vec::new();
         for door in &self.generation.doors {

@@ -34,7 +34,8 @@ pub(super) async fn open(
                 (Box::new(FileSource(file)), text)
             }
             Representation::Ascii => {
-                let file = session.open_read(&path, 0)?;
+                let mut file = session.open_read(&path, 0)?;
+                file.as_text();
                 (Box::new(AsciiSource::new(file, offset)), "Here comes the text.".into())
             }
         };

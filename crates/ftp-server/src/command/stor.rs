@@ -64,6 +64,7 @@ async fn receive(
     at.on_disk(move |session| {
         let mut upload = Box::new(session.open_write(&path, mode)?);
         if ascii {
+            upload.as_text();
             // What a cut leaves counts converted bytes, which no restart marker can name.
             upload.discard_if_cut();
         }

@@ -2,11 +2,12 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use carrack_core::error::ErrorKind;
 use carrack_core::event::Incomplete;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep_until, timeout_at};
 
 use super::standstill::Standstill;
@@ -47,6 +48,10 @@ pub(crate) struct Stall {
 #[derive(Clone)]
 pub(crate) struct PumpPool {
     places: Arc<Semaphore>,
+    /// How many places there are.
+    most: usize,
+    /// How many wait for one.
+    waiting: Arc<AtomicUsize>,
     disk: DiskThreads,
 }
 
@@ -54,8 +59,8 @@ impl PumpPool {
     /// Places on these threads.
     pub(crate) fn new(disk: DiskThreads) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-        let places = (cores * RUNNING_PUMPS_PER_CORE).max(RUNNING_PUMPS);
-        Self { places: Arc::new(Semaphore::new(places)), disk }
+        let most = (cores * RUNNING_PUMPS_PER_CORE).max(RUNNING_PUMPS);
+        Self { places: Arc::new(Semaphore::new(most)), most, waiting: Arc::default(), disk }
     }
 
     /// The threads, for what is no pump.
@@ -63,9 +68,24 @@ impl PumpPool {
         &self.disk
     }
 
+    /// How many pumps run, and how many wait for a place.
+    pub(crate) fn load(&self) -> (usize, usize) {
+        let running = self.most.saturating_sub(self.places.available_permits());
+        (running, self.waiting.load(Ordering::Relaxed))
+    }
+
+    /// Takes a place. Only those that wait for one are counted.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Some(place);
+        }
+        let _waits = Waits::new(&self.waiting);
+        Arc::clone(&self.places).acquire_owned().await.ok()
+    }
+
     /// Lets a pump run for one slice on a blocking thread; `None` when it was lost to a bug.
     async fn run<P: Pump>(&self, mut pump: P) -> Option<(P, Result<Progress, Incomplete>)> {
-        let place = Arc::clone(&self.places).acquire_owned().await.ok()?;
+        let place = self.place().await?;
         let places = Arc::clone(&self.places);
         let slice = self.disk.run(move || {
             let mut progress = run_slice(&mut pump, &places);
@@ -78,6 +98,22 @@ impl PumpPool {
             (pump, progress)
         });
         slice.await
+    }
+}
+
+/// One that waits, for as long as the value lives.
+struct Waits<'w>(&'w AtomicUsize);
+
+impl<'w> Waits<'w> {
+    fn new(waiting: &'w AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::Relaxed);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -43,7 +43,7 @@ fn wait(
 }
 
 async fn until_waiting(hashing: &Hashing, count: usize) {
-    while hashing.depth().0 != count {
+    while hashing.load().1 != count {
         tokio::task::yield_now().await;
     }
 }
@@ -96,7 +96,7 @@ async fn a_hash_beyond_the_budget_runs_alone() {
     let (told, order) = mpsc::channel();
     let beside = wait(&hashing, 2, &told);
     until_waiting(&hashing, 1).await;
-    assert_eq!(hashing.depth(), (1, 1), "there is a thread for it, and no memory");
+    assert_eq!(hashing.load(), (1, 1), "there is a thread for it, and no memory");
     drop(release);
     assert_eq!(held.await.unwrap(), Ok(true));
     assert_eq!(beside.await.unwrap(), Ok(true));
@@ -104,7 +104,7 @@ async fn a_hash_beyond_the_budget_runs_alone() {
     // Small ones run beside one another.
     let (one, first) = hold(&hashing, SMALL).await;
     let (two, second) = hold(&hashing, SMALL).await;
-    assert_eq!(hashing.depth(), (0, 2));
+    assert_eq!(hashing.load(), (2, 0));
     drop((one, two));
     assert_eq!((first.await.unwrap(), second.await.unwrap()), (Ok(true), Ok(true)));
 }
@@ -117,7 +117,7 @@ async fn a_client_that_hangs_up_frees_nothing_that_runs_and_its_place_in_the_que
     let (told, order) = mpsc::channel();
     let gone = wait(&hashing, 1, &told);
     until_waiting(&hashing, 1).await;
-    assert_eq!(hashing.depth().1, 1, "it runs on");
+    assert_eq!(hashing.load().0, 1, "it runs on");
     gone.abort();
     let _ = gone.await;
     let next = wait(&hashing, 1, &told);

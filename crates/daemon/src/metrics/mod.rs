@@ -1,6 +1,10 @@
 //! What is measured of a running server, and how is it read?
 //!
-//! Every series has labels of a few known words, or the files that the configuration names: a client can make none grow.
+//! Every series has labels of a few known words, or what the configuration names, or a bounded number of users: a client can make
+//! none grow.
+
+mod load;
+mod users;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -11,10 +15,14 @@ use carrack_net::{Bans, Drain, Moment, Phase};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
 use crate::http::Answer;
 use crate::identities::{Named, Shown};
+use load::Asked;
+pub(crate) use load::Sources;
+use users::Users;
 
 /// The text format that the collector is told (OpenMetrics 1.0).
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -38,6 +46,10 @@ pub(crate) struct Metrics {
     logins_refused: Family<Labels<1>, Counter>,
     transfers: Family<Labels<2>, Counter>,
     bytes: Family<Labels<1>, Counter>,
+    seconds: Family<Labels<1>, Histogram, fn() -> Histogram>,
+    refused: Family<Labels<1>, Counter>,
+    users: Users,
+    asked: Asked,
     handshakes: Family<Labels<3>, Counter>,
     handshakes_failed: Family<Labels<1>, Counter>,
     certificate_end: Family<ByFile, Gauge>,
@@ -50,9 +62,12 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// Nothing counted yet.
-    pub(crate) fn new(shown: Arc<Shown>, held: Arc<Bans>) -> Metrics {
+    pub(crate) fn new(shown: Arc<Shown>, held: Arc<Bans>, per_user: usize) -> Metrics {
+        let mut registry = Registry::with_prefix("carrack");
+        let (users, asked) = (Users::new(per_user, &mut registry), Asked::new());
+        registry.register_collector(Box::new(asked.clone()));
         let mut metrics = Metrics {
-            registry: Registry::with_prefix("carrack"),
+            registry,
             connections: Gauge::default(),
             sessions: Gauge::default(),
             connections_refused: Family::default(),
@@ -63,6 +78,10 @@ impl Metrics {
             logins_refused: Family::default(),
             transfers: Family::default(),
             bytes: Family::default(),
+            seconds: Family::new_with_constructor(durations),
+            refused: Family::default(),
+            users,
+            asked,
             handshakes: Family::default(),
             handshakes_failed: Family::default(),
             certificate_end: Family::default(),
@@ -94,6 +113,8 @@ impl Metrics {
         registry.register("logins", "Logins tried", self.logins.clone());
         registry.register("transfers", "Uploads and downloads that ended", self.transfers.clone());
         registry.register("transferred_bytes", "Bytes of files moved", self.bytes.clone());
+        registry.register("transfer_seconds", "How long transfers took", self.seconds.clone());
+        registry.register("operations_refused", "What users asked for and did not get", self.refused.clone());
         registry.register("tls_handshakes", "TLS handshakes completed", self.handshakes.clone());
         registry.register(
             "tls_handshakes_failed",
@@ -115,6 +136,11 @@ impl Metrics {
             "When a certificate's OCSP answer ends, in seconds since 1970",
             self.staple_end.clone(),
         );
+    }
+
+    /// Asks these, too, from now on.
+    pub(crate) fn ask(&self, sources: Sources) {
+        self.asked.ask(sources);
     }
 
     /// What is at a path, while the server is as far on its way down as `drain` says.
@@ -205,11 +231,22 @@ impl Subscriber for Metrics {
                 };
                 self.bytes.get_or_create(&[("direction", direction)]).inc_by(finished.bytes);
                 self.transfers.get_or_create(&[("direction", direction), ("outcome", outcome)]).inc();
+                let seconds = finished.lasted.as_secs_f64();
+                self.seconds.get_or_create(&[("direction", direction)]).observe(seconds);
+                self.users.transfer(&finished.user, direction, outcome, finished.bytes);
+            }
+            Event::OperationRefused { kind, .. } => {
+                self.refused.get_or_create(&[("why", kind.word())]).inc();
             }
             // What else happens is not counted.
             _ => {}
         }
     }
+}
+
+/// From a millisecond to more than an hour.
+fn durations() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 4.0, 12))
 }
 
 fn word(channel: Channel) -> &'static str {
@@ -247,7 +284,7 @@ mod tests {
         let made = Identity::self_signed(&["a.example".to_owned()]).unwrap();
         let identity = Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes()).unwrap();
         let end_s = unix_s(identity.not_after());
-        (Metrics::new(Arc::new(Shown::new(named(identity), Vec::new())), Arc::default()), end_s)
+        (Metrics::new(Arc::new(Shown::new(named(identity), Vec::new())), Arc::default(), 0), end_s)
     }
 
     #[test]
@@ -337,7 +374,7 @@ mod tests {
         let identity = Identity::load(&fixtures.join("chain.pem"), &fixtures.join("leaf.key.pem")).unwrap();
         let stapled = identity.with_staple(&fixtures.join("good.der")).unwrap();
         let shown = Arc::new(Shown::new(named(stapled), Vec::new()));
-        let metrics = Metrics::new(Arc::clone(&shown), Arc::default());
+        let metrics = Metrics::new(Arc::clone(&shown), Arc::default(), 0);
         let has = |series: &str| metrics.text(SystemTime::now()).contains(series);
         assert!(has("carrack_staple_not_after_seconds{") && has("a \\\"b\\\".pem"));
         shown.replace(Turn::default(), Named { file: "c.pem".to_owned(), identity }, Vec::new());
