@@ -196,7 +196,7 @@ impl Desk {
             }
             Request::Kick { session: Some(session), user: None } => {
                 if self.live.dismiss(SessionId(session)) {
-                    tracing::info!(target: "carrack", session, "kicked");
+                    tell_kicked(Some(session), None, 1);
                     Answer::Kicked { sessions: 1 }
                 } else {
                     Answer::refused(format!(
@@ -225,7 +225,7 @@ impl Desk {
         if sessions == 0 {
             return Answer::refused(format!("{user:?} has no session; `carrack ctl sessions` lists them"));
         }
-        tracing::info!(target: "carrack", user, sessions, "kicked");
+        tell_kicked(None, Some(user), sessions);
         Answer::Kicked { sessions }
     }
 
@@ -237,6 +237,10 @@ impl Desk {
         }
         answered.await.unwrap_or_else(|_| gone())
     }
+}
+
+fn tell_kicked(session: Option<u64>, user: Option<&str>, sessions: usize) {
+    tracing::info!(target: "carrack", session, user, sessions, "kicked");
 }
 
 /// A stream that is read here, while others hold it as well.

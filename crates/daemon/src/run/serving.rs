@@ -239,13 +239,11 @@ impl Serving {
     pub(super) async fn reload(&mut self) -> Result<Accepted, Refused> {
         self.systemd.reloading();
         let file = self.provided.file.clone();
+        let named = file.as_ref().map(|file| file.path().display().to_string());
+        tracing::info!(target: "carrack", file = named, "reloading");
         let outcome = match &file {
-            Some(file) => {
-                tracing::info!(target: "carrack", file = %file.path().display(), "reloading");
-                self.reload_file(file.clone()).await
-            }
+            Some(file) => self.reload_file(file.clone()).await,
             None => {
-                tracing::info!(target: "carrack", "reloading");
                 self.certificates.asked.notify_one();
                 Ok(Accepted::default())
             }
