@@ -14,6 +14,7 @@ pub mod client;
 pub mod client_certificates;
 pub mod control;
 pub mod desk;
+pub mod examples;
 pub mod filezilla;
 pub mod hostile_server;
 pub mod hosts;

@@ -27,6 +27,15 @@ pub fn pages() -> Vec<String> {
     pages
 }
 
+/// The pages of the examples.
+pub fn examples() -> Vec<String> {
+    let folders = fs::read_dir(top().join("examples")).unwrap().map(Result::unwrap);
+    let folders = folders.filter(|entry| entry.path().is_dir()).map(|entry| entry.file_name());
+    let mut pages = vec![String::from("examples/README.md")];
+    pages.extend(folders.map(|name| format!("examples/{}/README.md", name.into_string().unwrap())));
+    pages
+}
+
 /// Pages that are made from tables.
 const MADE: [&str; 4] = ["/configuration.md", "/conformance.md", "/interop.md", "/peers.md"];
 

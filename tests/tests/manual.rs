@@ -9,7 +9,9 @@ use std::process::{Child, Command};
 
 use carrack_tests::certificates::Authority;
 use carrack_tests::logs::Logs;
-use carrack_tests::pages::{arguments, blocks, pages, quoted, read, series, split, top, written_pages};
+use carrack_tests::pages::{
+    arguments, blocks, examples, pages, quoted, read, series, split, top, written_pages,
+};
 use carrack_tests::programs::{Program, needs};
 use carrack_tests::server::{program, spawn};
 use carrack_tests::setup::password_hash;
@@ -274,21 +276,6 @@ fn every_configuration_passes_the_check() {
     assert!(whole > 0, "no page has a whole configuration");
 }
 
-#[test]
-fn every_example_passes_the_check() {
-    let mut count = 0;
-    for entry in fs::read_dir(top().join("examples")).unwrap().map(Result::unwrap) {
-        let name = format!("examples/{}", entry.file_name().into_string().unwrap());
-        check(&name, &read(&name));
-        assert!(
-            read("docs/README.md").contains(&format!("../{name}")),
-            "docs/README.md does not name {name}"
-        );
-        count += 1;
-    }
-    assert!(count >= 3, "{count} examples");
-}
-
 /// The anchor that a heading gets.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
@@ -303,7 +290,7 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn links_lead_somewhere() {
-    for page in pages() {
+    for page in pages().into_iter().chain(examples()) {
         let prose = split(&page).1;
         for (target, _) in prose.split("](").skip(1).filter_map(|rest| rest.split_once(')')) {
             if target.contains("://") {

@@ -1,0 +1,168 @@
+//! Each scenario of `examples/` does what its page says: set up by the commands of the page, served, and tried by real clients.
+
+use std::fs;
+use std::path::Path;
+
+use carrack_tests::client::Client;
+use carrack_tests::examples::{Example, RunningExample};
+use carrack_tests::programs::needs;
+use carrack_tests::server::{Mode, under_fips};
+use carrack_tests::setup::password;
+
+const EXPLICIT: Mode = Mode::Explicit;
+const IMPLICIT: Mode = Mode::Implicit;
+
+/// What curl says of a path that it may not have, and of an upload that it may not do.
+const DENIED: [i32; 4] = [9, 19, 25, 78];
+
+fn start(name: &str, local: &[(&str, &str)]) -> Option<RunningExample> {
+    (needs(&["curl", "bash"]) && !under_fips()).then(|| Example::new(name, local).start())
+}
+
+#[track_caller]
+fn denied(run: &carrack_tests::programs::Run) {
+    let status = run.status.code();
+    assert!(status.is_some_and(|status| DENIED.contains(&status)), "{}", run.report());
+}
+
+#[test]
+fn every_scenario_is_named_and_tried() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let page = fs::read_to_string(folder.join("README.md")).unwrap();
+    let tests = include_str!("examples.rs");
+    for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap).filter(|entry| entry.path().is_dir()) {
+        let name = entry.file_name().into_string().unwrap();
+        assert!(page.contains(&format!("| [{name}]({name}/) |")), "README.md does not name {name}");
+        assert!(tests.contains(&format!("(\"{name}\"")), "{name} is not tried");
+    }
+}
+
+#[test]
+fn a_public_mirror_is_read_by_everybody_and_written_by_its_publisher() {
+    let Some(mirror) = start("public-mirror", &[]) else { return };
+    mirror.put("site/pub/file", "for everybody");
+    for fetched in [
+        mirror.plain_curl(EXPLICIT, "anonymous", "/pub/file", &[]),
+        mirror.curl(EXPLICIT, "anonymous", "/pub/file", &[]),
+    ] {
+        assert_eq!(fetched.ok().stdout, "for everybody");
+    }
+    let upload = &["-T", "site/pub/file"];
+    denied(&mirror.plain_curl(EXPLICIT, "anonymous", "/pub/new", upload));
+    denied(&mirror.curl(EXPLICIT, "anonymous", "/pub/new", upload));
+    mirror.curl(EXPLICIT, "publisher", "/pub/new", upload).ok();
+    assert_eq!(mirror.read("site/pub/new"), "for everybody");
+    let in_clear = mirror.plain_curl(EXPLICIT, "publisher", "/pub/new", &[]);
+    assert_eq!(in_clear.status.code(), Some(67), "no login without TLS: {}", in_clear.report());
+}
+
+#[test]
+fn a_team_has_homes_and_a_folder_that_some_share() {
+    let Some(team) = start("team", &[]) else { return };
+    team.put("mine", "alice's");
+    for mode in [EXPLICIT, IMPLICIT] {
+        team.curl(mode, "alice", "/mine", &["-T", "mine"]).ok();
+        assert_eq!(team.read("homes/alice/mine"), "alice's");
+        denied(&team.curl(mode, "bob", "/mine", &[]));
+        team.curl(mode, "editor", "/shared", &["-T", "mine"]).ok();
+        assert_eq!(team.curl(mode, "reader", "/shared", &[]).ok().stdout, "alice's");
+        denied(&team.curl(mode, "reader", "/shared", &["-T", "mine"]));
+    }
+}
+
+#[test]
+fn a_drop_box_shows_its_senders_nothing() {
+    let Some(dropped) = start("drop-box", &[]) else { return };
+    dropped.put("report", "in");
+    dropped.curl(EXPLICIT, "sender", "/report", &["-T", "report"]).ok();
+    denied(&dropped.curl(EXPLICIT, "sender", "/report", &["-T", "report"]));
+    denied(&dropped.curl(EXPLICIT, "sender", "/report", &[]));
+    denied(&dropped.curl(EXPLICIT, "sender", "/", &["--list-only"]));
+    assert_eq!(dropped.curl(EXPLICIT, "collector", "/", &["--list-only"]).ok().stdout.trim(), "report");
+    assert_eq!(dropped.curl(EXPLICIT, "collector", "/report", &["-Q", "-DELE report"]).ok().stdout, "in");
+    assert!(!dropped.path("inbox/report").exists());
+}
+
+#[test]
+fn behind_nat_clients_are_told_the_address_that_they_can_reach() {
+    // This machine stands for both sides of the router, one after the other.
+    for (inside, told) in [("192.168.0.0/16", "203,0,113,7"), ("127.0.0.0/8", "192,168,1,20")] {
+        let Some(nat) = start("behind-nat", &[("192.168.0.0/16", inside)]) else { return };
+        nat.put("files/file", "through");
+        let dialogue = &["--verbose", "--disable-epsv", "--ftp-skip-pasv-ip"];
+        let fetched = nat.curl(EXPLICIT, "alice", "/file", dialogue).ok();
+        assert_eq!(fetched.stdout, "through");
+        assert!(
+            fetched.stderr.contains(&format!("227 Entering Passive Mode ({told},")),
+            "{}",
+            fetched.stderr
+        );
+        assert_eq!(nat.curl(EXPLICIT, "alice", "/file", &[]).ok().stdout, "through", "EPSV names no address");
+    }
+}
+
+#[test]
+fn old_devices_only_put_files_in_and_only_from_their_network() {
+    let network = "192.168.10.0/24";
+    let Some(office) = start("old-devices", &[(network, "127.0.0.0/8")]) else { return };
+    office.put("scan", "a page");
+    office.plain_curl(EXPLICIT, "scanner", "/scan", &["-T", "scan"]).ok();
+    denied(&office.plain_curl(EXPLICIT, "scanner", "/scan", &[]));
+    denied(&office.plain_curl(EXPLICIT, "scanner", "/", &[]));
+    assert_eq!(office.curl(IMPLICIT, "office", "/scan", &[]).ok().stdout, "a page");
+    let in_clear = office.plain_curl(EXPLICIT, "office", "/scan", &[]);
+    assert_eq!(in_clear.status.code(), Some(67), "people use TLS: {}", in_clear.report());
+    drop(office);
+
+    let Some(office) = start("old-devices", &[(network, "127.0.0.7")]) else { return };
+    office.put("scan", "a page");
+    let from_elsewhere = office.plain_curl(EXPLICIT, "scanner", "/scan", &["-T", "scan"]);
+    assert!(!from_elsewhere.status.success(), "{}", from_elsewhere.report());
+    office.logs.wait_for_line("the refusal", |line| {
+        line.is("connection_refused") && line.text("option").contains("allow")
+    });
+    let elsewhere = office.curl(IMPLICIT, "scanner", "/scan", &["-T", "scan"]);
+    assert_eq!(elsewhere.status.code(), Some(67), "its password is of no use: {}", elsewhere.report());
+    office.plain_curl(EXPLICIT, "scanner", "/scan", &["--interface", "127.0.0.7", "-T", "scan"]).ok();
+}
+
+#[test]
+fn partners_exchange_a_file_directly() {
+    if !needs(&["bash"]) || under_fips() {
+        return;
+    }
+    let here = ("198.51.100.20", "127.0.0.1");
+    let pair = [Example::new("fxp-partners", &[here]), Example::new("fxp-partners", &[here])];
+    let [one, other] = &pair;
+    for (of, to) in [(one, other), (other, one)] {
+        fs::copy(of.path("identity/cert.pem"), to.path("partners.pem")).unwrap();
+    }
+    let certificates =
+        [one, other].map(|example| fs::read_to_string(example.path("identity/cert.pem")).unwrap());
+    let [one, other] = pair.map(Example::start);
+    one.put("files/cargo", "from one to the other");
+    let client = Client::new(&password("operator"));
+    fs::write(client.path("both.pem"), certificates.concat()).unwrap();
+    let url = |server: &RunningExample, path: &str| {
+        format!("ftpes://operator@localhost:{}/{path}", server.address(EXPLICIT).port())
+    };
+    client.run(["cp", "--ca", "both.pem", &url(&one, "cargo"), &url(&other, "")]).ok();
+    assert_eq!(other.read("files/cargo"), "from one to the other");
+    let line = other.logs.wait_for_line("the transfer", |line| line.is("transfer"));
+    assert_eq!(line.text("fxp"), "127.0.0.1", "{}", line.raw);
+}
+
+#[test]
+fn compliance_takes_certificates_and_nothing_else() {
+    if !needs(&["curl", "bash"]) {
+        return;
+    }
+    let kept = Example::new("compliance", &[]).start();
+    kept.put("records/record", "kept");
+    let certificate = &["--cert", "auditor/cert.pem", "--key", "auditor/key.pem"];
+    assert_eq!(kept.curl(IMPLICIT, "auditor", "/record", certificate).ok().stdout, "kept");
+    let without = kept.curl(IMPLICIT, "auditor", "/record", &[]);
+    assert!(!without.status.success(), "{}", without.report());
+    kept.logs.wait_for_line("the refusal", |line| line.is("client_certificate_refused"));
+    denied(&kept.curl(IMPLICIT, "auditor", "/new", &[certificate, &["-T", "records/record"][..]].concat()));
+}
