@@ -16,15 +16,16 @@ use crate::setup::{password, password_hash};
 #[derive(Debug)]
 pub struct Example {
     folder: TempDir,
+    namespace: Option<String>,
 }
 
 impl Example {
-    /// Makes what the page says, with ports that the system picks and with [`password`] for each user. `local` are addresses and networks of the
-    /// scenario, and what stands for them on this machine.
+    /// Makes what the page says, with [`password`] for each user. `local` are addresses and networks of the scenario, and what stands
+    /// for them on this machine.
     pub fn new(name: &str, local: &[(&str, &str)]) -> Example {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
         let folder = tempfile::Builder::new().prefix("carrack-example-").tempdir().unwrap();
-        let example = Example { folder };
+        let example = Example { folder, namespace: None };
         for command in commands(&fs::read_to_string(from.join("README.md")).unwrap()) {
             example.does(&command);
         }
@@ -45,10 +46,27 @@ impl Example {
         Program::new("bash").args(["-c", command]).env("PATH", path).folder(self.folder.path()).run().ok();
     }
 
+    /// It runs in this network namespace, at the ports of the scenario; without, at ports of the loopback that the system picks.
+    pub fn within(self, namespace: String) -> Example {
+        Example { namespace: Some(namespace), ..self }
+    }
+
     /// Starts its server.
     pub fn start(self) -> RunningExample {
-        let mut command = Command::new(program());
-        command.args(["serve", "--log-format", "json", "--config"]).arg(self.path("carrack.toml"));
+        let file = self.path("carrack.toml");
+        let mut command = match &self.namespace {
+            Some(namespace) => {
+                let mut command = Command::new("ip");
+                command.args(["netns", "exec", namespace]).arg(program());
+                command
+            }
+            None => {
+                let text = fs::read_to_string(&file).unwrap();
+                fs::write(&file, at_loopback(&text)).unwrap();
+                Command::new(program())
+            }
+        };
+        command.args(["serve", "--log-format", "json", "--config"]).arg(&file);
         let (child, logs) = spawn(&mut command);
         RunningExample { example: self, child, logs }
     }
@@ -74,14 +92,20 @@ fn here(text: &str, local: &[(&str, &str)]) -> String {
         }
         if line.starts_with("password = ") {
             format!("password = '{}'", password_hash(&password(&user)))
-        } else if line.starts_with("address = ") {
-            "address = \"127.0.0.1:0\"".to_owned()
         } else if line.starts_with("fips = true") && !under_fips() {
             // The program of this test is built without the module.
             String::new()
         } else {
             line.to_owned()
         }
+    };
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn at_loopback(text: &str) -> String {
+    let line = |line: &'_ str| match line.starts_with("address = ") {
+        true => "address = \"127.0.0.1:0\"".to_owned(),
+        false => line.to_owned(),
     };
     text.lines().map(line).collect::<Vec<_>>().join("\n")
 }

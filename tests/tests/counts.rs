@@ -58,7 +58,7 @@ fn a_listener_has_so_many_sessions() {
     let mut held = Control::open(&server);
     let (replies, _) = Control::connect(server.explicit, &TlsClient::new(Tls::V13)).replies_to_end();
     assert!(replies.iter().all(|reply| reply.code == 421), "{replies:?}");
-    server.logged("connection_refused", |line| line.text("why").contains("listen.sessions"));
+    server.logged("connection_refused", |line| line.text("option") == "listen.sessions");
     Control::session(&server, Mode::Implicit, &TlsClient::new(Tls::V13), USER).upload("file", b"bytes");
     held.expect("QUIT", 221);
     wait::until_true("the freed place", || {
