@@ -292,6 +292,9 @@ impl Ended {
                 CloseReason::LoginFailures => "too many failed logins",
                 CloseReason::RefusedCommands => "too many refused commands before login",
                 CloseReason::Http => "the client speaks HTTP",
+                CloseReason::ProxyHeader => {
+                    "a PROXY header from an address that proxy_protocol does not list"
+                }
                 CloseReason::EndlessLine => "a command line without end",
                 CloseReason::Drained => "the server is going down",
                 CloseReason::Dismissed => "ended by the administrator",

@@ -166,6 +166,8 @@ impl Accepted {
     pub async fn introduced(self) -> Result<Self, HeaderError> {
         let header = timeout(HEADER_TIME, receive(&self.stream)).await.unwrap_or(Err(HeaderError::Late))?;
         Ok(match header {
+            // Version 1 has no word for a check: haproxy names its own end then.
+            Header::Proxied { source, .. } if source == self.peer => Self { is_check: true, ..self },
             Header::Proxied { source, destination } => Self { peer: source, local: destination, ..self },
             Header::Local => Self { is_check: true, ..self },
         })
@@ -320,6 +322,11 @@ mod tests {
         let peer = accepted.peer;
         let accepted = accepted.introduced().await.unwrap();
         assert_eq!((accepted.peer, accepted.local, accepted.is_check), (peer, accepted.bound, true));
+        let (mut client, accepted) = connection().await;
+        let (peer, bound) = (accepted.peer, accepted.bound);
+        let own = format!("PROXY TCP4 {} {} {} {}\r\n", peer.ip(), bound.ip(), peer.port(), bound.port());
+        client.write_all(own.as_bytes()).await.unwrap();
+        assert!(accepted.introduced().await.unwrap().is_check);
     }
 
     #[tokio::test]
