@@ -19,7 +19,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("ftp-client", &["ftp-proto", "tls"]),
     ("daemon", &["ftp-server", "storage", "records", "core", "net", "tls"]),
     ("cli", &["daemon", "ftp-client", "ftp-proto", "tls", "core"]),
-    ("fuzz", &["core", "daemon", "ftp-client", "ftp-proto", "ftp-server", "tls"]),
+    ("fuzz", &["core", "daemon", "ftp-client", "ftp-proto", "ftp-server", "net", "tls"]),
     ("tests", &["core", "ftp-proto", "storage", "tls"]),
 ];
 

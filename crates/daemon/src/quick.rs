@@ -158,6 +158,7 @@ impl QuickStart {
             deflate: false,
             allow: Vec::new(),
             deny: Vec::new(),
+            proxy_protocol: Vec::new(),
             minimum_version: None,
             suites: None,
             groups: None,

@@ -257,6 +257,7 @@ pub(crate) fn ftp_settings(
         sessions: listen.sessions.map(|most| usize::try_from(most.0).unwrap_or(usize::MAX)),
         login_failures: config.limits.login_failures.0,
         public_address: public_address.clone(),
+        balancers: listen.proxy_protocol.as_slice().into(),
         fxp: config.fxp.as_ref().map(|fxp| ftp::PartnerSettings {
             partners: fxp.partners.clone().into(),
             tls: partners.cloned(),

@@ -86,6 +86,7 @@ fn settings() -> FtpSettings {
         sessions: None,
         login_failures: 3,
         public_address: PublicAddresses::default(),
+        balancers: Arc::default(),
         fxp: None,
     }
 }

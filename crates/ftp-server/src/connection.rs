@@ -19,7 +19,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carrack_core::event::{Incomplete, Origin, SessionId};
+use carrack_core::event::{Event, Incomplete, Origin, SessionId};
 use carrack_core::live::{Call, Live};
 use carrack_ftp_proto::server::{AbortKind, CloseReason, Pending, Server};
 use carrack_net::{Drain, Phase, Slot};
@@ -47,7 +47,12 @@ struct Connection {
     slot: Slot,
     id: SessionId,
     peer: SocketAddr,
+    /// Where the client connected to: our side, or that of the load balancer before us.
     local: SocketAddr,
+    /// Our side.
+    bound: SocketAddr,
+    /// Whether it is known to the log and to all who count: a balancer's check is once it says something.
+    is_announced: bool,
     /// Who may be at the other end of its data connections.
     callers: Callers,
     machine: Server,
@@ -154,6 +159,7 @@ impl Connection {
         match happened {
             Happened::Traffic(Ok(Traffic::Received(bytes))) => {
                 self.heard = now;
+                self.announce();
                 self.machine.receive(&bytes, now);
             }
             Happened::Traffic(Ok(Traffic::Ended)) => {
@@ -177,6 +183,14 @@ impl Connection {
             }
         }
         Ok(Next::GoOn)
+    }
+
+    /// Tells whoever listens that the connection is there, once.
+    fn announce(&mut self) {
+        if !self.is_announced {
+            self.is_announced = true;
+            self.server.core.events.emit(&Event::Connected { origin: self.origin() });
+        }
     }
 
     fn interrupt_work(&self, why: Incomplete) {
@@ -278,6 +292,9 @@ impl Ended {
                 CloseReason::LoginFailures => "too many failed logins",
                 CloseReason::RefusedCommands => "too many refused commands before login",
                 CloseReason::Http => "the client speaks HTTP",
+                CloseReason::ProxyHeader => {
+                    "a PROXY header from an address that proxy_protocol does not list"
+                }
                 CloseReason::EndlessLine => "a command line without end",
                 CloseReason::Drained => "the server is going down",
                 CloseReason::Dismissed => "ended by the administrator",

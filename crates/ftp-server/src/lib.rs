@@ -28,6 +28,7 @@ mod data;
 mod disk;
 #[doc(hidden)]
 pub mod fuzzing;
+mod introduce;
 mod public_address;
 mod reply_for;
 mod settings;
@@ -49,7 +50,7 @@ use carrack_core::Core;
 use carrack_core::event::Event;
 use carrack_net::{Accepted, Admission, Drain, Listener, Phase, Refused, Slot};
 use carrack_tls::ServerTls;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 use disk::DiskThreads;
 use transfer::{PumpPool, Stall, Terms};
@@ -63,6 +64,8 @@ pub struct FtpServer {
     ports: DataPorts,
     drain: Drain,
     terms: Terms,
+    /// The places of connections that have to say still for whom they come.
+    introducing: Arc<Semaphore>,
 }
 
 /// How busy a server is.
@@ -98,7 +101,8 @@ impl FtpServer {
             close: settings.data_close,
         };
         let admission = admission.of_listener(settings.sessions);
-        Arc::new(Self { settings, core, tls, admission, ports: ports.into(), drain, terms })
+        let introducing = Arc::new(Semaphore::new(introduce::INTRODUCING));
+        Arc::new(Self { settings, core, tls, admission, ports: ports.into(), drain, terms, introducing })
     }
 
     /// A server for the connections that come to the same listener from now on. Those that are there keep this one; both count
@@ -109,7 +113,8 @@ impl FtpServer {
         let terms = Terms { pool, stall: stall(&settings), close: settings.data_close };
         let admission = self.admission.holding(settings.sessions);
         let (ports, drain) = (self.ports.clone(), self.drain.clone());
-        Arc::new(Self { settings, core, tls, admission, ports, drain, terms })
+        let introducing = Arc::clone(&self.introducing);
+        Arc::new(Self { settings, core, tls, admission, ports, drain, terms, introducing })
     }
 
     /// How much its transfers and its work on disks keep busy now.
@@ -146,6 +151,11 @@ impl FtpServer {
     }
 
     fn take_in(self: Arc<Self>, accepted: Accepted) {
+        if self.is_from_balancer(&accepted) { self.introduce(accepted) } else { self.let_in(accepted) }
+    }
+
+    /// Serves a connection whose client is known, or turns it away.
+    fn let_in(self: Arc<Self>, accepted: Accepted) {
         // Before any TLS work: a flood costs a counter, not a handshake.
         match self.admit(&accepted) {
             Ok(slot) => {

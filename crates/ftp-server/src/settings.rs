@@ -55,6 +55,8 @@ pub struct FtpSettings {
     pub access: Access,
     /// The address that `227` names, where it is not the one the client came to.
     pub public_address: PublicAddresses,
+    /// The load balancers before the listener: connections from there begin with a PROXY header.
+    pub balancers: Arc<[Network]>,
     /// With which servers files are exchanged (FXP); with none where it is `None`.
     pub fxp: Option<PartnerSettings>,
 }

@@ -5,7 +5,7 @@
 //! whole server, of one source and of those who wait for their login, hands out
 //! passive ports that nobody can predict, and tells every connection when the server goes down.
 //!
-//! What it does not: it reads no byte, does no TLS and knows no account.
+//! What it does not: it reads no byte but those of a load balancer's PROXY header, does no TLS and knows no account.
 //!
 //! ```text
 //!   kernel ──► Listener ──► Admission::admit ──► Slot ──► the protocol's connection
@@ -34,6 +34,7 @@ mod drain;
 mod listener;
 mod network;
 mod ports;
+pub mod proxy;
 mod startups;
 
 pub use access::{Access, NamedHost, NotAdmitted, Place};

@@ -28,8 +28,12 @@ pub struct Accepted {
     pub stream: TcpStream,
     /// The other side, with an IPv4 address behind IPv6 unwrapped.
     pub peer: SocketAddr,
-    /// Our side, likewise.
+    /// Where the other side connected to, likewise: our side, or that of the balancer before us.
     pub local: SocketAddr,
+    /// Our side, likewise.
+    pub bound: SocketAddr,
+    /// Whether a balancer made it for itself, commonly to see whether we are well.
+    pub is_check: bool,
 }
 
 /// A listening TCP socket.
@@ -98,7 +102,8 @@ impl Listener {
                 Ok((stream, peer)) => {
                     // A peer that has gone already has no local address any more.
                     let Ok(local) = stream.local_addr() else { continue };
-                    return Accepted { stream, peer: canonical(peer), local: canonical(local) };
+                    let (peer, bound) = (canonical(peer), canonical(local));
+                    return Accepted { stream, peer, local: bound, bound, is_check: false };
                 }
                 Err(error) if out_of_descriptors(&error) => {
                     // SECURITY: the connection at the head of the queue is closed rather than left

@@ -54,6 +54,12 @@ impl Network {
         (self.address.is_ipv4(), self.prefix)
     }
 
+    /// Whether every address of its family lies in it.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// Whether `address` lies in it. IPv4 written as IPv6 (RFC 4291 §2.5.5.2) is IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

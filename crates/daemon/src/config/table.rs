@@ -99,6 +99,10 @@ section! {
         NewSessions allow: Vec<Place> = [Vec::new()];
         /// What `access.deny` says, said for this listener beside it.
         NewSessions deny: Vec<Network> = [Vec::new()];
+        /// The networks of the load balancers before this listener. Every connection from there, data connections too, must begin with a
+        /// PROXY header, version 1 or 2, within five seconds, and its client's address is the one in there. All others come directly, and a
+        /// header of theirs is refused. A single passive port asks the balancers of all listeners. Page `behind-a-load-balancer.md` shows it.
+        NewSessions proxy_protocol: Vec<Network> = [Vec::new()];
         /// What `tls.minimum_version` says, said for this listener.
         NewSessions minimum_version: Option<TlsVersion> = [optional];
         /// What `tls.suites` says, said for this listener.

@@ -4,9 +4,11 @@ use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use carrack_net::Network;
+
 use super::homes::{real, uid, writable};
 use super::plaintext;
-use super::table::{Config, Permission, Plaintext, User};
+use super::table::{Config, Listen, Permission, Plaintext, User};
 
 /// The bits of a file's mode that let its group or everybody read it.
 const READ_BY_OTHERS: u32 = 0o044;
@@ -30,6 +32,14 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
     for listen in config.listen.iter().filter(|listen| listen.plaintext == Plaintext::Allow) {
         warnings.push(Warning(format!(
             "{} takes logins without TLS: passwords and files travel in clear",
+            listen.address
+        )));
+    }
+    let everybody = |listen: &&Listen| listen.proxy_protocol.iter().any(Network::is_everything);
+    for listen in config.listen.iter().filter(everybody) {
+        warnings.push(Warning(format!(
+            "the proxy_protocol of {} lists every address: whoever connects there may say that it comes from another one (list the \
+             load balancers alone)",
             listen.address
         )));
     }

@@ -18,6 +18,15 @@ pub(super) fn ports(config: &Config, sessions: &Sessions) -> DataPorts {
     }
 }
 
+/// Tells a shared port which load balancers there are, before any of the listeners.
+pub(super) fn tell_balancers(config: &Config, ports: &DataPorts) {
+    if let DataPorts::Shared(port) = ports {
+        port.set_balancers(
+            config.listen.iter().flat_map(|listen| listen.proxy_protocol.iter().copied()).collect(),
+        );
+    }
+}
+
 /// A listener of the port that all sessions share: somebody has to serve it.
 pub(super) type SharedListener = (Arc<SharedPort>, Listener);
 

@@ -161,6 +161,7 @@ impl Made {
     pub(super) fn take_over(&self, lasting: &Lasting) {
         let Generation { config, doors, .. } = &*self.generation;
         lasting.admission.limit(wiring::limits(config));
+        data_ports::tell_balancers(config, &lasting.ports);
         doors.iter().for_each(Door::open);
     }
 }

@@ -120,6 +120,8 @@ pub enum CloseReason {
     RefusedCommands,
     /// The peer speaks HTTP.
     Http,
+    /// The peer sends a PROXY header and nobody asked it for one.
+    ProxyHeader,
     /// A line without end.
     EndlessLine,
     /// The server is going down.

@@ -16,6 +16,9 @@ use crate::verb::{Data, DuringTransfer, Phase, Restart, Row, Verb};
 const HTTP_METHODS: [&[u8]; 10] =
     [b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"CONNECT", b"OPTIONS", b"TRACE", b"PATCH", b"PRI"];
 
+/// What a load balancer says first whose PROXY header nobody takes here: the word of version 1, and the third line of version 2.
+const PROXY_HEADER: [&[u8]; 2] = [b"PROXY", b"\0"];
+
 impl Server {
     /// Carries one line out. THE TABLE has already said that its turn has come.
     pub(super) fn perform(&mut self, line: Line, now: Instant) {
@@ -66,6 +69,11 @@ impl Server {
             // SECURITY: a browser that was sent here by a page must find nobody who answers it line by line (ALPACA).
             if !self.login.is_logged_in() && HTTP_METHODS.contains(&name) {
                 self.refuse_service(CloseReason::Http, "This is an FTP server; closing.");
+                return Ok(Next::Done);
+            }
+            if !self.login.is_logged_in() && PROXY_HEADER.contains(&name) {
+                let text = "No PROXY header is taken from this address; closing.";
+                self.refuse_service(CloseReason::ProxyHeader, text);
                 return Ok(Next::Done);
             }
             // SECURITY: nothing of the line is echoed: it may be script for a browser, or a mistyped password.

@@ -72,7 +72,7 @@ impl Connection {
                 return self.machine.answer(pending, reply, now);
             }
         };
-        match self.server.ports.open(self.local, self.peer, self.expectation()) {
+        match self.server.ports.open(self.bound, self.peer, self.expectation()) {
             Ok((number, port)) => {
                 self.data_port = Some(Agreed::new(DataPort::Passive(port)));
                 self.machine.listening(pending, SocketAddr::new(named, number));
@@ -210,8 +210,7 @@ impl Connection {
         };
         // A listing is always the client's own (the machine says so), whatever address it names.
         let listing = matches!(transfer.action, Action::List { .. });
-        let callers =
-            if listing { Callers::new(self.peer.ip(), Arc::default()) } else { self.callers.clone() };
+        let callers = if listing { self.callers.client_alone() } else { self.callers.clone() };
         Some(DataRequest {
             callers,
             role: match transfer.channel {
@@ -224,7 +223,7 @@ impl Connection {
                 }
                 _ => transfer.role,
             },
-            local: self.local,
+            bound: self.bound,
             protect,
             direction: match transfer.action {
                 Action::Retrieve { .. } | Action::RetrieveSpan { .. } | Action::List { .. } => {

@@ -33,12 +33,13 @@ const PARTING: Duration = Duration::from_secs(1);
 
 /// Serves one accepted connection to its end; its place is free then.
 pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot) {
-    let Accepted { stream, peer, local } = accepted;
+    let Accepted { stream, peer, local, bound, is_check } = accepted;
     let id = server.core.next_session();
     let certificates = certificates::asked(server.tls.clients());
     let machine = Server::new(policy(&server.settings, certificates), Instant::now());
     let partners = server.settings.fxp.as_ref().map(|fxp| Arc::clone(&fxp.partners));
-    let callers = Callers::new(peer.ip(), partners.unwrap_or_default());
+    let balancers = Arc::clone(&server.settings.balancers);
+    let callers = Callers::new(peer.ip(), partners.unwrap_or_default()).behind(balancers);
     let trust_changes = certificates::changes(server.tls.clients());
     let live = server.core.live.enter(Origin { id, peer, protocol: server.protocol() });
     let mut connection = Connection {
@@ -47,6 +48,8 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot
         id,
         peer,
         local,
+        bound,
+        is_announced: false,
         callers,
         machine,
         control: Control::clear(stream),
@@ -63,8 +66,9 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot
         aborts: Vec::new(),
         draining: false,
     };
-    let events = connection.server.core.events.clone();
-    events.emit(&Event::Connected { origin: connection.origin() });
+    if !is_check {
+        connection.announce();
+    }
     let secured = match connection.server.settings.mode {
         Mode::Implicit => Box::pin(connection.begin_tls()).await,
         Mode::Explicit => Ok(()),
@@ -74,7 +78,11 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot
         Err(ended) => ended,
     };
     let (origin, lasted) = (connection.origin(), connection.live.lasted());
-    events.emit(&Event::Disconnected { origin, why: ended.why(), lasted });
+    if connection.is_announced {
+        connection.server.core.events.emit(&Event::Disconnected { origin, why: ended.why(), lasted });
+    } else {
+        tracing::debug!(session = id.0, %peer, "health_check");
+    }
 }
 
 fn policy(settings: &FtpSettings, certificates: Certificates) -> Policy {
@@ -142,6 +150,7 @@ impl Connection {
             part(stream).await;
             return Err(Ended::Handshake);
         }
+        self.announce();
         let control = self.server.tls.control_of_host(self.peer.ip(), self.host.take());
         match timeout_at(deadline, control.accept(stream)).await {
             Ok(Ok((stream, info))) => {

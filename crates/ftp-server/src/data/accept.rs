@@ -13,13 +13,12 @@ use std::time::Duration;
 
 use carrack_core::event::Channel;
 use carrack_ftp_proto::server::DataRole;
-use carrack_net::canonical;
 use carrack_tls::{
     Caller, Circumstances, ControlTls, DataReuse, DataStream, Direction, Identity, PartnerTls, Proof, judge,
 };
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::shared::{Candidate, Missed};
 use super::{Callers, DataPort, Failure, Party, PassivePort};
@@ -41,17 +40,14 @@ const TRIED: usize = 64;
 /// the sentence that says so.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// The pause after the system could not hand a connection over (no descriptors): no spinning.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 /// What the data connection has to be.
 pub(crate) struct DataRequest {
     /// Who may be at the other end: nobody else may open a data connection.
     pub(crate) callers: Callers,
     /// Whom the client has asked for.
     pub(crate) role: DataRole,
-    /// Our address on the control connection; active connections leave from it.
-    pub(crate) local: SocketAddr,
+    /// Our side of the control connection; active connections leave from its address.
+    pub(crate) bound: SocketAddr,
     /// How its bytes are protected.
     pub(crate) protect: Protect,
     /// Which way the bytes go.
@@ -124,9 +120,12 @@ async fn connect(target: SocketAddr, request: &DataRequest) -> Result<DataConnec
         let socket = if target.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
         // From the address the client knows us by: its firewall expects no other (RFC 959 §3.2
         // would have port L-1 as well, which takes root and is not needed by anybody).
-        let mut from = request.local;
+        let mut from = request.bound;
         from.set_port(0);
-        socket.bind(from)?;
+        // Behind a balancer the client may be of the other family than the balancer's own connections.
+        if from.is_ipv4() == target.is_ipv4() {
+            socket.bind(from)?;
+        }
         let stream = socket.connect(target).await?;
         stream.set_nodelay(true)?;
         io::Result::Ok(stream)
@@ -386,7 +385,7 @@ impl PassivePort {
     /// Whether what comes to the port can be protected like this.
     fn serves(&self, protect: &Protect) -> Result<(), Failure> {
         match (self, protect) {
-            (Self::OneShot { .. }, _) => Ok(()),
+            (Self::OneShot(_), _) => Ok(()),
             // The port looks for the client's address and its session: a partner has neither.
             (Self::Shared(_), Protect::TlsAsClient { .. }) => Err(Failure::NoPortForPartners),
             (Self::Shared(seat), protect) if seat.is_for_tls() != matches!(protect, Protect::Tls { .. }) => {
@@ -399,11 +398,8 @@ impl PassivePort {
     /// The next connection that may be the one, or why one is none. Cancellation safe.
     async fn next(&mut self, callers: &Callers) -> Result<Arrived, Failure> {
         match self {
-            Self::OneShot { listener, early } => {
-                let (stream, from) = match early.pop_front() {
-                    Some(arrived) => arrived,
-                    None => next_of(listener, callers).await,
-                };
+            Self::OneShot(port) => {
+                let (stream, from) = port.next(callers).await;
                 Ok(Arrived { came: Came::Unread(stream), from, at: At::OwnPort, unmistakable: true })
             }
             Self::Shared(seat) => loop {
@@ -436,7 +432,7 @@ impl PassivePort {
     /// Whether somebody is connected who has not said yet for whom.
     fn has_silent(&self) -> bool {
         match self {
-            Self::OneShot { .. } => false,
+            Self::OneShot(_) => false,
             Self::Shared(seat) => seat.has_silent(),
         }
     }
@@ -444,7 +440,7 @@ impl PassivePort {
     /// Why there is nobody to give the transfer to.
     fn nobody_came(&self, role: DataRole) -> Failure {
         match (self, role) {
-            (Self::OneShot { .. }, _) | (_, DataRole::Own) => self.missed().unwrap_or(Failure::NobodyCame),
+            (Self::OneShot(_), _) | (_, DataRole::Own) => self.missed().unwrap_or(Failure::NobodyCame),
             // Whom the client asked for can never come there.
             (Self::Shared(_), DataRole::TlsServer | DataRole::TlsClient) => Failure::NoPortForPartners,
         }
@@ -453,28 +449,11 @@ impl PassivePort {
     /// Why a connection that may have been ours did not come to us.
     fn missed(&self) -> Option<Failure> {
         match self {
-            Self::OneShot { .. } => None,
+            Self::OneShot(_) => None,
             Self::Shared(seat) => Some(match seat.missed()? {
                 Missed::Tls(refusal) => Failure::NotYours(refusal),
                 Missed::Clear => Failure::ClearAmongOthers,
             }),
-        }
-    }
-}
-
-/// The next connection from where one may come from.
-// SECURITY: whoever else connects to the port is dropped, and the port goes on waiting for its
-// owner: a stranger can neither take the data nor end the transfer (RFC 2577 §6).
-pub(super) async fn next_of(listener: &TcpListener, callers: &Callers) -> (TcpStream, IpAddr) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, from)) => {
-                let from = canonical(from).ip();
-                if callers.may_call(from) && stream.set_nodelay(true).is_ok() {
-                    return (stream, from);
-                }
-            }
-            Err(_) => sleep(ACCEPT_PAUSE).await,
         }
     }
 }

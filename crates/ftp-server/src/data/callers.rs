@@ -13,6 +13,7 @@ const FIRST_CLIENT_PORT: u16 = 1024;
 pub(crate) struct Callers {
     client: IpAddr,
     partners: Arc<[Network]>,
+    balancers: Arc<[Network]>,
 }
 
 /// Whose an address is.
@@ -26,7 +27,17 @@ pub(crate) enum Party {
 
 impl Callers {
     pub(crate) fn new(client: IpAddr, partners: Arc<[Network]>) -> Self {
-        Self { client, partners }
+        Self { client, partners, balancers: Arc::default() }
+    }
+
+    /// The same, where connections from these load balancers begin with a PROXY header.
+    pub(crate) fn behind(self, balancers: Arc<[Network]>) -> Self {
+        Self { balancers, ..self }
+    }
+
+    /// The same, and nobody but the client.
+    pub(crate) fn client_alone(&self) -> Self {
+        Self { partners: Arc::default(), ..self.clone() }
     }
 
     pub(super) fn client(&self) -> IpAddr {
@@ -39,6 +50,11 @@ impl Callers {
 
     pub(crate) fn is_partner(&self, address: IpAddr) -> bool {
         self.partners.iter().any(|network| network.contains(address))
+    }
+
+    /// Whether a connection from `address` has to say first for whom it comes.
+    pub(super) fn is_balancer(&self, address: IpAddr) -> bool {
+        self.balancers.iter().any(|network| network.contains(address))
     }
 
     /// Whether a connection from `address` is looked at any further.

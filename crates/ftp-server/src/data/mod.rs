@@ -3,6 +3,7 @@
 mod accept;
 mod callers;
 mod failure;
+mod own_port;
 mod port;
 mod ports;
 mod shared;

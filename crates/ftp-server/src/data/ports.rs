@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use carrack_net::PortPool;
 
+use super::own_port::OwnPort;
 use super::port::PassivePort;
 use super::shared::{Expects, SharedPort};
 
@@ -43,8 +44,8 @@ impl DataPorts {
     ) -> io::Result<(u16, PassivePort)> {
         match self {
             Self::Range(pool) => {
-                let listener = pool.listen(local)?;
-                Ok((listener.local_addr()?.port(), PassivePort::one_shot(listener)))
+                let port = OwnPort::new(pool.listen(local)?);
+                Ok((port.number()?, PassivePort::OneShot(Box::new(port))))
             }
             Self::Shared(port) => Ok((port.number(), PassivePort::Shared(port.sit(peer.ip(), expects)))),
         }

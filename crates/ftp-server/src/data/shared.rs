@@ -12,6 +12,7 @@
 //! A seat only gets candidates. The session that holds it does the handshake and judges the proof, exactly as on a port of
 //! its own, so no session waits for the handshake of another.
 
+mod introduce;
 mod route;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use introduce::Introductions;
 use route::{Route, route};
 
 /// How long a connection may take to send its ClientHello. Clients open it before the command that uses it, and shake
@@ -48,6 +50,7 @@ pub struct SharedPort {
     port: u16,
     sessions: Sessions,
     waiting: Mutex<Waiting>,
+    introductions: Introductions,
 }
 
 /// Who waits, by address. Addresses where nobody waits have no entry.
@@ -116,14 +119,14 @@ impl SharedPort {
     /// A shared data port with this number. Its connections resume one of `sessions`.
     #[must_use]
     pub fn new(port: u16, sessions: Sessions) -> Arc<Self> {
-        Arc::new(Self { port, sessions, waiting: Mutex::default() })
+        Arc::new(Self { port, sessions, waiting: Mutex::default(), introductions: Introductions::default() })
     }
 
     /// Accepts what comes to the port on one address, until it is dropped. Cancelling it stops accepting and nothing else.
     pub async fn serve(self: Arc<Self>, mut listener: Listener) {
         loop {
             let accepted = listener.accept().await;
-            self.admit(accepted);
+            self.take_in(accepted);
         }
     }
 
@@ -145,7 +148,7 @@ impl SharedPort {
         Seat { port: Arc::clone(self), peer, serial, is_for_tls, candidates, missed }
     }
 
-    /// Decides what becomes of a new connection. Never waits.
+    /// Decides what becomes of a new connection whose other end is known. Never waits.
     fn admit(self: &Arc<Self>, Accepted { stream, peer, .. }: Accepted) {
         let peer = peer.ip();
         let mut waiting = self.lock();
