@@ -39,6 +39,7 @@ mod metrics;
 mod places;
 mod plaintext;
 pub mod quick;
+mod quota;
 pub mod run;
 pub mod state;
 mod watch;
