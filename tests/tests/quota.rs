@@ -63,7 +63,7 @@ fn a_home_is_filled_to_the_last_byte_and_no_further() {
     for (mode, tls) in [(Mode::Explicit, Tls::V13), (Mode::Implicit, Tls::V12)] {
         let upload = |file| curl(&server, mode, tls).arg("-T").arg(file).arg(url(&server, mode, "/"));
         let refused = upload(&more).run().fails();
-        assert!(refused.stderr.contains("552"), "{}", refused.report());
+        assert!(refused.stderr.contains("Exceeded storage allocation"), "{}", refused.report());
         assert_eq!(on_disk(&server), 0, "what does not fit holds no room");
         upload(&whole).run().ok();
         assert_eq!(tree::sha256_of(&server.home().join("whole")), tree::sha256_of(&whole));
