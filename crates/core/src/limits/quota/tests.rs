@@ -1,3 +1,5 @@
+//! Does the count of a home stay what its files have, whoever writes, replaces and removes?
+
 use proptest::prelude::*;
 
 use super::*;
