@@ -75,7 +75,7 @@ pub fn many_small_files(folder: &Path, count: usize) {
     }
 }
 
-/// Every file beneath a folder with its SHA-256, by path relative to the folder. Folders end in `/`.
+/// Every file beneath a folder with its SHA-256, by path relative to the folder. Folders end in `/`; sockets hold nothing.
 pub fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
     fn walk(top: &Path, folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
         for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
@@ -84,7 +84,7 @@ pub fn contents(folder: &Path) -> BTreeMap<PathBuf, String> {
             if entry.file_type().unwrap().is_dir() {
                 found.insert(relative.join(""), String::from("folder"));
                 walk(top, &path, found);
-            } else {
+            } else if entry.file_type().unwrap().is_file() {
                 found.insert(relative, sha256_of(&path));
             }
         }

@@ -437,7 +437,8 @@ fn the_page_has_every_verb() {
     let help = Program::new(server::program()).arg("--help").run().ok().stdout;
     let verbs = help.split("Commands:").nth(1).unwrap().split("\n\n").next().unwrap();
     let page = page::page();
-    let others = ["serve", "user", "config", "cert", "trust", "completions", "manual", "version", "help"];
+    let others =
+        ["serve", "ctl", "user", "config", "cert", "trust", "completions", "manual", "version", "help"];
     for verb in verbs.lines().filter_map(|line| line.split_whitespace().next()) {
         assert!(
             others.contains(&verb) || page.contains(&format!("`{verb}")),

@@ -9,7 +9,7 @@ use crate::backend::{Version, WriteFile};
 use crate::digest::{Algorithm, Hasher};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Direction, Event, Incomplete, Origin, Outcome, Protection, TransferFinished};
-use crate::limits::{Allowance, Pace};
+use crate::limits::{Allowance, Limit, Pace};
 use crate::path::VirtualPath;
 use crate::session::Core;
 use crate::takeover::WriteClaim;
@@ -166,6 +166,10 @@ impl Upload {
             let error = error.at(&self.path);
             if self.failed.is_none() {
                 self.failed = Some(error.kind());
+                // What does not fit would only hold, unseen, the room that others need.
+                if matches!(error.kind(), ErrorKind::Limit(Limit::Quota { .. })) {
+                    self.discard_if_cut();
+                }
                 match error.kind() {
                     ErrorKind::Limit(limit) => self.core.limit_reached(&self.origin, &self.user, limit),
                     _ => self.tell("write", &error),

@@ -41,6 +41,7 @@ mod places;
 mod plaintext;
 mod program;
 pub mod quick;
+mod quota;
 pub mod run;
 pub mod state;
 mod watch;

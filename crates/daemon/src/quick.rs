@@ -137,6 +137,7 @@ impl QuickStart {
             transfers: None,
             files_per_session: None,
             bytes_per_session: None,
+            quota_bytes: None,
             upload_bytes_per_s: None,
             download_bytes_per_s: None,
             transfer_upload_bytes_per_s: None,

@@ -28,6 +28,7 @@ use crate::config::{
 };
 use crate::hours::Schedule;
 use crate::log::{self, Guard, LogFileError, XferLog};
+use crate::quota::Quotas;
 use crate::{limits, plaintext};
 
 /// Why accounts could not be made of a configuration.
@@ -66,19 +67,21 @@ pub(crate) enum Behind {
 }
 
 /// The accounts of the configuration, each on the store of its home. Users with the same home and
-/// the same treatment of links share a store.
+/// the same treatment of links and the same quota share a store.
 pub(crate) fn accounts(
     config: &Config,
     excluded: &[PathBuf],
     index: &Arc<dyn PartialIndex>,
     behind: Behind,
     schedule: &mut Schedule,
+    quotas: &Quotas,
 ) -> Result<ConfiguredAccounts, WiringError> {
-    let mut stores: HashMap<(PathBuf, Links), Arc<dyn Backend>> = HashMap::new();
+    let mut stores: HashMap<(PathBuf, Links, Option<u64>), Arc<dyn Backend>> = HashMap::new();
+    let limited = quotas.limited(config);
     let mut accounts = Vec::new();
     for user in config.user.iter() {
         let links = links(config, user);
-        let key = (user.home.clone(), links);
+        let key = (user.home.clone(), links, user.quota_bytes.map(|bytes| bytes.0));
         let store =
             match stores.get(&key) {
                 Some(store) => Arc::clone(store),
@@ -96,6 +99,7 @@ pub(crate) fn accounts(
                         links,
                         excluded: excluded.to_vec(),
                         index: Arc::clone(index),
+                        quota: limited.of_user(user),
                     };
                     let open = match behind {
                         Behind::AStop => LocalStore::open,

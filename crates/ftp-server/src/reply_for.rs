@@ -90,6 +90,14 @@ fn words_of(limit: Limit) -> (Code, String) {
             Code::EXCEEDED_STORAGE_ALLOCATION,
             format!("One session moves {count} bytes of files and no more; log in again for further ones."),
         ),
+        Limit::Quota { left, .. } => (
+            Code::EXCEEDED_STORAGE_ALLOCATION,
+            format!("Over your quota (quota_bytes) of {count} bytes: {left} are left for this file."),
+        ),
+        Limit::Counting(_) => (
+            Code::FILE_BUSY,
+            format!("Your files are still being counted for your quota of {count} bytes, try again."),
+        ),
     }
 }
 

@@ -5,10 +5,12 @@
 //!   Bucket   the budget of all who share one: a transfer, a user, the server
 //!   Pace     the buckets that one transfer draws on; asked before bytes move
 //!   Users    what each user has under way
+//!   Quota    how many bytes a home may have
 //! ```
 
 mod allowance;
 mod pace;
+pub mod quota;
 mod rate;
 mod users;
 
@@ -58,13 +60,24 @@ pub enum Limit {
     Files(Most),
     /// As many bytes as a session may move.
     Bytes(Most),
+    /// As many bytes as the files of the home may have.
+    Quota {
+        /// That is, so many.
+        most: Most,
+        /// How many are left for the file that was refused.
+        left: u64,
+    },
+    /// The files of the home, which may have so many bytes, are still being counted.
+    Counting(Most),
 }
 
 impl Limit {
     /// The number, and what the operator calls it.
     pub fn most(self) -> Most {
-        let (Limit::Sessions(most) | Limit::Transfers(most) | Limit::Files(most) | Limit::Bytes(most)) = self;
-        most
+        match self {
+            Limit::Sessions(most) | Limit::Transfers(most) | Limit::Files(most) | Limit::Bytes(most) => most,
+            Limit::Quota { most, .. } | Limit::Counting(most) => most,
+        }
     }
 }
 
@@ -76,6 +89,10 @@ impl fmt::Display for Limit {
             Limit::Transfers(_) => write!(f, "{count} transfers of one user at a time"),
             Limit::Files(_) => write!(f, "{count} files in one session"),
             Limit::Bytes(_) => write!(f, "{count} bytes in one session"),
+            Limit::Quota { .. } => write!(f, "{count} bytes of files in the home"),
+            Limit::Counting(_) => {
+                write!(f, "{count} bytes of files in the home, which are still being counted,")
+            }
         }
     }
 }

@@ -102,7 +102,7 @@ impl Session {
         // Under an owner's name that nobody can log in with: what a crash leaves of this is no upload that a client knows
         // of and could go on with. It expires like one.
         let owner = format!("{}\0combining", self.account.name);
-        let file = place.store.create(&place.at, &owner, start)?;
+        let file = place.store.create(&place.at, &owner, start).map_err(|error| self.refused(error))?;
         if file.position() != existing.map_or(0, |file| file.size) {
             file.discard()?;
             return Err(ErrorKind::Interrupted.into());
@@ -246,6 +246,9 @@ impl Combining {
 
     fn failed(&self, what: &'static str, error: Error) -> Error {
         let error = error.at(&self.target);
+        if let ErrorKind::Limit(limit) = error.kind() {
+            self.core.limit_reached(&self.origin, &self.user, limit);
+        }
         self.core.failed(&self.origin, &self.user, what, &self.target, &error);
         error
     }

@@ -296,6 +296,14 @@ impl Session {
         ErrorKind::Limit(limit).into()
     }
 
+    /// Tells the subscribers of a limit that the store has met, if it is one.
+    fn refused(&self, error: Error) -> Error {
+        if let ErrorKind::Limit(limit) = error.kind() {
+            self.core.limit_reached(&self.origin, &self.account.name, limit);
+        }
+        error
+    }
+
     /// Notes that this session looks at digests.
     fn asks_for(&self, algorithm: Algorithm) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(algorithm);

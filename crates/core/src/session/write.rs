@@ -84,7 +84,8 @@ impl Session {
         if start == Start::InPlace && !place.store.capabilities().has(Capability::Append) {
             return Err(ErrorKind::Unsupported.into());
         }
-        let file = place.store.create(&place.at, &self.account.name, start)?;
+        let file = place.store.create(&place.at, &self.account.name, start);
+        let file = file.map_err(|error| self.refused(error))?;
         // The file may have changed since we looked. A client's bytes go where it meant them to, or nowhere.
         let length = file.position();
         if length != position {
@@ -147,7 +148,7 @@ impl Session {
             let file = place
                 .store
                 .create(&place.at, &self.account.name, Start::Anew)
-                .map_err(|error| error.at(&path))?;
+                .map_err(|error| self.refused(error).at(&path))?;
             let start = Started { start: Start::Anew, ends_at: None, allowance };
             return Ok(self.upload(file, claim, path, start));
         }

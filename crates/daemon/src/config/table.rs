@@ -391,6 +391,9 @@ section! {
         NewSessions files_per_session: Option<Count<1, 1_000_000_000>> = [optional];
         /// What `limits.bytes_per_session` says, said for this user.
         NewSessions bytes_per_session: Option<Bytes<1>> = [optional];
+        /// How many bytes the files in the user's home may have, whoever put them there, unfinished uploads among them. Left out: as
+        /// many as the disk has room for.
+        NewSessions quota_bytes: Option<Bytes<1>> = [optional];
         /// What `limits.user_upload_bytes_per_s` says, said for this user: how fast all its uploads together may be. 0: no limit.
         NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
         /// What `limits.user_download_bytes_per_s` says, said for this user.

@@ -269,6 +269,7 @@ mod tests {
     use super::*;
     use crate::hours::Schedule;
     use crate::identities::Turn;
+    use crate::quota::Quotas;
     use crate::wiring::{Behind, accounts};
     use carrack_core::event::{Agreed, Events, Origin, SessionId};
     use carrack_core::login::Authenticator;
@@ -336,8 +337,15 @@ mod tests {
         let checked = crate::config::parse(&text, dir.path()).unwrap();
         let index = PartialJournal::open(dir.path()).unwrap();
         let index: Arc<dyn carrack_core::backend::PartialIndex> = Arc::new(index);
-        let accounts =
-            accounts(&checked.config, &[], &index, Behind::AStop, &mut Schedule::default()).unwrap();
+        let accounts = accounts(
+            &checked.config,
+            &[],
+            &index,
+            Behind::AStop,
+            &mut Schedule::default(),
+            &Quotas::default(),
+        )
+        .unwrap();
         let metrics = Arc::new(measured().0);
         let events = Events::new([Arc::<Metrics>::clone(&metrics) as Arc<dyn Subscriber>]);
         let core = Core::new(Authenticator::new(Arc::new(accounts), 1), events);

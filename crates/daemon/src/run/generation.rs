@@ -26,7 +26,8 @@ use crate::addresses::Addresses;
 use crate::config::{Checked, ClientCertificate, Config, Listen, Policies};
 use crate::hours::Schedule;
 use crate::identities::Shown;
-use crate::state::{BansFile, StateFolder};
+use crate::quota::Quotas;
+use crate::state::{BansFile, StateFolder, UsageFile};
 use crate::wiring::{self, Behind};
 
 /// What outlives every configuration, and what all of them share.
@@ -38,6 +39,8 @@ pub(super) struct Lasting {
     pub(super) admission: Admission,
     pub(super) bans: Arc<Bans>,
     pub(super) bans_file: Arc<BansFile>,
+    pub(super) quotas: Arc<Quotas>,
+    pub(super) usage_file: UsageFile,
     pub(super) ports: DataPorts,
     pub(super) drain: Drain,
     /// What was before the first configuration.
@@ -86,7 +89,8 @@ impl Generation {
         let excluded = [lasting.state.path().to_owned()];
         let behind = if before.is_some() { Behind::AReload } else { lasting.behind };
         let mut schedule = Schedule::default();
-        let accounts = wiring::accounts(&config, &excluded, &lasting.index, behind, &mut schedule)?;
+        let accounts =
+            wiring::accounts(&config, &excluded, &lasting.index, behind, &mut schedule, &lasting.quotas)?;
         let core = core(accounts, wiring::core_settings(&config, &mut schedule));
         let partners = partners
             .map(|believed| PartnerTls::new(believed, &of_partners).map(Arc::new))

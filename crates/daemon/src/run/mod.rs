@@ -38,6 +38,7 @@ use crate::hooks::{Deliveries, Hooks};
 use crate::identities::{Keeper, Shown, Source};
 use crate::log::{self, EventLog, Queue};
 use crate::metrics::Metrics;
+use crate::quota::Quotas;
 use crate::state::StateFolder;
 use crate::wiring::{self, Behind};
 
@@ -144,6 +145,8 @@ impl Server {
         let bans = Arc::new(Bans::default());
         let bans_file = Arc::new(state.bans()?);
         defence::restore(&bans, &bans_file);
+        let usage_file = state.usage()?;
+        let quotas = Arc::new(Quotas::restore(&usage_file, state.path()));
         let admission = Admission::new(wiring::limits(&checked.config)).with_bans(Arc::clone(&bans));
         let settings = defence::Settings::of(&checked.config);
         let defence = Arc::new(Defence::new(settings, Arc::clone(&bans), admission.clone()));
@@ -170,6 +173,8 @@ impl Server {
             admission,
             bans,
             bans_file,
+            quotas,
+            usage_file,
             ports: data_ports::ports(&checked.config, &sessions),
             drain: Drain::new(),
             behind,

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use carrack_ftp_server::FtpServer;
@@ -28,7 +28,7 @@ use crate::identities::Keeper;
 use crate::log::{Guard, Queue};
 use crate::metrics::{Metrics, Sources};
 use crate::watch::{self, Calls};
-use crate::{access, addresses, clients, defence, hours, housekeeping, http};
+use crate::{access, addresses, clients, defence, hours, housekeeping, http, quota};
 
 /// A server that serves.
 pub(super) struct Serving {
@@ -106,6 +106,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
         upkeep.spawn(hooks::deliver(deliveries));
         hooks
     });
+    upkeep.spawn(quota::keep(Arc::clone(&lasting.quotas)));
     upkeep.spawn(defence::keep(Arc::clone(&lasting.bans), Arc::clone(&lasting.bans_file)));
     let mut serving = Serving {
         provided,
@@ -145,6 +146,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
             state: Arc::clone(&serving.lasting.state),
             control_is_ours: Arc::clone(&serving.control_is_ours),
             is_alone: Arc::clone(&serving.is_alone),
+            quotas: Arc::clone(&serving.lasting.quotas),
         };
         serving.upkeep.spawn(succession::succeed(predecessor, left));
     }
@@ -171,10 +173,16 @@ pub(super) async fn serve(server: Server) -> Stopped {
         }
     };
     let stopped = serving.go_down(why, &cut, signals, orders).await;
+    serving.lasting.quotas.stop();
     serving.of_generation.shutdown().await;
     serving.upkeep.shutdown().await;
     defence::save(&serving.lasting.bans, &serving.lasting.bans_file);
     serving.flush().await;
+    // Where others write there still, nobody knows enough.
+    let is_alone = serving.successor.is_none() && serving.is_alone.load(Ordering::Relaxed);
+    if is_alone && matches!(stopped, Stopped::Drained) {
+        serving.lasting.quotas.save(&serving.lasting.usage_file);
+    }
     stopped
 }
 
@@ -207,7 +215,11 @@ impl Serving {
         // What belongs to the generation before ends here.
         self.of_generation = JoinSet::new();
         let expiry = generation.config.upload.partial_expiry_s.into();
-        self.of_generation.spawn(housekeeping::partials(Arc::clone(&self.journal), expiry));
+        self.of_generation.spawn(housekeeping::partials(
+            Arc::clone(&self.journal),
+            expiry,
+            Arc::clone(&self.lasting.quotas),
+        ));
         self.of_generation.spawn(watch::keep(keeper, self.certificates.clone()));
         self.of_generation.spawn(addresses::follow(generation.names.clone()));
         self.of_generation.spawn(access::follow(generation.hosts.clone()));
@@ -220,6 +232,7 @@ impl Serving {
             });
         }
         self.generation = generation;
+        self.lasting.quotas.recount();
     }
 
     /// Another program may have renamed them.

@@ -9,6 +9,7 @@ use carrack_storage::local::{LocalSettings, LocalStore};
 use super::serving::Serving;
 use crate::config::Config;
 use crate::ctl::{MOST, Parcel, Predecessor, Succession, Successor};
+use crate::quota::Quotas;
 use crate::state::StateFolder;
 
 /// What goes with the sockets.
@@ -78,12 +79,13 @@ pub(super) struct Left {
     pub(super) state: Arc<StateFolder>,
     pub(super) control_is_ours: Arc<AtomicBool>,
     pub(super) is_alone: Arc<AtomicBool>,
+    pub(super) quotas: Arc<Quotas>,
 }
 
 /// Tells the server before this one that its place is taken, and once it has ended, takes up what it left.
 pub(super) async fn succeed(predecessor: Predecessor, left: Left) {
     let waited = tokio::task::spawn_blocking(move || {
-        let Left { journal, config, state, control_is_ours, is_alone } = left;
+        let Left { journal, config, state, control_is_ours, is_alone, quotas } = left;
         let told = || {
             control_is_ours.store(true, Ordering::Relaxed);
             // What is written there is for people; the lock is what counts.
@@ -97,6 +99,8 @@ pub(super) async fn succeed(predecessor: Predecessor, left: Left) {
         if let Err(error) = journal.settle().and_then(|()| undo_extensions(&config, &journal)) {
             tracing::warn!(target: "carrack", why = %error, "journal_failed");
         }
+        // What the other process wrote was counted by nobody else.
+        quotas.recount();
         is_alone.store(true, Ordering::Relaxed);
     });
     let _ = waited.await;

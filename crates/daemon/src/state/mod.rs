@@ -3,6 +3,7 @@
 mod acme;
 mod bans;
 mod folder;
+mod usage;
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
@@ -19,6 +20,7 @@ use zeroize::Zeroizing;
 pub(crate) use acme::{AcmeFolder, Attempt};
 pub(crate) use bans::BansFile;
 use folder::{LOCK, PrivateFolder};
+pub(crate) use usage::UsageFile;
 
 /// A self-signed certificate is renewed when it has less than this left.
 const RENEW_BEFORE_END: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -221,6 +223,14 @@ impl StateFolder {
     /// As [`StateFolder::open`].
     pub(crate) fn bans(&self) -> Result<BansFile, StateError> {
         BansFile::open(self.path())
+    }
+
+    /// Where it is kept how full homes are.
+    ///
+    /// # Errors
+    /// As [`StateFolder::open`].
+    pub(crate) fn usage(&self) -> Result<UsageFile, StateError> {
+        UsageFile::open(self.path())
     }
 
     /// The self-signed identity for these names: made at the first start and kept. The key stays the same for good; the

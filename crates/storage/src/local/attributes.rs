@@ -31,9 +31,11 @@ impl Shared {
         fstat(&handle).map(|found| metadata(&found)).map_err(failed)
     }
 
-    /// What the disk has for this server's user, which on most file systems is less than is free.
+    /// What the disk has for this server's user, which on most file systems is less than is free, or what the quota leaves of it.
     pub(super) fn space(&self, path: &VirtualPath) -> Result<u64> {
-        available(self.root.directory(path)?)
+        let disk = available(self.root.directory(path)?)?;
+        let left = self.settings.quota.as_ref().and_then(|quota| quota.left());
+        Ok(left.map_or(disk, |left| left.min(disk)))
     }
 }
 

@@ -6,6 +6,7 @@ mod errno;
 mod expire;
 mod list;
 mod partial;
+mod quota;
 mod read;
 mod recover;
 mod resolve;
@@ -24,10 +25,12 @@ use carrack_core::backend::{
     Partial, PartialIndex, Read, ReadFile, Rename, RenameTo, Resume, Space, Start, Stat, Write, WriteFile,
 };
 use carrack_core::error::Result;
+use carrack_core::limits::quota::Quota;
 
 use self::at_once::AtOnce;
 pub use self::expire::remove_expired;
 use self::list::LocalListing;
+pub use self::quota::count_bytes;
 use self::resolve::Root;
 
 /// What tells one run of the operating system from the next.
@@ -56,10 +59,12 @@ pub struct LocalSettings {
     pub excluded: Vec<PathBuf>,
     /// Where unfinished uploads are noted.
     pub index: Arc<dyn PartialIndex>,
+    /// How many bytes it may hold, and what it counts that with. Stores of the same folder must share the usage.
+    pub quota: Option<Quota>,
 }
 
 impl LocalSettings {
-    /// The safe settings: atomic, synced, hidden, links followed beneath the root, nothing excluded.
+    /// The safe settings: atomic, synced, hidden, links followed beneath the root, nothing excluded, no quota.
     pub fn new(index: Arc<dyn PartialIndex>) -> LocalSettings {
         LocalSettings {
             publish: Publish::Atomic,
@@ -68,6 +73,7 @@ impl LocalSettings {
             links: Links::Follow,
             excluded: Vec::new(),
             index,
+            quota: None,
         }
     }
 }

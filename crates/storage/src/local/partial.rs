@@ -85,8 +85,9 @@ impl Shared {
     /// Removes a partial that nobody is writing; whether it was there.
     pub(super) fn remove_partial(&self, dir: &OwnedFd, partial: &[u8]) -> Result<bool> {
         let removed = remove_unlocked(dir, partial)?;
+        self.freed(removed.unwrap_or_default());
         self.forget(dir, partial);
-        Ok(removed)
+        Ok(removed.is_some())
     }
 
     /// What the index knows of a partial.
@@ -167,16 +168,17 @@ fn lock(dir: &OwnedFd, partial: &[u8], file: &File) -> Result<bool> {
     }
 }
 
-/// Removes what stands under a partial's name unless somebody is writing it; whether it was a partial.
-pub(super) fn remove_unlocked(dir: &OwnedFd, partial: &[u8]) -> Result<bool> {
+/// Removes what stands under a partial's name unless somebody is writing it; how many bytes it had, if it was a partial.
+pub(super) fn remove_unlocked(dir: &OwnedFd, partial: &[u8]) -> Result<Option<u64>> {
     // The lock is held until the name is gone, so that no writer finds the file in between.
-    let held = lock_existing(dir, partial)?;
-    if matches!(held, Found::Nothing) {
-        return Ok(false);
-    }
+    let length = match lock_existing(dir, partial)? {
+        Found::Nothing => return Ok(None),
+        Found::Foreign => None,
+        Found::Ours(file) => Some((fstat(&file).map_err(failed)?.stx_size, file)),
+    };
     match rustix::fs::unlinkat(dir, partial, AtFlags::empty()) {
-        Ok(()) => Ok(matches!(held, Found::Ours(_))),
-        Err(Errno::NOENT) => Ok(false),
+        Ok(()) => Ok(length.map(|(length, _locked)| length)),
+        Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(failed(errno)),
     }
 }

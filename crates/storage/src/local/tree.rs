@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use super::Shared;
 use super::errno::{failed, not_renamed};
 use super::partial::{Found, lock_existing};
+use super::quota::counted;
 use super::resolve::Slot;
 use super::stat::{kind, same_file};
 
@@ -26,7 +27,11 @@ impl Shared {
 
     pub(super) fn remove_file(&self, path: &VirtualPath) -> Result<()> {
         let slot = self.root.slot(path)?;
+        let names = self.changes_names();
+        let length = self.length_of(&slot)?;
         rustix::fs::unlinkat(&slot.dir, slot.name.as_bytes(), AtFlags::empty()).map_err(failed)?;
+        self.freed(length);
+        drop(names);
         self.sync_directory(&slot.dir)
     }
 
@@ -71,18 +76,23 @@ impl Shared {
         let (from, to) = (self.root.slot(from)?, self.root.slot(to)?);
         self.root.check_movable(&from)?;
         self.root.check_movable(&to)?;
+        let names = self.changes_names();
         let source = from.lstat()?.ok_or(ErrorKind::NotFound)?;
+        let mut replaced = 0;
         if let Some(target) = to.lstat()? {
             let same = same_file(&source, &target);
             if !same && (kind(&target) == Kind::Directory || replacing == Replacing::Refused) {
                 return Err(ErrorKind::Exists.into());
             }
+            replaced = if same { 0 } else { counted(&target) };
         }
         let moved = match kind(&source) {
             Kind::Directory => Some((from.location()?, to.location()?)),
             Kind::File | Kind::Link | Kind::Special => None,
         };
         rename_slot(&from.dir, from.name.as_bytes(), &to, replacing)?;
+        self.freed(replaced);
+        drop(names);
         if let Some((from, to)) = moved {
             // The folder has moved; that its partials may now expire late is no reason to say it has not.
             let _ = self.settings.index.renamed(&from, &to);

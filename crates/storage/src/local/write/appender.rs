@@ -5,6 +5,7 @@ use std::io::IoSlice;
 use std::os::unix::fs::FileExt as _;
 
 use carrack_core::error::{Error, ErrorKind, Result};
+use carrack_core::limits::quota::Growth;
 use rustix::io::pwritev;
 
 use crate::local::errno::io;
@@ -28,13 +29,15 @@ pub(super) struct Appender {
     received: bool,
     /// The first error. What the file holds since then is not known.
     broken: Option<ErrorKind>,
+    /// What its bytes count with, where they are counted.
+    growth: Option<Growth>,
 }
 
 impl Appender {
     /// Appends at `position`, which is the file's end.
-    pub(super) fn at(file: File, position: u64, sync: bool) -> Appender {
+    pub(super) fn at(file: File, position: u64, sync: bool, growth: Option<Growth>) -> Appender {
         let written_back = sync.then_some(position);
-        Appender { file, position, written_back, received: false, broken: None }
+        Appender { file, position, written_back, received: false, broken: None, growth }
     }
 
     pub(super) fn file(&self) -> &File {
@@ -52,12 +55,33 @@ impl Appender {
     /// Cuts the file off at [`position`](Appender::position).
     pub(super) fn cut(&mut self) -> Result<()> {
         self.check()?;
-        self.file.set_len(self.position).map_err(|error| self.break_with(error))
+        self.file.set_len(self.position).map_err(|error| self.break_with(error))?;
+        if let Some(growth) = &mut self.growth {
+            growth.cut(self.position);
+        }
+        Ok(())
     }
 
-    /// Appends all of `pieces`.
+    /// What its bytes count with.
+    pub(super) fn growth(&mut self) -> &mut Option<Growth> {
+        &mut self.growth
+    }
+
+    /// Appends all of `pieces`, unless they are more than there may be.
     pub(super) fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
         self.check()?;
+        if let Some(growth) = &mut self.growth {
+            let taken = growth.take(pieces.iter().map(|piece| piece.len() as u64).sum());
+            taken.map_err(|limit| *self.broken.get_or_insert(ErrorKind::Limit(limit)))?;
+        }
+        let written = self.write_all(pieces);
+        if let (Err(_), Some(growth)) = (&written, &mut self.growth) {
+            growth.cut(self.position);
+        }
+        written
+    }
+
+    fn write_all(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
         for pieces in pieces.chunks(PIECES) {
             if pieces.iter().all(|piece| piece.is_empty()) {
                 continue;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use carrack_core::backend::{Kept, Kind, Partial, Replacing, Version, WriteFile};
 use carrack_core::error::{Error, ErrorKind, Result};
+use carrack_core::limits::quota::Growth;
 use rustix::fs::{Access, AtFlags, CWD, Gid, Mode, OFlags, Statx, Uid};
 use rustix::io::Errno;
 
@@ -57,6 +58,8 @@ struct Due {
     /// Whether the upload goes on with it.
     resumes: bool,
     copying: Option<Copying>,
+    /// What the partial's bytes count with, where they are counted.
+    growth: Option<Growth>,
 }
 
 impl AtomicWrite {
@@ -98,7 +101,8 @@ impl AtomicWrite {
             }
         };
         narrow(held.as_ref(), &slot)?;
-        let stage = Stage::Due(Due { held, keeps: 0, settled: 0, resumes: false, copying });
+        let growth = growth(&shared, held.as_ref(), &slot)?;
+        let stage = Stage::Due(Due { held, keeps: 0, settled: 0, resumes: false, copying, growth });
         let owner = owner.to_owned();
         Ok(AtomicWrite { shared, slot, owner, partial, replacing, stage, broken: None, trouble: None })
     }
@@ -118,7 +122,9 @@ impl AtomicWrite {
         let keeps = Partial::offer_of(shared.trusted(&slot.dir, &partial, length));
         let settled = shared.record_of(&slot.dir, &partial).map_or(0, |record| record.settled).min(keeps);
         narrow(Some(&file), &slot)?;
-        let stage = Stage::Due(Due { held: Some(file), keeps, settled, resumes: true, copying: None });
+        let growth = shared.growth(length, Some(&slot))?;
+        let stage =
+            Stage::Due(Due { held: Some(file), keeps, settled, resumes: true, copying: None, growth });
         let owner = owner.to_owned();
         Ok(AtomicWrite { shared, slot, owner, partial, replacing, stage, broken: None, trouble: None })
     }
@@ -133,7 +139,8 @@ impl AtomicWrite {
             return Ok(false);
         }
         if let Stage::Copying(file, copying) = std::mem::replace(&mut self.stage, Stage::Published) {
-            self.stage = Stage::Open(Appender::at(file, copying.done, self.shared.settings.sync));
+            let sync = self.shared.settings.sync;
+            self.stage = Stage::Open(Appender::at(file, copying.done, sync, copying.growth));
         }
         Ok(true)
     }
@@ -146,14 +153,18 @@ impl AtomicWrite {
         let file = match &due.held {
             Some(file) => {
                 file.set_len(due.keeps).map_err(io)?;
+                due.growth.iter_mut().for_each(|growth| growth.cut(due.keeps));
                 file.try_clone().map_err(io)?
             }
             None => make_partial(&self.shared, &self.slot, &self.partial)?,
         };
-        let (keeps, copying) = (due.keeps, due.copying.take());
+        let (keeps, copying, growth) = (due.keeps, due.copying.take(), due.growth.take());
         self.stage = match copying {
-            Some(copying) => Stage::Copying(file, copying),
-            None => Stage::Open(Appender::at(file, keeps, self.shared.settings.sync)),
+            Some(mut copying) => {
+                copying.growth = growth;
+                Stage::Copying(file, copying)
+            }
+            None => Stage::Open(Appender::at(file, keeps, self.shared.settings.sync, growth)),
         };
         Ok(matches!(self.stage, Stage::Open(_)))
     }
@@ -214,21 +225,54 @@ impl AtomicWrite {
             Stage::Due(Due { held: Some(file), .. }) | Stage::Copying(file, _) => file,
             Stage::Open(bytes) => bytes.file(),
         };
-        if over_complete_file && file.set_len(0).is_ok() { Ok(()) } else { self.remove() }
+        if over_complete_file && file.set_len(0).is_ok() {
+            self.given_back();
+            return Ok(());
+        }
+        self.remove()
+    }
+
+    /// None of the partial's bytes is there any more.
+    fn given_back(&mut self) {
+        let growth = match &mut self.stage {
+            Stage::Due(due) => &mut due.growth,
+            Stage::Copying(_, copying) => &mut copying.growth,
+            Stage::Open(bytes) => bytes.growth(),
+            Stage::Published => return,
+        };
+        if let Some(growth) = growth {
+            growth.cut(0);
+        }
     }
 
     /// Removes the partial. The lock is still held: it is this one and nobody else has it.
-    fn remove(&self) -> Result<()> {
+    fn remove(&mut self) -> Result<()> {
         let outcome = rustix::fs::unlinkat(&self.slot.dir, self.partial.as_slice(), AtFlags::empty());
         self.shared.forget(&self.slot.dir, &self.partial);
         match outcome {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(failed(errno)),
+            Ok(()) | Err(Errno::NOENT) => self.given_back(),
+            Err(errno) => return Err(failed(errno)),
         }
+        Ok(())
     }
 }
 
 impl AtomicWrite {
+    /// Gives the partial its target's name, and counts what that has replaced.
+    fn take_name(&mut self) -> Result<()> {
+        let _names = self.shared.changes_names();
+        let replaced = self.shared.length_of(&self.slot)?;
+        let Stage::Open(bytes) = &mut self.stage else { return Err(ErrorKind::Interrupted.into()) };
+        if let Some(growth) = bytes.growth() {
+            growth.may_replace(replaced).map_err(ErrorKind::Limit)?;
+        }
+        crate::local::tree::rename_slot(&self.slot.dir, &self.partial, &self.slot, self.replacing)?;
+        if let Some(growth) = bytes.growth() {
+            growth.replaced(replaced);
+        }
+        Ok(())
+    }
+
     /// Writes a new file that has no name before it has its own: nothing of it outlives a crash, so the index need not know of
     /// it. `None` where that cannot be done, because something has the name already or the file system knows no such
     /// files; nothing has happened then.
@@ -236,13 +280,17 @@ impl AtomicWrite {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o666);
         let Ok(file) = rustix::fs::openat(&self.slot.dir, c".", flags, mode) else { return Ok(None) };
-        let mut bytes = Appender::at(File::from(file), 0, self.shared.settings.sync);
-        bytes.write(pieces)?;
-        bytes.sync()?;
-        let before = version(&fstat(bytes.file()).map_err(failed)?);
-        if name(bytes.file(), &self.slot).is_err() {
-            return Ok(None);
-        }
+        let growth = if let Stage::Due(due) = &mut self.stage { due.growth.take() } else { None };
+        let mut bytes = Appender::at(File::from(file), 0, self.shared.settings.sync, growth);
+        let named = write_and_name(&mut bytes, pieces, &self.slot);
+        let Ok(Some(before)) = named else {
+            // They went with the file.
+            if let (Stage::Due(due), Some(mut growth)) = (&mut self.stage, bytes.growth().take()) {
+                growth.cut(0);
+                due.growth = Some(growth);
+            }
+            return named.map(|_| None);
+        };
         self.stage = Stage::Published;
         self.shared.sync_directory(&self.slot.dir)?;
         Ok(Some(unchanged(bytes.file(), before)))
@@ -283,7 +331,7 @@ impl WriteFile for AtomicWrite {
         }
         bytes.sync()?;
         let before = version(&fstat(bytes.file()).map_err(failed)?);
-        crate::local::tree::rename_slot(&self.slot.dir, &self.partial, &self.slot, self.replacing)?;
+        self.take_name()?;
         // From here on the name is the file's: whatever fails now must not touch it any more.
         let published = std::mem::replace(&mut self.stage, Stage::Published);
         self.shared.forget(&self.slot.dir, &self.partial);
@@ -309,7 +357,7 @@ impl WriteFile for AtomicWrite {
         self.leave_nothing()
     }
 
-    fn discard(self: Box<Self>) -> Result<()> {
+    fn discard(mut self: Box<Self>) -> Result<()> {
         match self.stage {
             Stage::Due(_) | Stage::Published => Ok(()),
             Stage::Copying(..) | Stage::Open(_) => self.remove(),
@@ -319,6 +367,24 @@ impl WriteFile for AtomicWrite {
     fn trouble(&mut self) -> Option<Error> {
         self.trouble.take()
     }
+}
+
+/// Writes a file that has no name, and gives it the slot's; what it was before that. `None` if the name cannot be given.
+fn write_and_name(bytes: &mut Appender, pieces: &[IoSlice<'_>], slot: &Slot) -> Result<Option<Version>> {
+    bytes.write(pieces)?;
+    bytes.sync()?;
+    let before = version(&fstat(bytes.file()).map_err(failed)?);
+    Ok(name(bytes.file(), slot).is_ok().then_some(before))
+}
+
+/// What the partial that is there, or is to be made, counts with.
+fn growth(shared: &Shared, held: Option<&File>, slot: &Slot) -> Result<Option<Growth>> {
+    // Where nothing is counted nothing is asked.
+    if shared.settings.quota.is_none() {
+        return Ok(None);
+    }
+    let length = held.map_or(Ok(0), |file| fstat(file).map(|found| found.stx_size).map_err(failed))?;
+    shared.growth(length, Some(slot))
 }
 
 /// What a published file is now. Somebody else on the machine may have found the name already, and written into it.

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::os::fd::AsFd;
 
 use carrack_core::error::{ErrorKind, Result};
+use carrack_core::limits::quota::Growth;
 use rustix::fs::{Mode, OFlags};
 
 use crate::local::attributes::available;
@@ -22,6 +23,8 @@ pub(super) struct Copying {
     pub(super) first: u64,
     /// How many have been.
     pub(super) done: u64,
+    /// What its bytes count with, where they are counted.
+    pub(super) growth: Option<Growth>,
 }
 
 impl Copying {
@@ -31,14 +34,22 @@ impl Copying {
         let source = rustix::fs::openat(&slot.dir, slot.name.as_bytes(), flags, Mode::empty());
         let (source, found) = open_regular(&source.map_err(failed)?, OFlags::RDONLY)?;
         check_space(&slot.dir, first)?;
-        Ok(Copying { source, first: first.min(found.stx_size), done: 0 })
+        Ok(Copying { source, first: first.min(found.stx_size), done: 0, growth: None })
     }
 
     /// Copies the next piece; whether it was the last.
     pub(super) fn step(&mut self, mut target: &File) -> Result<bool> {
         let piece = PIECE.min(self.first.saturating_sub(self.done));
-        let copied = std::io::copy(&mut (&self.source).take(piece), &mut target).map_err(io)?;
-        self.done += copied;
+        if let Some(growth) = &mut self.growth {
+            growth.take(piece).map_err(ErrorKind::Limit)?;
+        }
+        let copied = std::io::copy(&mut (&self.source).take(piece), &mut target).map_err(io);
+        self.done += copied.as_ref().map_or(0, |copied| *copied);
+        // Of a piece that failed nothing is kept.
+        if let Some(growth) = &mut self.growth {
+            growth.cut(self.done);
+        }
+        let copied = copied?;
         // The source became shorter meanwhile: the client's bytes would not go where it meant them to.
         if copied < piece {
             return Err(ErrorKind::Interrupted.into());

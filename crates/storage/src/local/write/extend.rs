@@ -39,7 +39,8 @@ impl ExtendWrite {
         let (file, length) = open_existing(&slot)?;
         let inode = fstat(&file).map_err(failed)?.stx_ino;
         let before = Extension { file: slot.location()?, inode, length };
-        let bytes = Appender::at(file, length, shared.settings.sync);
+        let growth = shared.growth(length, None)?;
+        let bytes = Appender::at(file, length, shared.settings.sync, growth);
         Ok(ExtendWrite { shared, slot, bytes, before, noted: Noted::NotYet, trouble: None })
     }
 
@@ -60,6 +61,9 @@ impl ExtendWrite {
         // Somebody else on the machine appended, too: his bytes are not ours to cut.
         if found.stx_size == self.bytes.position() {
             self.bytes.file().set_len(self.before.length).map_err(io)?;
+            if let Some(growth) = self.bytes.growth().as_mut().filter(|_| found.stx_nlink > 0) {
+                growth.cut(self.before.length);
+            }
             if self.shared.settings.sync {
                 self.bytes.file().sync_all().map_err(io)?;
             }
@@ -91,6 +95,7 @@ impl WriteFile for ExtendWrite {
         let found = fstat(self.bytes.file()).map_err(failed)?;
         // Replaced or deleted meanwhile: these bytes have no name any more.
         if found.stx_nlink == 0 {
+            self.shared.doubt();
             return Err(ErrorKind::Interrupted.into());
         }
         self.shared.sync_directory(&self.slot.dir)?;

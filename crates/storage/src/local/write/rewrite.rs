@@ -13,7 +13,7 @@ use super::appender::Appender;
 use super::extend::open_existing;
 use crate::local::Shared;
 use crate::local::errno::failed;
-use crate::local::partial::{partial_name, remove_unlocked};
+use crate::local::partial::partial_name;
 use crate::local::resolve::{Slot, fstat};
 use crate::local::stat::same_file;
 
@@ -34,7 +34,8 @@ impl RewriteWrite {
     /// At the end of a complete file.
     pub(super) fn extend(shared: Arc<Shared>, slot: Slot) -> Result<RewriteWrite> {
         let (file, length) = open_existing(&slot)?;
-        let bytes = Appender::at(file, length, shared.settings.sync);
+        let growth = shared.growth(length, None)?;
+        let bytes = Appender::at(file, length, shared.settings.sync, growth);
         Ok(RewriteWrite { shared, slot, bytes, cuts: false, is_new: false, partial: None })
     }
 
@@ -47,14 +48,19 @@ impl RewriteWrite {
         let (bytes, is_new) = match rustix::fs::openat(&slot.dir, slot.name.as_bytes(), flags, mode) {
             Ok(file) => {
                 rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(failed)?;
-                (Appender::at(file.into(), 0, sync), true)
+                let growth = shared.growth(0, None).inspect_err(|_| {
+                    // Nobody has asked for it to be there.
+                    let _ = rustix::fs::unlinkat(&slot.dir, slot.name.as_bytes(), AtFlags::empty());
+                })?;
+                (Appender::at(file.into(), 0, sync, growth), true)
             }
             Err(Errno::EXIST) => {
                 let (file, length) = open_existing(&slot)?;
                 if first > length {
                     return Err(ErrorKind::OffsetMismatch { length }.into());
                 }
-                (Appender::at(file, first, sync), false)
+                let growth = shared.growth(length, None)?;
+                (Appender::at(file, first, sync, growth), false)
             }
             Err(errno) => return Err(failed(errno)),
         };
@@ -96,11 +102,11 @@ impl WriteFile for RewriteWrite {
         let found = fstat(self.bytes.file()).map_err(failed)?;
         // Replaced or deleted meanwhile: these bytes have no name any more.
         if found.stx_nlink == 0 {
+            self.shared.doubt();
             return Err(ErrorKind::Interrupted.into());
         }
         if let Some(partial) = &self.partial {
-            remove_unlocked(&self.slot.dir, partial)?;
-            self.shared.forget(&self.slot.dir, partial);
+            self.shared.remove_partial(&self.slot.dir, partial)?;
         }
         self.shared.sync_directory(&self.slot.dir)?;
         // The name was there all the time: others may have written into the file as well.
