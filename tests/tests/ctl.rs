@@ -11,6 +11,7 @@ use carrack_tests::server::{Mode, Server, program};
 use carrack_tests::setup::{EVERYTHING, Setup, USER};
 use carrack_tests::tls_client::TlsClient;
 use carrack_tests::wait;
+use carrack_tests::wire::Wire;
 use serde_json::{Value, json};
 
 fn ctl(server: &Server, words: &[&str]) -> Run {
@@ -119,6 +120,60 @@ fn a_kicked_session_is_told_421_and_its_transfer_can_be_resumed() {
     assert!(nobody.stderr.contains("there is no session 99"), "{}", nobody.report());
     assert!(ctl(&server, &["kick", "user", "mallory"]).fails().stderr.contains("\"mallory\" has no session"));
     assert_eq!(ctl(&server, &["kick", "mallory"]).status.code(), Some(2));
+}
+
+/// Whether somebody who comes from this address is greeted.
+fn is_greeted(server: &Server, from: &str) -> bool {
+    let wire = Wire::connect_from(from.parse().unwrap(), server.explicit).unwrap();
+    Control::over(wire, &TlsClient::new(Tls::V13)).reply_or_end().is_ok_and(|reply| reply.code == 220)
+}
+
+#[test]
+fn a_ban_ends_sessions_and_lets_nobody_in_until_it_is_lifted() {
+    let server = Setup::new().start();
+    let mut here = session(&server, Mode::Explicit, Tls::V13, USER);
+    let wire = Wire::connect_from("127.9.0.7".parse().unwrap(), server.explicit).unwrap();
+    let mut there = Control::over(wire, &TlsClient::new(Tls::V12));
+    there.wait_for(220);
+    assert_eq!(answer(&server, &["bans"]), json!({"bans": []}));
+
+    let banned = ctl(&server, &["ban", "127.9.0.0/16", "--for", "2h", "--why", "a test"]).ok().stdout;
+    assert_eq!(banned, "nobody is let in from 127.9.0.0/16; sessions from there that were told to go: 1\n");
+    there.wait_for(421);
+    assert!(!is_greeted(&server, "127.9.200.1"), "the whole network is banned");
+    assert!(is_greeted(&server, "127.8.0.1"));
+    here.expect("NOOP", 200);
+    let refused = server.logged("connection_refused", |line| line.text("reason") == "banned");
+    assert_eq!(refused.text("option"), "ban by the operator", "{}", refused.raw);
+    let told = server.logged("banned_by_operator", |_| true);
+    assert_eq!((told.text("network").as_str(), told.text("why").as_str()), ("127.9.0.0/16", "a test"));
+    let bans = answer(&server, &["bans"])["bans"].clone();
+    assert_eq!(
+        (&bans[0]["network"], &bans[0]["by"], &bans[0]["why"]),
+        (&json!("127.9.0.0/16"), &json!("operator"), &json!("a test"))
+    );
+    assert!(bans[0]["until_s"].is_u64() && bans[1].is_null(), "{bans}");
+    let table = ctl(&server, &["bans"]).ok().stdout;
+    assert!(
+        table.lines().any(|line| line.starts_with("127.9.0.0/16 ") && line.ends_with("a test")),
+        "{table}"
+    );
+
+    let server = server.start_again();
+    assert!(!is_greeted(&server, "127.9.200.1"), "a ban outlives the server");
+    assert_eq!(ctl(&server, &["unban", "127.9.0.0/16"]).ok().stdout, "127.9.0.0/16 is let in again\n");
+    assert!(is_greeted(&server, "127.9.200.1"));
+
+    for (wrong, why) in [
+        (&["unban", "127.9.0.0/16"][..], "127.9.0.0/16 is not banned"),
+        (&["ban", "example.com"], "\"example.com\" cannot be banned"),
+        (&["ban", "127.9.0.1/16"], "cannot be banned"),
+    ] {
+        let run = ctl(&server, wrong);
+        assert_eq!(run.status.code(), Some(1), "{}", run.report());
+        assert!(run.stderr.contains(why), "{}", run.report());
+    }
+    assert_eq!(ctl(&server, &["ban", "127.9.0.1", "--for", "soon"]).status.code(), Some(2));
 }
 
 #[test]

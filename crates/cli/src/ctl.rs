@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use carrack_daemon::config;
-use carrack_daemon::ctl::{Answer, Draining, Refusal, Reloaded, Request, Session, State, Status, ask};
+use carrack_daemon::ctl::{
+    Answer, Ban, Banned, Draining, Refusal, Reloaded, Request, Session, State, Status, ask,
+};
 use carrack_daemon::state::standard_folder;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -30,6 +32,11 @@ pub(crate) fn ctl(arguments: Ctl) -> Result<(), Failure> {
         Answer::Sessions(sessions) => print_lines(&of_sessions(&sessions)),
         Answer::Kicked { sessions: 1 } => println!("1 session was told to go"),
         Answer::Kicked { sessions } => println!("{sessions} sessions were told to go"),
+        Answer::Bans(bans) => print_lines(&of_bans(&bans)),
+        Answer::Banned(Banned { network, sessions, .. }) => {
+            println!("nobody is let in from {network}; sessions from there that were told to go: {sessions}");
+        }
+        Answer::Unbanned(unbanned) => println!("{} is let in again", unbanned.network),
         Answer::Reloaded(reloaded) => of_reload(&reloaded),
         Answer::Draining(Draining { connections, deadline_s }) => {
             println!(
@@ -61,6 +68,11 @@ fn request(order: &Order) -> Result<Request, Failure> {
         Order::Sessions => Request::Sessions {},
         Order::Reload => Request::Reload {},
         Order::Drain => Request::Drain {},
+        Order::Bans => Request::Bans {},
+        Order::Ban(ban) => {
+            Request::Ban { network: ban.network.clone(), for_s: ban.for_s, why: ban.why.clone() }
+        }
+        Order::Unban { network } => Request::Unban { network: network.clone() },
         Order::Kick(kick) => match kick.whom.iter().map(String::as_str).collect::<Vec<_>>()[..] {
             ["user", name] => Request::Kick { session: None, user: Some(name.to_owned()) },
             [number] if number.parse::<u64>().is_ok() => {
@@ -83,12 +95,9 @@ fn of_status(status: &Status) -> Vec<String> {
         State::Serving => "serving",
         State::Draining => "draining",
     };
-    let since = i64::try_from(status.since_s).ok().and_then(|since| Timestamp::from_second(since).ok());
-    let since =
-        since.map(|since| since.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string());
     let mut lines = vec![
         format!("carrack {}, process {}", status.version, status.process),
-        format!("{state} since {}", since.unwrap_or_default()),
+        format!("{state} since {}", moment(status.since_s)),
     ];
     lines.extend(status.config.iter().map(|file| format!("configuration  {file}")));
     lines.extend(status.listeners.iter().map(|one| format!("listener       {} {}", one.mode, one.address)));
@@ -101,7 +110,23 @@ fn of_status(status: &Status) -> Vec<String> {
     lines
 }
 
-/// A table, as wide as what stands in it.
+/// A moment on the clock of this machine.
+fn moment(unix_s: u64) -> String {
+    let moment = i64::try_from(unix_s).ok().and_then(|unix_s| Timestamp::from_second(unix_s).ok());
+    let shown =
+        |moment: Timestamp| moment.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+    moment.map(shown).unwrap_or_default()
+}
+
+fn of_bans(bans: &[Ban]) -> Vec<String> {
+    let mut rows = vec![["NETWORK", "UNTIL", "BY", "WHY"].map(str::to_owned)];
+    rows.extend(bans.iter().map(|ban| {
+        let until = ban.until_s.map_or_else(|| "it is lifted".to_owned(), moment);
+        [ban.network.clone(), until, ban.by.clone(), ban.why.clone()]
+    }));
+    table(&rows)
+}
+
 fn of_sessions(sessions: &[Session]) -> Vec<String> {
     let dash = || "-".to_owned();
     let mut rows =
@@ -119,11 +144,16 @@ fn of_sessions(sessions: &[Session]) -> Vec<String> {
             doing.map_or_else(dash, |doing| format!("{}/s", doing.rate)),
             doing.map_or_else(dash, |doing| format!("{} {}", doing.command, doing.path)),
         ]
-        .map(|cell| harmless(&cell))
     }));
+    table(&rows)
+}
+
+/// As wide as what stands in it, and harmless to the terminal.
+fn table<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> Vec<String> {
+    let rows: Vec<_> = rows.iter().map(|row| row.each_ref().map(|cell| harmless(cell))).collect();
     let width =
         |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
-    let widths: Vec<usize> = (0..9).map(|column| width(column).unwrap_or_default()).collect();
+    let widths: Vec<usize> = (0..COLUMNS).map(|column| width(column).unwrap_or_default()).collect();
     let padded = |(cell, width): (&String, &usize)| format!("{cell:width$}");
     rows.iter()
         .map(|row| row.iter().zip(&widths).map(padded).collect::<Vec<_>>().join("  ").trim_end().to_owned())

@@ -40,7 +40,7 @@ impl FtpServer {
             drop(place);
             match introduced {
                 Ok(accepted) => self.let_in(accepted),
-                Err(error @ HeaderError::Silent) => tracing::debug!(%peer, %error, "health_check"),
+                Err(HeaderError::Silent) => tracing::debug!(%peer, "health_check"),
                 Err(error) => {
                     let why = format!("{error}; load balancers in proxy_protocol have to send one");
                     self.refuse_introduction(peer, why);

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::values;
+
 /// Ask a running server of this machine, or tell it something
 ///
 /// It is found by its state folder, where the control socket `ctl.sock` lies. Only root and the user that the server runs as may ask.
@@ -12,6 +14,7 @@ use clap::{Args, Subcommand};
 Examples:
   carrack ctl --config /etc/carrack/carrack.toml status
   carrack ctl --config /etc/carrack/carrack.toml kick user alice
+  carrack ctl --config /etc/carrack/carrack.toml ban 192.0.2.0/24 --for 12h
 
 Exit status:
   0 done, 1 refused, or no server answers, 2 wrong usage")]
@@ -39,10 +42,32 @@ pub(crate) enum Order {
     /// End a session, or all those of a user: what they transfer is cut, and they are told 421
     #[command(override_usage = "carrack ctl kick <SESSION>\n       carrack ctl kick user <NAME>")]
     Kick(Kick),
+    /// Who is banned, until when, by whom and why
+    Bans,
+    /// Let nobody in from an address or a network, and end the sessions that are there from it
+    Ban(Ban),
+    /// Let a network in again
+    Unban {
+        /// As `bans` shows it
+        network: String,
+    },
     /// Read the configuration again, for new sessions; one that is wrong is refused whole, and its problems printed
     Reload,
     /// Go down in order, as on SIGTERM: nobody new comes in, transfers finish
     Drain,
+}
+
+/// `carrack ctl ban`
+#[derive(Debug, Args)]
+pub(crate) struct Ban {
+    /// An address, or a network such as 192.0.2.0/24
+    pub(crate) network: String,
+    /// How long: a number with s, m, h or d, such as 90m [default: until it is lifted]
+    #[arg(long = "for", value_name = "TIME", value_parser = values::span)]
+    pub(crate) for_s: Option<u64>,
+    /// Why, for the log and the list
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) why: Option<String>,
 }
 
 /// `carrack ctl kick`

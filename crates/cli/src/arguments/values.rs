@@ -31,6 +31,21 @@ pub(super) fn rate(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A span of time in seconds: a number with s, m, h or d behind it.
+pub(super) fn span(text: &str) -> Result<u64, String> {
+    let wrong = || "a time is a number with s, m, h or d behind it, such as 90m or 7d".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(factor).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
 /// The length of a file, in bytes, written as a rate is.
 pub(super) fn size(text: &str) -> Result<u64, String> {
     match bytes(text) {

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use carrack_core::event::SessionId;
 use carrack_core::live::{Described, LiveSessions};
+use carrack_net::Bans;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 use tokio::net::UnixStream;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::bans;
 use super::parcel::Parcel;
 use super::protocol::{Answer, Errand, Request, Session};
 use super::socket::ControlSocket;
@@ -87,14 +89,15 @@ pub(crate) enum Wanted {
 #[derive(Clone)]
 pub(crate) struct Desk {
     live: LiveSessions,
+    bans: Arc<Bans>,
     serving: mpsc::Sender<Order>,
 }
 
 impl Desk {
-    /// One about these sessions, and what it hands on.
-    pub(crate) fn new(live: LiveSessions) -> (Self, mpsc::Receiver<Order>) {
+    /// One about these sessions and bans, and what it hands on.
+    pub(crate) fn new(live: LiveSessions, bans: Arc<Bans>) -> (Self, mpsc::Receiver<Order>) {
         let (serving, orders) = mpsc::channel(ASKING);
-        (Self { live, serving }, orders)
+        (Self { live, bans, serving }, orders)
     }
 
     /// Answers whoever comes to the socket, for as long as it is polled.
@@ -208,6 +211,11 @@ impl Desk {
             Request::Kick { .. } => {
                 Answer::refused("kick takes either `session`, a number, or `user`, a name")
             }
+            Request::Bans {} => bans::list(&self.bans),
+            Request::Ban { network, for_s, why } => {
+                bans::ban(&self.bans, &self.live, &network, for_s, why.as_deref(), PATIENCE).await
+            }
+            Request::Unban { network } => bans::unban(&self.bans, &network),
             Request::Reload {} => self.hand_on(Wanted::Reload).await,
             Request::Drain {} => self.hand_on(Wanted::Drain).await,
             // These are for the connection that they come by.

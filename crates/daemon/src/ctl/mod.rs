@@ -1,11 +1,12 @@
 //! How is a running server asked and told something by its operator?
 //!
 //! ```text
-//!  carrack ctl ─► ctl.sock (0600) ─ Request, a line of JSON ─► desk ─┬─► live sessions: sessions, kick
+//!  carrack ctl ─► ctl.sock (0600) ─ Request, a line of JSON ─► desk ─┬─► live sessions: sessions, kick, bans
 //!                      ◄──────────── Answer, a line of JSON ────────┘└─► the serving loop: status, reload, drain
 //! ```
 
 mod ask;
+mod bans;
 mod desk;
 mod parcel;
 mod protocol;
@@ -16,8 +17,8 @@ pub use ask::{AskError, ask};
 pub(crate) use desk::{Desk, Order, Succession, Successor, Wanted};
 pub(crate) use parcel::{MOST, Parcel};
 pub use protocol::{
-    Answer, Certificate, Draining, Errand, HandedOver, Listener, Place, Refusal, Reloaded, Request, Session,
-    State, Status, Wrong,
+    Answer, Ban, Banned, Certificate, Draining, Errand, HandedOver, Listener, Place, Refusal, Reloaded,
+    Request, Session, State, Status, Unbanned, Wrong,
 };
 pub(crate) use socket::ControlSocket;
 pub use take_over::{Predecessor, TakeOverError, TakenOver};

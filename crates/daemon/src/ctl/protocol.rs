@@ -21,6 +21,24 @@ pub enum Request {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<String>,
     },
+    /// To know who is banned.
+    Bans {},
+    /// That nobody is let in from an address or a network, and that who is there from it goes.
+    Ban {
+        /// From where.
+        network: String,
+        /// For how many seconds; left out: until it is lifted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_s: Option<u64>,
+        /// Why, for the log and the list.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// That a network is let in again.
+    Unban {
+        /// As it stands in the list.
+        network: String,
+    },
     /// That the configuration is read again.
     Reload {},
     /// That the server goes down in order.
@@ -47,6 +65,12 @@ pub enum Answer {
         /// How many.
         sessions: usize,
     },
+    /// Who is banned, those who are let in first at the front.
+    Bans(Vec<Ban>),
+    /// Nobody is let in from there.
+    Banned(Banned),
+    /// They are again.
+    Unbanned(Unbanned),
     /// New sessions have the configuration of the file.
     Reloaded(Reloaded),
     /// It is going down.
@@ -152,6 +176,39 @@ pub struct Errand {
     pub rate: u64,
     /// How long it has taken so far, in seconds.
     pub lasted_s: u64,
+}
+
+/// A network from which nobody is let in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ban {
+    /// The network.
+    pub network: String,
+    /// When it ends, in seconds since 1970; left out where it does not by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_s: Option<u64>,
+    /// Why.
+    pub why: String,
+    /// Who said so: `server` or `operator`.
+    pub by: String,
+}
+
+/// A ban that holds now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Banned {
+    /// The network.
+    pub network: String,
+    /// When it ends, in seconds since 1970; left out where it does not by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_s: Option<u64>,
+    /// How many sessions from there were told to go.
+    pub sessions: usize,
+}
+
+/// A ban that was lifted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unbanned {
+    /// The network.
+    pub network: String,
 }
 
 /// A reload that was done.

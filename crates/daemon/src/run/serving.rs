@@ -136,7 +136,8 @@ pub(super) async fn serve(server: Server) -> Stopped {
     };
     made.generation.doors.iter().for_each(|door| door.listening.tell());
     serving.adopt(made, keeper);
-    let (desk, mut orders) = Desk::new(serving.generation.core.live.clone());
+    let (desk, mut orders) =
+        Desk::new(serving.generation.core.live.clone(), Arc::clone(&serving.lasting.bans));
     serving.upkeep.spawn(desk.serve(control, Arc::clone(&serving.control_stops)));
     serving.systemd.ready(serving.generation.doors.len());
     if let Some(predecessor) = predecessor {

@@ -81,7 +81,7 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot
     if connection.is_announced {
         connection.server.core.events.emit(&Event::Disconnected { origin, why: ended.why(), lasted });
     } else {
-        tracing::debug!(session = id.0, %peer, "health_check");
+        tracing::debug!(%peer, "health_check");
     }
 }
 

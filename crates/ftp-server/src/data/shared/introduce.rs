@@ -36,7 +36,8 @@ impl SharedPort {
             return self.admit(accepted);
         }
         let Ok(place) = Arc::clone(&self.introductions.places).try_acquire_owned() else {
-            return tracing::debug!(%peer, "data_connection_not_introduced");
+            let error = "too many connections wait for their header";
+            return tracing::debug!(%peer, %error, "data_connection_not_introduced");
         };
         let port = Arc::clone(self);
         tokio::spawn(async move {
