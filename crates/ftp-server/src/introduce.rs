@@ -49,6 +49,7 @@ impl FtpServer {
             drop(live);
         });
     }
+
     // SECURITY: told as the balancer's, whom nobody bans for it.
     fn refuse_introduction(&self, peer: SocketAddr, why: String) {
         let option = "listen.proxy_protocol".to_owned();

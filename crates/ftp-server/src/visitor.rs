@@ -42,6 +42,11 @@ impl Visitor {
         argument.map_or_else(|| Ok(self.directory.clone()), |argument| self.resolve(argument))
     }
 
+    /// The threads that may wait for a disk, for work that goes on slice by slice.
+    pub(crate) fn disk(&self) -> &DiskThreads {
+        &self.disk
+    }
+
     /// Runs an operation where it may wait for a disk. A bug of ours that ends it looks like a failing disk.
     pub(crate) async fn session_on_disk<T: Send + 'static>(
         &self,

@@ -65,7 +65,7 @@ async fn finish(at: &Visitor, mut digesting: Digesting, interrupt: &Interrupt) -
             why = interrupt.stopped() => return Err(reply_for::digest_stopped(&why)),
         };
         let stop = interrupt.clone();
-        let slice = tokio::task::spawn_blocking(move || {
+        let slice = at.disk().run(move || {
             let ends = Instant::now() + SLICE;
             let outcome = loop {
                 match digesting.step(&turn) {
@@ -75,7 +75,7 @@ async fn finish(at: &Visitor, mut digesting: Digesting, interrupt: &Interrupt) -
             };
             (digesting, outcome)
         });
-        let Ok((returned, outcome)) = slice.await else { return Err(reply_for::kind(ErrorKind::Io)) };
+        let Some((returned, outcome)) = slice.await else { return Err(reply_for::kind(ErrorKind::Io)) };
         outcome.map_err(|error| reply_for::error(&error))?;
         interrupt.note_moved(returned.done());
         if let (Some(why), None) = (interrupt.reason(), returned.digest()) {
