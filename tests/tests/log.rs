@@ -39,6 +39,10 @@ fn a_session_is_told_from_its_beginning_to_its_end() {
     assert_eq!((up.text("path").as_str(), up.text("complete").as_str()), ("/cut", "false"));
     assert!(!up.text("why").is_empty(), "{}", up.raw);
     assert_eq!(by_us("session_end").text("session"), session);
+    by_us("disconnected");
+    let lines = server.logs.lines();
+    let at = |event: &str| lines.iter().position(|line| line.is(event) && line.text("peer") == peer);
+    assert!(at("session_end") < at("disconnected"), "a login is over before its connection is");
 }
 
 #[test]

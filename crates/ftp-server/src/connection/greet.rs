@@ -77,6 +77,8 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot
         Ok(()) => connection.run().await,
         Err(ended) => ended,
     };
+    // A login is over before its connection is.
+    connection.visitor = None;
     let (origin, lasted) = (connection.origin(), connection.live.lasted());
     if connection.is_announced {
         connection.server.core.events.emit(&Event::Disconnected { origin, why: ended.why(), lasted });
