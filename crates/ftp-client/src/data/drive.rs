@@ -121,6 +121,7 @@ async fn on_a_thread<P: Pump + Send + 'static>(
 
 /// Moves until there is a reason to come back.
 fn run<P: Pump>(mut pump: P, watch: &dyn Watch, stall: Duration) -> (P, Back) {
+    pump.stream().leave_event_loop();
     let back = loop {
         match pump.step() {
             Step::Moved(bytes) => match watch.moved(bytes) {

@@ -119,6 +119,7 @@ impl Drop for Waits<'_> {
 
 fn run_slice<P: Pump>(pump: &mut P, places: &Semaphore) -> Result<Progress, Incomplete> {
     let (started, before) = (Instant::now(), pump.moved());
+    pump.stream().leave_event_loop();
     loop {
         let progress = pump.step()?;
         let is_wanted = places.available_permits() == 0;

@@ -24,9 +24,9 @@ const PLENTY_WAIT: Duration = Duration::from_millis(20);
 
 /// A data connection's socket, never blocking.
 ///
-/// The event loop is told of it with the first [`poll_ready`](Self::poll_ready) and forgets it with the next
-/// [`wait`](Self::wait): a socket that stays in there wakes the event loop for every segment that arrives, although nobody
-/// waits for it there.
+/// The event loop is told of it with the first [`poll_ready`](Self::poll_ready) and forgets it with
+/// [`leave_event_loop`](Self::leave_event_loop) and every [`wait`](Self::wait): a socket that stays in there wakes the event
+/// loop for every segment that arrives, although nobody waits for it there.
 pub(crate) struct DataSocket {
     stream: Arc<TcpStream>,
     watched: Option<AsyncFd<Arc<TcpStream>>>,
@@ -53,9 +53,14 @@ impl DataSocket {
         Breaker::new(&self.stream)
     }
 
+    /// Has the event loop forget the socket: bytes that arrive while a thread works would wake it for nothing.
+    pub(crate) fn leave_event_loop(&mut self) {
+        self.watched = None;
+    }
+
     /// Blocks this thread until the socket is ready; false when `timeout` has passed.
     pub(crate) fn wait(&mut self, interest: Interest, timeout: Option<Duration>) -> io::Result<bool> {
-        self.watched = None;
+        self.leave_event_loop();
         socket::wait(&self.stream, interest, timeout)
     }
 

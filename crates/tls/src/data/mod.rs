@@ -263,6 +263,12 @@ impl DataStream {
         }
     }
 
+    /// Says that a thread moves the bytes from now on, until somebody waits asynchronously again: the event loop is not woken
+    /// for what arrives meanwhile.
+    pub fn leave_event_loop(&mut self) {
+        self.socket.leave_event_loop();
+    }
+
     /// Blocks this thread until the socket is ready; false when `timeout` has passed. `None` waits without end, but
     /// [`Breaker::cut`] wakes it.
     ///
