@@ -12,7 +12,7 @@ use rustls::{
 use super::buffer::{Inbox, Leftover, Outbox, copy};
 
 /// The largest plaintext of one record (RFC 8446 §5.1).
-const RECORD: usize = 16 * 1024;
+pub(super) const RECORD: usize = 16 * 1024;
 /// Header, explicit nonce, content type and tag of one record, rounded up.
 const RECORD_OVERHEAD: usize = 64;
 /// Room for a close_notify or a KeyUpdate beside the data.

@@ -7,7 +7,8 @@ mod buffer;
 mod connection;
 mod data_socket;
 mod handshake;
-mod opener;
+mod record_layer;
+mod sealer;
 mod session;
 mod socket;
 mod sys;
@@ -34,7 +35,7 @@ pub(crate) use connection::Connection;
 use data_socket::DataSocket;
 pub(crate) use handshake::Handshake;
 #[cfg(test)]
-pub(crate) use opener::{decrypter, encrypter};
+pub(crate) use record_layer::{decrypter, encrypter};
 pub(crate) use session::Session;
 use socket::receive;
 pub(crate) use socket::{Arrived, acknowledge, receive_known, send};

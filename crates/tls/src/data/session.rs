@@ -11,7 +11,7 @@ use super::{
     connection::{Connection, Outgoing, Sinks, Step},
     data_socket::DataSocket,
     handshake::Handshake,
-    opener::{Opened, Opener},
+    record_layer::{Opened, RecordLayer},
     socket::{self, Arrived},
     wire::Wire,
     worn_out::WornOut,
@@ -46,8 +46,8 @@ pub(crate) struct Session {
 /// Who speaks the protocol.
 enum Engine {
     Rustls(Box<Connection>),
-    Opener(Box<Opener>),
-    /// Nobody: the opener could not take over, or the keys are worn out, and [`Incoming::Failed`] says why.
+    Ours(Box<RecordLayer>),
+    /// Nobody: our own record layer could not take over, or the keys are worn out, and [`Incoming::Failed`] says why.
     Nobody,
 }
 
@@ -159,7 +159,7 @@ impl Session {
         }
     }
 
-    /// Lets the opener have the connection, unless something of it is still under way in rustls. Of what the peer has sent
+    /// Lets our own record layer have the connection, unless something of it is still under way in rustls. Of what the peer has sent
     /// since its Finished, rustls has read only what came in the same flight; a KeyUpdate that waits in rustls to be
     /// answered, which would be forgotten here, does not come so early.
     fn take_over(&mut self) {
@@ -169,12 +169,12 @@ impl Session {
             && self.close_notify == CloseNotify::NotYet
             && !connection.state().wants_write();
         // Where rustls keeps a part of a message in the inbox, that is not where the next record begins.
-        if !is_settled || !Opener::may_begin_at(self.wire.inbox.received()) {
+        if !is_settled || !RecordLayer::may_begin_at(self.wire.inbox.received()) {
             return;
         }
         if let Engine::Rustls(connection) = std::mem::replace(&mut self.engine, Engine::Nobody) {
-            match Opener::take_over(*connection) {
-                Ok(opener) => self.engine = Engine::Opener(Box::new(opener)),
+            match RecordLayer::take_over(*connection) {
+                Ok(layer) => self.engine = Engine::Ours(Box::new(layer)),
                 Err(error) => self.incoming = Incoming::Failed(error),
             }
         }
@@ -182,7 +182,7 @@ impl Session {
 
     /// Opens the records that are complete and lends what is in them; says how many bytes that was.
     fn lend(&mut self, sink: &mut Sink<'_>) -> io::Result<usize> {
-        let Engine::Opener(opener) = &mut self.engine else {
+        let Engine::Ours(layer) = &mut self.engine else {
             self.open_into_leftover();
             return Ok(0);
         };
@@ -193,7 +193,7 @@ impl Session {
         let all = received.len();
         while matches!(self.incoming, Incoming::Open) {
             let Some(slot) = slices.get_mut(count) else { break };
-            match opener.open(&mut received, outbox) {
+            match layer.open(&mut received, outbox) {
                 Ok(Opened::Data(data)) => {
                     *slot = IoSlice::new(data);
                     count += 1;
@@ -265,12 +265,21 @@ impl Session {
         if self.wire.outbox.waiting().len() > HELD_BACK {
             self.wire.flush(socket)?;
         }
+        if buf.len() >= STEP && self.may_send_by_itself() {
+            self.take_over();
+        }
         let plaintext = buf.get(..STEP).unwrap_or(buf);
         self.seal(Outgoing { plaintext, last: last && plaintext.len() == buf.len() })?;
         match self.wire.flush(socket) {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
             _ => Ok(plaintext.len()),
         }
+    }
+
+    /// Whether our own record layer can seal what rustls seals until now.
+    fn may_send_by_itself(&self) -> bool {
+        let Engine::Rustls(connection) = &self.engine else { return false };
+        connection.state().negotiated_cipher_suite().is_some_and(RecordLayer::can_send)
     }
 
     /// Queues close_notify, once.
@@ -321,7 +330,7 @@ impl Session {
         let sinks = Sinks { into, leftover: &mut self.leftover, outbox };
         let step = match &mut self.engine {
             Engine::Rustls(connection) => connection.step(inbox, sinks, outgoing),
-            Engine::Opener(opener) => opener.step(inbox, sinks, outgoing),
+            Engine::Ours(layer) => layer.step(inbox, sinks, outgoing),
             Engine::Nobody => Err(rustls::Error::HandshakeNotComplete),
         };
         match &step {

@@ -1,6 +1,7 @@
 //! Ends, big transfers, readiness and cuts of data connections, against rustls clients on loopback.
 
 mod lending;
+mod sealing;
 mod worn_out;
 
 use std::{

@@ -13,7 +13,7 @@ use crate::{
 
 /// Records under one key; more than the handshake needs, less than two steps of data have.
 const LIMIT: u64 = 7;
-const KEY_UPDATE_REQUESTED: [u8; 5] = [24, 0, 0, 1, 1];
+const KEY_UPDATE: [u8; 5] = [24, 0, 0, 1, 0];
 
 /// A server with two suites, one for each version, whose keys wear out soon.
 fn short_lived() -> Arc<ServerTls> {
@@ -94,7 +94,7 @@ async fn no_key_of_tls_13_seals_more_than_its_limit() {
     loop {
         records += 1;
         match forger.next().await.unwrap() {
-            (ContentType::Handshake, message) if message == KEY_UPDATE_REQUESTED => break,
+            (ContentType::Handshake, message) if message == KEY_UPDATE => break,
             _ => assert!(records < LIMIT),
         }
     }

@@ -1,9 +1,10 @@
-//! Opens the records of a receiving connection where they lie, with the keys that its handshake has agreed on.
+//! The record layer of a connection that moves much, with the keys that its handshake has agreed on: records are opened where
+//! they lie, and sealed where they are sent from.
 //!
 //! rustls copies each record that it opens into a block of its own, and that block is copied once more into the reader's
-//! buffer. A connection that only receives is taken over from it instead: here the records are walked, and what is in them
-//! is lent. Nonces, ciphers and padding stay rustls's, as do new keys and tickets; what is ours is the order of the
-//! records and the few messages that may stand between the data.
+//! buffer; and the same way back. A connection that moves many is taken over from it instead: here the records are walked,
+//! and what is in them is lent. How records are opened, padding, new keys and tickets stay rustls's; what is ours is the
+//! order of the records, the few messages that may stand between the data, and the [`Sealer`].
 
 use rustls::{
     AlertDescription, ConnectionTrafficSecrets, ContentType, Error, ExtractedSecrets, HandshakeType,
@@ -18,7 +19,8 @@ use rustls::{
 
 use super::{
     buffer::{Inbox, Outbox, copy},
-    connection::{Connection, Outgoing, Sinks, Step},
+    connection::{Connection, Outgoing, RECORD, Sinks, Step},
+    sealer::Sealer,
 };
 
 /// Content type, version and length of a record (RFC 8446 §5.1).
@@ -34,19 +36,59 @@ const LONGEST_MESSAGE: usize = 128 * 1024;
 /// those makes us work for nothing; BoringSSL and rustls have the same bound.
 const NOISE: u32 = 32;
 
-/// A TLS connection that only receives.
-pub(super) struct Opener {
+/// A TLS connection that rustls has handed over.
+pub(super) struct RecordLayer {
     kernel: Kernel,
     suite: SupportedCipherSuite,
     opening: Box<dyn MessageDecrypter>,
     /// The number of the next record under the present key.
     next_opened: u64,
-    sealing: Box<dyn MessageEncrypter>,
-    next_sealed: u64,
+    has_received_close_notify: bool,
+    sealing: Sealing,
     has_sent_close_notify: bool,
     /// The start of a handshake message whose rest comes in the next records.
     message: Vec<u8>,
     noise: u32,
+}
+
+/// Who seals.
+enum Sealing {
+    Here(Sealer),
+    /// The module of FIPS 140, which approves of rustls's way only.
+    ///
+    /// SECURITY: no data is sealed so, and a key never comes near its limit. AWS-LC, which refuses numbers that go back, counts
+    /// aright only from a key's first record on, and otherwise for two: close_notify and one alert, no more is needed, and
+    /// what follows a KeyUpdate has a new key.
+    Module {
+        encrypter: Box<dyn MessageEncrypter>,
+        next: u64,
+    },
+}
+
+impl Sealing {
+    fn new(suite: SupportedCipherSuite, secrets: ConnectionTrafficSecrets, next: u64) -> Result<Self, Error> {
+        Ok(match suite.fips() {
+            false => Self::Here(Sealer::new(suite, secrets, next)?),
+            true => Self::Module { encrypter: encrypter(suite, secrets)?, next },
+        })
+    }
+
+    fn seal(&mut self, content: ContentType, payload: &[u8], outbox: &mut Outbox) -> Result<(), Error> {
+        match self {
+            Self::Here(sealer) => sealer.seal(content, payload, outbox),
+            Self::Module { encrypter, next } => {
+                let number = *next;
+                *next = number.checked_add(1).ok_or(Error::EncryptError)?;
+                let message = OutboundPlainMessage {
+                    typ: content,
+                    version: ProtocolVersion::TLSv1_2,
+                    payload: OutboundChunks::Single(payload),
+                };
+                outbox.push(&encrypter.encrypt(message, number)?.encode());
+                Ok(())
+            }
+        }
+    }
 }
 
 /// What is left of rustls's connection.
@@ -67,7 +109,7 @@ pub(super) enum Opened<'i> {
     Closed,
 }
 
-impl Opener {
+impl RecordLayer {
     /// Whether `received` can be where the next record begins, all earlier ones having been read: it is empty, or a part of
     /// a data record.
     pub(super) fn may_begin_at(received: &[u8]) -> bool {
@@ -80,9 +122,14 @@ impl Opener {
         is_cut && ContentType::from(content) == ContentType::ApplicationData
     }
 
+    /// Whether data can be sealed here under this suite.
+    pub(super) fn can_send(suite: SupportedCipherSuite) -> bool {
+        !suite.fips()
+    }
+
     /// Takes over a connection whose handshake is complete, which has nothing to send, and whose next byte to be received
     /// is the first of a record.
-    pub(super) fn take_over(connection: Connection) -> Result<Opener, Error> {
+    pub(super) fn take_over(connection: Connection) -> Result<Self, Error> {
         let (secrets, kernel) = match connection {
             Connection::Server(connection) => {
                 let (secrets, kernel) = connection.dangerous_into_kernel_connection()?;
@@ -98,13 +145,13 @@ impl Opener {
             Kernel::Client(kernel) => kernel.negotiated_cipher_suite(),
         };
         let ExtractedSecrets { tx: (next_sealed, sealing), rx: (next_opened, opening) } = secrets;
-        Ok(Opener {
+        Ok(Self {
             kernel,
             suite,
             opening: decrypter(suite, opening)?,
             next_opened,
-            sealing: encrypter(suite, sealing)?,
-            next_sealed,
+            has_received_close_notify: false,
+            sealing: Sealing::new(suite, sealing, next_sealed)?,
             has_sent_close_notify: false,
             message: Vec::new(),
             noise: 0,
@@ -121,12 +168,12 @@ impl Opener {
         self.open_record(received, outbox).inspect_err(|error| {
             if let Some(alert) = alert_for(error) {
                 // Without its alert the connection ends all the same.
-                let _ = self.seal(ContentType::Alert, &[FATAL, alert.into()], outbox);
+                let _ = self.sealing.seal(ContentType::Alert, &[FATAL, alert.into()], outbox);
             }
         })
     }
 
-    /// As [`Connection::step`], but there is no data to be sealed.
+    /// As [`Connection::step`].
     pub(super) fn step(
         &mut self,
         inbox: &mut Inbox,
@@ -148,16 +195,52 @@ impl Opener {
         };
         let consumed = all - received.len();
         inbox.consume(consumed);
-        if step == Step::Idle && outgoing.is_some_and(|outgoing| outgoing.last) {
+        match outgoing {
+            Some(outgoing) if step == Step::Idle => self.send(outgoing, outbox),
+            _ => Ok(step),
+        }
+    }
+
+    /// Seals all of it, or nothing.
+    fn send(&mut self, outgoing: Outgoing<'_>, outbox: &mut Outbox) -> Result<Step, Error> {
+        let Outgoing { plaintext, last } = outgoing;
+        if !plaintext.is_empty() && !Self::can_send(self.suite) {
+            return Err(Error::General("the module does not seal data here".to_owned()));
+        }
+        // close_notify is a record too, and nothing follows it.
+        let records = plaintext.len().div_ceil(RECORD) as u64 + 1;
+        if !plaintext.is_empty() && !self.is_tls13() && self.left() < records {
+            return Ok(Step::WornOut);
+        }
+        for piece in plaintext.chunks(RECORD) {
+            // The last that a key of TLS 1.3 seals is the news of the next.
+            if self.is_tls13() && self.left() <= 1 {
+                self.renew_sealing(outbox)?;
+            }
+            self.sealing.seal(ContentType::ApplicationData, piece, outbox)?;
+        }
+        if last {
             self.close(outbox)?;
         }
-        Ok(step)
+        Ok(Step::Idle)
+    }
+
+    /// How many records the present key may still seal; none where no data may be sealed here.
+    fn left(&self) -> u64 {
+        match &self.sealing {
+            Sealing::Here(sealer) => sealer.left(),
+            Sealing::Module { .. } => 0,
+        }
     }
 
     /// Says close_notify, once.
     fn close(&mut self, outbox: &mut Outbox) -> Result<(), Error> {
         if !self.has_sent_close_notify {
-            self.seal(ContentType::Alert, &[WARNING, AlertDescription::CloseNotify.into()], outbox)?;
+            self.sealing.seal(
+                ContentType::Alert,
+                &[WARNING, AlertDescription::CloseNotify.into()],
+                outbox,
+            )?;
             self.has_sent_close_notify = true;
         }
         Ok(())
@@ -168,6 +251,10 @@ impl Opener {
         received: &mut &'i mut [u8],
         outbox: &mut Outbox,
     ) -> Result<Opened<'i>, Error> {
+        // What stands behind close_notify counts for nothing (RFC 8446 §6.1).
+        if self.has_received_close_notify {
+            return Ok(Opened::Incomplete);
+        }
         let Some(header) = Header::read(received)?.filter(|header| header.length <= received.len() - HEADER)
         else {
             return Ok(Opened::Incomplete);
@@ -192,7 +279,10 @@ impl Opener {
             }
             ContentType::ApplicationData => {}
             ContentType::Alert => match self.read_alert(opened.payload)? {
-                Ending::Closed => return Ok(Opened::Closed),
+                Ending::Closed => {
+                    self.has_received_close_notify = true;
+                    return Ok(Opened::Closed);
+                }
                 Ending::None => {}
             },
             ContentType::Handshake => self.read_messages(opened.payload, outbox)?,
@@ -270,36 +360,19 @@ impl Opener {
         Ok(())
     }
 
-    /// Answers a KeyUpdate that asks for one: the message under the old key, all after it under the new.
+    /// Takes a new key for sending, because the old one is worn out or the peer asked for it: the message under the old key,
+    /// all after it under the new.
     fn renew_sealing(&mut self, outbox: &mut Outbox) -> Result<(), Error> {
         if self.has_sent_close_notify {
             return Ok(());
         }
         const KEY_UPDATE: [u8; 5] = [24, 0, 0, 1, UPDATE_NOT_REQUESTED];
-        self.seal(ContentType::Handshake, &KEY_UPDATE, outbox)?;
+        self.sealing.seal(ContentType::Handshake, &KEY_UPDATE, outbox)?;
         let (number, secrets) = match &mut self.kernel {
             Kernel::Server(kernel) => kernel.update_tx_secret()?,
             Kernel::Client(kernel) => kernel.update_tx_secret()?,
         };
-        (self.sealing, self.next_sealed) = (encrypter(self.suite, secrets)?, number);
-        Ok(())
-    }
-
-    /// Seals a message of the connection itself.
-    ///
-    /// SECURITY: each number is used once under a key: rustls's own sealing ended where `next_sealed` began. No data is ever
-    /// sealed here, so that a key never comes near its limit (RFC 8446 §5.5). AWS-LC, which refuses numbers that go back,
-    /// counts aright only from a key's first record on, and otherwise for two: close_notify and one alert, no more is
-    /// needed, and what follows a KeyUpdate has a new key.
-    fn seal(&mut self, content: ContentType, payload: &[u8], outbox: &mut Outbox) -> Result<(), Error> {
-        let number = self.next_sealed;
-        self.next_sealed = number.checked_add(1).ok_or(Error::EncryptError)?;
-        let message = OutboundPlainMessage {
-            typ: content,
-            version: ProtocolVersion::TLSv1_2,
-            payload: OutboundChunks::Single(payload),
-        };
-        outbox.push(&self.sealing.encrypt(message, number)?.encode());
+        self.sealing = Sealing::new(self.suite, secrets, number)?;
         Ok(())
     }
 
@@ -382,7 +455,9 @@ pub(crate) fn encrypter(
     })
 }
 
-fn key_and_iv(secrets: ConnectionTrafficSecrets) -> Result<(rustls::crypto::cipher::AeadKey, Iv), Error> {
+pub(super) fn key_and_iv(
+    secrets: ConnectionTrafficSecrets,
+) -> Result<(rustls::crypto::cipher::AeadKey, Iv), Error> {
     match secrets {
         ConnectionTrafficSecrets::Aes128Gcm { key, iv }
         | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
