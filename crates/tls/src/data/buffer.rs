@@ -6,10 +6,16 @@ const FIRST_READ: usize = 20 * 1024;
 /// overhead, so that where a peer sends such records hardly a part of one has to move to the front.
 const FULL_READ: usize = 16 * (16 * 1024 + 32);
 
+/// Where a full inbox begins in memory. The kernel's pages begin so too, and copies between places that lie alike in their pages are
+/// never slow; on Zen 3 those to a place a few bytes further on take fifteen times as long.
+const PAGE: usize = 4096;
+
 /// Bytes from the socket, in order. Small until a read fills it, so that a small file costs little memory.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
     bytes: Vec<u8>,
+    /// Where the room begins, so that it is at a page's front once it is large.
+    front: usize,
     start: usize,
     end: usize,
 }
@@ -32,19 +38,25 @@ impl Inbox {
     /// Room for the next read. What is left, at most a part of one record or handshake flight, moves to the front.
     pub(crate) fn room(&mut self) -> &mut [u8] {
         let filled = self.end == self.bytes.len();
-        if self.start > 0 {
-            self.bytes.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
+        if self.start > self.front {
+            self.bytes.copy_within(self.start..self.end, self.front);
+            self.end -= self.start - self.front;
+            self.start = self.front;
         }
         if self.bytes.is_empty() {
             self.bytes = vec![0; FIRST_READ];
         } else if filled && self.bytes.len() < FULL_READ {
-            let mut larger = vec![0; FULL_READ];
-            copy(self.received(), &mut larger);
-            self.bytes = larger;
+            self.grow();
         }
         self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    fn grow(&mut self) {
+        let mut larger = vec![0; FULL_READ + PAGE];
+        let front = larger.as_ptr().align_offset(PAGE).min(PAGE);
+        larger.truncate(front + FULL_READ);
+        let waiting = copy(self.received(), larger.get_mut(front..).unwrap_or_default());
+        *self = Inbox { bytes: larger, front, start: front, end: front + waiting };
     }
 
     /// `n` bytes were read into the room.
