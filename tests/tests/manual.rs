@@ -327,7 +327,7 @@ fn events_of_the_source() -> Events {
     for (event, level, fields) in
         [("log_lost", "warn", ["log", "lines"].as_slice()), ("log_failed", "error", &["log", "file", "why"])]
     {
-        assert!(line.contains(&format!("{event:?}, fields)")));
+        assert!(line.contains(&format!("by_hand(self, {event:?})")));
         let fields = fields.iter().map(|&field| field.to_owned()).collect();
         events.insert(event.to_owned(), (level.to_owned(), fields));
     }
