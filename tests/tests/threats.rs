@@ -10,7 +10,8 @@ const PAGE: &str = "docs/security/threats.md";
 #[test]
 fn every_test_that_the_page_names_is_there() {
     let page = pages::read(PAGE);
-    let named: Vec<_> = page.split('`').skip(1).step_by(2).filter_map(|code| code.rsplit_once("::")).collect();
+    let named: Vec<_> =
+        page.split('`').skip(1).step_by(2).filter_map(|code| code.rsplit_once("::")).collect();
     assert!(named.len() > 100, "{}", named.len());
     for (file, test) in named {
         let text = fs::read_to_string(source(file)).unwrap_or_else(|error| panic!("{file}::{test}: {error}"));

@@ -19,7 +19,8 @@ where
     let mut held = VecDeque::new();
     let mut connections = JoinSet::new();
     loop {
-        let accepted = listener.accept().await;
+        // Who was closed for want of a descriptor comes again.
+        let Ok(accepted) = listener.accept().await else { continue };
         while connections.try_join_next().is_some() {}
         held.retain(|(_, connection): &(Source, AbortHandle)| !connection.is_finished());
         // SECURITY: who comes is let in. Silent connections cost those who hold them their places and nobody else's, and no

@@ -48,7 +48,7 @@ use std::sync::Arc;
 
 use carrack_core::Core;
 use carrack_core::event::Event;
-use carrack_net::{Accepted, Admission, Drain, Listener, Phase, Refused, Slot};
+use carrack_net::{Accepted, Admission, Drain, Exhausted, Listener, Phase, Refused, Slot};
 use carrack_tls::ServerTls;
 use tokio::sync::{Semaphore, watch};
 
@@ -146,7 +146,10 @@ impl FtpServer {
                 () = drain.reached(Phase::Closing) => return,
             };
             let server = Arc::clone(&current.borrow());
-            server.take_in(accepted);
+            match accepted {
+                Ok(accepted) => server.take_in(accepted),
+                Err(exhausted) => server.tell_exhausted(exhausted),
+            }
         }
     }
 
@@ -184,6 +187,14 @@ impl FtpServer {
         let peer: SocketAddr = accepted.peer;
         let (reason, option, why) = (refused.reason(), refused.option().into_owned(), refused.in_full());
         self.core.events.emit(&Event::ConnectionRefused { peer, reason, option, why });
+    }
+
+    /// Says that a connection was closed because there was no file descriptor for it.
+    fn tell_exhausted(&self, Exhausted { peer }: Exhausted) {
+        let Some(peer) = peer else { return };
+        let why = "no file descriptor is left; raise the hard limit (LimitNOFILE=), or lower limits.sessions";
+        let (reason, option) = ("file_descriptors", "limits.sessions".to_owned());
+        self.core.events.emit(&Event::ConnectionRefused { peer, reason, option, why: why.to_owned() });
     }
 
     /// What logs call the protocol spoken here.

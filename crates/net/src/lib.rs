@@ -41,7 +41,7 @@ pub use access::{Access, NamedHost, NotAdmitted, Place};
 pub use admission::{Admission, Limits, Refused, Slot, Source};
 pub use bans::{Ban, BannedBy, Bans, Moment, Term, TooManyBans};
 pub use drain::{Drain, Live, Phase};
-pub use listener::{Accepted, Listener, canonical};
+pub use listener::{Accepted, Exhausted, Listener, canonical};
 pub use network::{Network, NotANetwork};
 pub use ports::PortPool;
 pub use startups::Startups;

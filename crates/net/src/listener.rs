@@ -36,6 +36,13 @@ pub struct Accepted {
     pub is_check: bool,
 }
 
+/// The process or the system has no file descriptor left for a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exhausted {
+    /// Whose connection was closed for it; nobody's where not even that could be done.
+    pub peer: Option<SocketAddr>,
+}
+
 /// A listening TCP socket.
 #[derive(Debug)]
 pub struct Listener {
@@ -92,26 +99,29 @@ impl Listener {
         self.socket.local_addr()
     }
 
-    /// The next connection. Errors of single connections are passed over; want of descriptors is
-    /// waited out, so this returns only with a connection.
+    /// The next connection. Errors of single connections are passed over.
     ///
     /// Cancellation safe: a dropped call loses no connection.
-    pub async fn accept(&mut self) -> Accepted {
+    ///
+    /// # Errors
+    /// [`Exhausted`], behind a pause: the next call may do better.
+    pub async fn accept(&mut self) -> Result<Accepted, Exhausted> {
         loop {
             match self.socket.accept().await {
                 Ok((stream, peer)) => {
                     // A peer that has gone already has no local address any more.
                     let Ok(local) = stream.local_addr() else { continue };
                     let (peer, bound) = (canonical(peer), canonical(local));
-                    return Accepted { stream, peer, local: bound, bound, is_check: false };
+                    return Ok(Accepted { stream, peer, local: bound, bound, is_check: false });
                 }
                 Err(error) if out_of_descriptors(&error) => {
                     // SECURITY: the connection at the head of the queue is closed rather than left
                     // to wake us again and again.
                     drop(self.spare.take());
-                    let _ = self.socket.accept().await;
+                    let closed = self.socket.accept().await;
                     self.spare = open_spare();
                     tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                    return Err(Exhausted { peer: closed.ok().map(|(_, peer)| canonical(peer)) });
                 }
                 // The connection died in the queue: the next one may be well.
                 Err(_) => tokio::task::yield_now().await,
@@ -153,7 +163,7 @@ mod tests {
         let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let at = listener.local_addr().unwrap();
         let client = TcpStream::connect(at).await.unwrap();
-        let accepted = listener.accept().await;
+        let accepted = listener.accept().await.unwrap();
         assert_eq!(accepted.peer, client.local_addr().unwrap());
         assert_eq!(accepted.local, at);
         assert!(accepted.stream.nodelay().unwrap());

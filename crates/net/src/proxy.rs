@@ -292,7 +292,7 @@ mod tests {
     async fn connection() -> (TcpStream, Accepted) {
         let mut listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        (client, listener.accept().await)
+        (client, listener.accept().await.unwrap())
     }
 
     #[tokio::test]

@@ -125,8 +125,10 @@ impl SharedPort {
     /// Accepts what comes to the port on one address, until it is dropped. Cancelling it stops accepting and nothing else.
     pub async fn serve(self: Arc<Self>, mut listener: Listener) {
         loop {
-            let accepted = listener.accept().await;
-            self.take_in(accepted);
+            // The session whose connection was closed for want of a descriptor says so when nobody comes.
+            if let Ok(accepted) = listener.accept().await {
+                self.take_in(accepted);
+            }
         }
     }
 

@@ -26,7 +26,7 @@ fn unread(port: &SharedPort) -> usize {
 /// A connection to the port that says nothing.
 async fn silent(listener: &mut Listener) -> (TcpStream, Accepted) {
     let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-    (client, listener.accept().await)
+    (client, listener.accept().await.unwrap())
 }
 
 #[tokio::test]
