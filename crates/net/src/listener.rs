@@ -1,9 +1,11 @@
 //! The accept loop that neither spins nor stops when file descriptors run out.
 
 use std::fs::File;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
+use std::task::Poll;
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -115,18 +117,30 @@ impl Listener {
                     return Ok(Accepted { stream, peer, local: bound, bound, is_check: false });
                 }
                 Err(error) if out_of_descriptors(&error) => {
-                    // SECURITY: the connection at the head of the queue is closed rather than left
-                    // to wake us again and again.
-                    drop(self.spare.take());
-                    let closed = self.socket.accept().await;
-                    self.spare = open_spare();
+                    let peer = self.close_first().await;
                     tokio::time::sleep(EXHAUSTED_PAUSE).await;
-                    return Err(Exhausted { peer: closed.ok().map(|(_, peer)| canonical(peer)) });
+                    return Err(Exhausted { peer });
                 }
                 // The connection died in the queue: the next one may be well.
                 Err(_) => tokio::task::yield_now().await,
             }
         }
+    }
+}
+
+impl Listener {
+    /// Closes the connection at the head of the queue, where there is one: who comes later may find descriptors again.
+    ///
+    /// SECURITY: left there, it would wake us again and again.
+    async fn close_first(&mut self) -> Option<SocketAddr> {
+        drop(self.spare.take());
+        let closed = poll_fn(|cx| match self.socket.poll_accept(cx) {
+            Poll::Ready(Ok((_, peer))) => Poll::Ready(Some(canonical(peer))),
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(None),
+        });
+        let peer = closed.await;
+        self.spare = open_spare();
+        peer
     }
 }
 
