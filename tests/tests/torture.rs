@@ -9,7 +9,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use carrack_tests::control::Control;
 use carrack_tests::programs::Tls;
@@ -80,9 +80,12 @@ impl Drop for Strace {
     }
 }
 
+/// A file's bytes, where there is one.
+type Content = Option<Vec<u8>>;
+
 /// What one session may have made of its files.
-#[derive(Clone, Default)]
-struct Told(Arc<Mutex<BTreeMap<String, Vec<Option<Vec<u8>>>>>>);
+#[derive(Default)]
+struct Told(Mutex<BTreeMap<String, Vec<Content>>>);
 
 impl Told {
     /// What is asked for: from now on the file may be so as well.

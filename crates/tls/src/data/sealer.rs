@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn every_record_is_the_one_that_rustls_makes() {
-        let payload: Vec<u8> = (0..16 * 1024u32).map(|n| (n * n >> 3) as u8).collect();
+        let payload: Vec<u8> = (0..16 * 1024u32).map(|n| ((n * n) >> 3) as u8).collect();
         let contents = [ContentType::ApplicationData, ContentType::Alert, ContentType::Handshake];
         for suite in default_provider().cipher_suites {
             let Some(theirs) = secrets(suite) else { continue };
