@@ -35,6 +35,8 @@ pub struct Account {
     pub shared: bool,
     /// How much it may take, and how fast.
     pub limits: AccountLimits,
+    /// Nobody may log in to it.
+    pub disabled: bool,
 }
 
 /// Some addresses.
@@ -97,6 +99,7 @@ impl Account {
             folders: Vec::new(),
             shared: false,
             limits: AccountLimits::default(),
+            disabled: false,
         }
     }
 
@@ -108,6 +111,11 @@ impl Account {
     /// Whether it may log in from there.
     pub fn is_admitted_from(&self, address: IpAddr) -> bool {
         self.networks.as_ref().is_none_or(|networks| networks.contain(address))
+    }
+
+    /// Whether anybody may log in to it from there.
+    pub fn is_open_to(&self, address: IpAddr) -> bool {
+        !self.disabled && self.is_admitted_from(address)
     }
 
     /// The folder rule that holds at `path`: the longest that contains it.
@@ -144,6 +152,7 @@ impl Account {
                 .collect(),
             shared: self.shared,
             limits: self.limits.clone(),
+            disabled: self.disabled,
         }
     }
 }

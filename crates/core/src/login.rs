@@ -1,5 +1,6 @@
 //! Is this client that user? One check for all protocols, bounded in work and alike for users who do not exist.
 
+mod current;
 mod hashing;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use crate::certificate::Certificate;
 use crate::pace::{Pace, Unhurried};
 use crate::password::{self, Credential, MAX_PASSWORD, Memory};
 
+use current::Current;
 use hashing::Hashing;
 pub use hashing::{HashingLimits, QUEUE_DEADLINE};
 
@@ -42,6 +44,8 @@ pub enum Why {
     RefusedCertificate,
     /// This user may not log in from this address.
     WrongNetwork,
+    /// This user may not log in at all.
+    Disabled,
     /// The password is longer than [`MAX_PASSWORD`]; nothing was hashed.
     PasswordTooLong,
 }
@@ -55,6 +59,7 @@ impl Why {
             Why::NoCertificate => "no certificate of this user",
             Why::RefusedCertificate => "the certificate shown is no longer accepted",
             Why::WrongNetwork => "not from this address",
+            Why::Disabled => "this user is disabled",
             Why::PasswordTooLong => "password too long",
         }
     }
@@ -74,7 +79,9 @@ impl fmt::Display for LoginError {
 
 /// Checks passwords, a few at a time.
 pub struct Authenticator {
+    /// Its own accounts, which count once they have [taken over](Authenticator::take_over).
     accounts: Arc<dyn Accounts>,
+    current: Current,
     hashing: Arc<Hashing>,
     pace: Arc<dyn Pace>,
 }
@@ -91,12 +98,21 @@ impl Authenticator {
         limits: HashingLimits,
         pace: Arc<dyn Pace>,
     ) -> Authenticator {
-        Authenticator { accounts, hashing: Arc::new(Hashing::new(limits)), pace }
+        let current = Current::new(Arc::clone(&accounts));
+        Authenticator { accounts, current, hashing: Arc::new(Hashing::new(limits)), pace }
     }
 
-    /// The same with other accounts. Both together run no more hashes than this one may.
+    /// The same with other accounts, which count for both from [`take_over`](Authenticator::take_over) on. Both together run no more
+    /// hashes than this one may.
     pub fn with_accounts(&self, accounts: Arc<dyn Accounts>) -> Authenticator {
-        Authenticator { accounts, hashing: Arc::clone(&self.hashing), pace: Arc::clone(&self.pace) }
+        let (current, hashing) = (self.current.clone(), Arc::clone(&self.hashing));
+        Authenticator { accounts, current, hashing, pace: Arc::clone(&self.pace) }
+    }
+
+    /// Has these accounts count for every login from now on, whichever authenticator it comes to: who was removed is not let in by a
+    /// connection that was there before.
+    pub fn take_over(&self) {
+        self.current.replace(Arc::clone(&self.accounts));
     }
 
     /// The account of this name, where the certificate alone suffices to log in to it. `None` says nothing: it may be that
@@ -107,7 +123,7 @@ impl Authenticator {
         user: &str,
         certificate: Option<&Certificate>,
     ) -> Option<Arc<Account>> {
-        self.accounts.find(user).filter(|account| account.is_admitted_from(from)).filter(|account| {
+        self.current.find(user).filter(|account| account.is_open_to(from)).filter(|account| {
             match account.login {
                 LoginRule::Certificate | LoginRule::Either => account.is_proven_by(certificate),
                 LoginRule::Password | LoginRule::Both => false,
@@ -133,13 +149,13 @@ impl Authenticator {
         if let Some(account) = self.by_certificate(from, user, certificate) {
             return Ok(account);
         }
-        let account = self.accounts.find(user);
-        let is_admitted = account.as_ref().is_none_or(|account| account.is_admitted_from(from));
+        let account = self.current.find(user);
+        let is_open = account.as_ref().is_none_or(|account| account.is_open_to(from));
         let known_hash = match &account {
             Some(account) => match &account.credential {
                 // SECURITY: any password will do, and only where the rule asks for no more than that.
                 Credential::Anyone
-                    if is_admitted && matches!(account.login, LoginRule::Password | LoginRule::Either) =>
+                    if is_open && matches!(account.login, LoginRule::Password | LoginRule::Either) =>
                 {
                     return Ok(Arc::clone(account));
                 }
@@ -148,7 +164,7 @@ impl Authenticator {
             },
             None => None,
         };
-        let decoy_cost = self.accounts.decoy_cost();
+        let decoy_cost = self.current.decoy_cost();
         let cost = known_hash.as_ref().map_or(decoy_cost, password::PasswordHash::cost);
         let password = Zeroizing::new(password.to_vec());
         let source = self.pace.source_of(from);
@@ -169,8 +185,15 @@ impl Authenticator {
             LoginRule::Password | LoginRule::Either => false,
         };
         match account {
-            Some(_) if !is_admitted => Err(LoginError::Refused(Why::WrongNetwork)),
+            Some(account) if account.disabled => Err(LoginError::Refused(Why::Disabled)),
+            Some(_) if !is_open => Err(LoginError::Refused(Why::WrongNetwork)),
             Some(account) if lacks_certificate(&account) => Err(LoginError::Refused(Why::NoCertificate)),
+            // Who was removed or disabled meanwhile is not let in.
+            Some(_)
+                if matches && !self.current.find(user).is_some_and(|account| account.is_open_to(from)) =>
+            {
+                Err(LoginError::Refused(Why::UnknownUser))
+            }
             Some(account) if matches => Ok(account),
             Some(_) => Err(LoginError::Refused(Why::WrongPassword)),
             None => Err(LoginError::Refused(Why::UnknownUser)),

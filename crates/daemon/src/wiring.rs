@@ -160,6 +160,7 @@ fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> 
             .then(|| Arc::new(UserNetworks(user.networks.clone())) as Arc<dyn Networks>),
         folders: folders.collect(),
         shared,
+        disabled: user.disabled,
         ..Account::new(name, credential, home)
     })
 }

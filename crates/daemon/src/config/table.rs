@@ -17,6 +17,7 @@ use super::limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 use super::name::{CharacterSet, Host};
 use super::public_address::PublicAddress;
 use super::section::{Tables, section};
+use super::users::Users;
 use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
 pub use super::words::{
     Ccc, ClientCertificate, DataClose, DataProtection, DataTlsReuse, LogFormat, LogLevel, Login, Mode,
@@ -58,6 +59,8 @@ section! {
         NewSessions plaintext: Option<PlaintextGrant> = [optional];
         /// Who may log in.
         NewSessions user: Tables<User> = [Tables::default()];
+        /// Where further users are found.
+        NewSessions users: Users = [Users::default()];
         /// What the server tells about its work.
         AtOnce log: Log = [Log::default()];
         /// Where the server's state is measured.
@@ -354,7 +357,7 @@ section! {
 }
 
 section! {
-    /// Somebody who may log in. At least one.
+    /// Somebody who may log in. At least one, here or where `[users]` says.
     pub struct User {
         /// The name given to `USER`.
         NewSessions name: UserName = [required];
@@ -367,6 +370,8 @@ section! {
         /// `[plaintext]` also where others have everything, `allow` gives it everything where others have a grant or nothing. A listener
         /// with `refuse` lets nobody in. Left out: what the listener says.
         NewSessions plaintext: Option<Plaintext> = [optional];
+        /// Whether nobody may log in as this user. A reload that disables a user, or takes one out, ends its sessions.
+        NewSessions disabled: bool = [false];
         /// What it takes to log in.
         NewSessions login: Login = [Login::Password];
         /// The networks from which alone this user may log in; from elsewhere every login is refused like a wrong password. Left out: all.

@@ -167,6 +167,7 @@ impl EventLog {
                 return;
             }
             Err(LoginError::Refused(why @ Why::WrongNetwork)) => (Some("user.networks"), why.as_str()),
+            Err(LoginError::Refused(why @ Why::Disabled)) => (Some("user.disabled"), why.as_str()),
             Err(LoginError::Refused(why)) => (None, why.as_str()),
             Err(LoginError::Overloaded) => (Some("limits.login_queue"), "too many logins at once"),
             Err(LoginError::TooManyGuesses) => {

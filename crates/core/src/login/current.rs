@@ -1,0 +1,33 @@
+//! Which accounts count now? One answer for all who judge logins, whichever configuration they were made by.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::account::{Account, Accounts};
+use crate::password::Cost;
+
+/// The accounts that count, in one place for all that share it.
+#[derive(Clone)]
+pub(super) struct Current(Arc<RwLock<Arc<dyn Accounts>>>);
+
+impl Current {
+    pub(super) fn new(accounts: Arc<dyn Accounts>) -> Current {
+        Current(Arc::new(RwLock::new(accounts)))
+    }
+
+    /// Has others count from now on.
+    pub(super) fn replace(&self, accounts: Arc<dyn Accounts>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = accounts;
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Account>> {
+        self.accounts().find(name)
+    }
+
+    pub(super) fn decoy_cost(&self) -> Cost {
+        self.accounts().decoy_cost()
+    }
+
+    fn accounts(&self) -> Arc<dyn Accounts> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
