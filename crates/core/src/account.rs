@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::backend::Backend;
@@ -173,4 +174,33 @@ pub trait Accounts: Send + Sync {
     fn decoy_cost(&self) -> Cost {
         Cost::RECOMMENDED
     }
+
+    /// Whether every password takes the same work to check.
+    fn are_alike(&self) -> bool {
+        true
+    }
+
+    /// Who is asked about users that are not here.
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        None
+    }
+}
+
+/// Somebody else who knows users: a program or a server of the operator's.
+pub trait Outside: Send + Sync {
+    /// The account that this name and password log in to; `None` where there is none, or they do not.
+    ///
+    /// # Errors
+    /// Nobody answers. It is told there; who logs in hears that it is nobody's password.
+    fn ask<'a>(&'a self, from: IpAddr, user: &'a str, password: &'a [u8]) -> Asked<'a>;
+}
+
+/// An answer that is waited for.
+pub type Asked<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Account>>, Unanswered>> + Send + 'a>>;
+
+/// Whoever knows about a user has not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The option that says who is asked.
+    pub option: &'static str,
 }

@@ -6,10 +6,12 @@ mod hashing;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::account::{Account, Accounts, LoginRule};
+use crate::account::{Account, Accounts, LoginRule, Unanswered};
 use crate::certificate::Certificate;
 use crate::pace::{Pace, Unhurried};
 use crate::password::{self, Credential, MAX_PASSWORD, Memory};
@@ -18,6 +20,10 @@ use current::Current;
 use hashing::Hashing;
 pub use hashing::{HashingLimits, QUEUE_DEADLINE};
 
+/// How long a refusal takes where users are not judged alike: where their hashes take different work, or somebody else is asked. Longer than
+/// any of them should.
+pub const REFUSAL_TIME: Duration = Duration::from_secs(1);
+
 /// Why a login failed. Peers are told [`Refused`](LoginError::Refused) in the same words whatever is inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginError {
@@ -25,6 +31,8 @@ pub enum LoginError {
     Refused(Why),
     /// Too many logins at once. Retry later.
     Overloaded,
+    /// Whoever knows about this user has not answered. Retry later.
+    Unanswered(Unanswered),
     /// Too many failed logins lately from where this one comes; it was not judged. Retry later.
     TooManyGuesses,
 }
@@ -46,6 +54,8 @@ pub enum Why {
     WrongNetwork,
     /// This user may not log in at all.
     Disabled,
+    /// Whoever was asked has said no.
+    NotLetIn,
     /// The password is longer than [`MAX_PASSWORD`]; nothing was hashed.
     PasswordTooLong,
 }
@@ -59,6 +69,7 @@ impl Why {
             Why::NoCertificate => "no certificate of this user",
             Why::RefusedCertificate => "the certificate shown is no longer accepted",
             Why::WrongNetwork => "not from this address",
+            Why::NotLetIn => "unknown user or wrong password, says whoever was asked",
             Why::Disabled => "this user is disabled",
             Why::PasswordTooLong => "password too long",
         }
@@ -71,6 +82,7 @@ impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             LoginError::Refused(_) => "login incorrect",
+            LoginError::Unanswered(_) => "logins cannot be checked now, try again later",
             LoginError::Overloaded => "too many logins at once, try again later",
             LoginError::TooManyGuesses => "too many failed logins from this address, try again later",
         })
@@ -142,6 +154,22 @@ impl Authenticator {
         certificate: Option<&Certificate>,
     ) -> Result<Arc<Account>, LoginError> {
         self.take_time(from, user, certificate).await?;
+        let earliest = Instant::now() + REFUSAL_TIME;
+        let outcome = self.judge(from, user, password, certificate).await;
+        // SECURITY: where some users take longer to judge than others, all refusals take as long.
+        if matches!(outcome, Err(LoginError::Refused(_))) && self.current.tells_by_time() {
+            tokio::time::sleep_until(earliest).await;
+        }
+        outcome
+    }
+
+    async fn judge(
+        &self,
+        from: IpAddr,
+        user: &str,
+        password: &[u8],
+        certificate: Option<&Certificate>,
+    ) -> Result<Arc<Account>, LoginError> {
         // SECURITY: before any hashing, and for every user alike.
         if password.len() > MAX_PASSWORD {
             return Err(LoginError::Refused(Why::PasswordTooLong));
@@ -150,6 +178,18 @@ impl Authenticator {
             return Ok(account);
         }
         let account = self.current.find(user);
+        if account.is_none()
+            && let Some(outside) = self.current.outside()
+        {
+            return match outside.ask(from, user, password).await {
+                Ok(Some(account)) if account.disabled => Err(LoginError::Refused(Why::Disabled)),
+                Ok(Some(account)) if !account.is_admitted_from(from) => {
+                    Err(LoginError::Refused(Why::WrongNetwork))
+                }
+                Ok(account) => account.ok_or(LoginError::Refused(Why::NotLetIn)),
+                Err(unanswered) => Err(LoginError::Unanswered(unanswered)),
+            };
+        }
         let is_open = account.as_ref().is_none_or(|account| account.is_open_to(from));
         let known_hash = match &account {
             Some(account) => match &account.credential {
@@ -221,7 +261,7 @@ impl Authenticator {
     pub async fn refuse_certificate(&self, from: IpAddr, user: &str, password: &[u8]) -> LoginError {
         // SECURITY: with the work of every other refusal.
         match self.authenticate(from, user, password, None).await {
-            Err(LoginError::Overloaded) => LoginError::Overloaded,
+            Err(error @ (LoginError::Overloaded | LoginError::Unanswered(_))) => error,
             Err(LoginError::TooManyGuesses) => LoginError::TooManyGuesses,
             Ok(_) | Err(LoginError::Refused(_)) => LoginError::Refused(Why::RefusedCertificate),
         }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::account::{Account, Accounts};
+use crate::account::{Account, Accounts, Outside};
 use crate::password::Cost;
 
 /// The accounts that count, in one place for all that share it.
@@ -25,6 +25,16 @@ impl Current {
 
     pub(super) fn decoy_cost(&self) -> Cost {
         self.accounts().decoy_cost()
+    }
+
+    /// Whether a refusal tells by its time who was known.
+    pub(super) fn tells_by_time(&self) -> bool {
+        let accounts = self.accounts();
+        !accounts.are_alike() || accounts.outside().is_some()
+    }
+
+    pub(super) fn outside(&self) -> Option<Arc<dyn Outside>> {
+        self.accounts().outside()
     }
 
     fn accounts(&self) -> Arc<dyn Accounts> {

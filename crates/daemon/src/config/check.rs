@@ -10,12 +10,12 @@ use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
 use super::table::{Ccc, Config, DataProtection, Listen, Login, Mode, Plaintext, User};
 use super::tls_policy::Policies;
-use super::users::{Seen, Users};
+use super::users::Seen;
 use super::value::beside;
 use super::warnings::Warning;
 use super::{
-    acme, addresses, clients, defence, fips, homes, hook, identities, limits, logs, plaintext, tls_policy,
-    warnings,
+    acme, addresses, clients, created, defence, fips, homes, hook, identities, limits, logs, plaintext,
+    tls_policy, warnings,
 };
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
@@ -100,6 +100,11 @@ impl Fault {
 pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// All of them.
+    pub(super) fn into_iter(self) -> impl Iterator<Item = Fault> {
+        self.0.into_iter()
+    }
+
     /// Whether there is one about this place.
     pub(super) fn is_told(&self, place: &str) -> bool {
         self.0.iter().any(|fault| fault.place == place)
@@ -141,6 +146,8 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     limits::check(&config, &mut faults);
     let roots = roots(&mut config, base, &mut faults);
     users(&mut config, base, &roots, &mut faults);
+    super::users::check(&mut config, base, &mut faults);
+    created::check(&config, &mut faults);
     if let Some(state) = &state {
         homes::outside(&config, state, &mut faults);
     }
@@ -219,7 +226,7 @@ fn implicit_rules(listen: &Listen, index: usize, faults: &mut Faults) {
 }
 
 /// The roots as the system knows them, without links.
-fn roots(config: &mut Config, base: &Path, faults: &mut Faults) -> Vec<PathBuf> {
+pub(super) fn roots(config: &mut Config, base: &Path, faults: &mut Faults) -> Vec<PathBuf> {
     let mut resolved = Vec::new();
     for root in &mut config.roots {
         *root = beside(base, root);
@@ -232,7 +239,7 @@ fn roots(config: &mut Config, base: &Path, faults: &mut Faults) -> Vec<PathBuf> 
 }
 
 fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Faults) {
-    if config.user.is_empty() && config.users == Users::default() {
+    if config.user.is_empty() && config.users.file.is_none() && !config.users.asks() {
         faults.add(
             "user",
             "there is no [[user]], so nobody could log in",
@@ -264,7 +271,7 @@ fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Fault
     }
 }
 
-fn folders(user: &User, index: usize, faults: &mut Faults) {
+pub(super) fn folders(user: &User, index: usize, faults: &mut Faults) {
     for (at, folder) in user.folder.iter().enumerate() {
         let place = format!("user.{index}.folder.{at}.path");
         if user.folder.iter().take(at).any(|other| other.path == folder.path) {

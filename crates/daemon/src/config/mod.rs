@@ -10,10 +10,12 @@
 
 mod acme;
 mod addresses;
+mod answer;
 mod certificate;
 mod check;
 mod choice;
 mod clients;
+mod created;
 mod defence;
 mod file;
 mod fingerprint;
@@ -42,10 +44,14 @@ mod words;
 
 use std::path::{Path, PathBuf};
 
+pub use carrack_net::Network;
+
 pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, Challenge, Directory, Email, OrderedName};
+pub(crate) use answer::answered;
 pub use certificate::CertificateName;
 pub use check::{Checked, Fault, check};
 pub(crate) use clients::trust as client_trust;
+pub use created::{AccessMode, FileMode, FolderMode, Group};
 pub use defence::{Access, Defence, Place};
 pub use file::{ConfigFile, state_of};
 pub(crate) use file::{Replacement, with_users_of_now};

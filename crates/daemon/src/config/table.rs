@@ -7,10 +7,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use carrack_net::{Network, Startups};
-use carrack_tls::{Group, Sha256Fingerprint, Suite};
+use carrack_tls::{Sha256Fingerprint, Suite};
 
 use super::acme::Acme;
 use super::certificate::CertificateName;
+use super::created::{FileMode, FolderMode, Group};
 use super::defence::{Access, Defence, Place};
 use super::hook::Hook;
 use super::limits::{ByteRate, Bytes, TimeOfDay, Weekday};
@@ -111,7 +112,7 @@ section! {
         /// What `tls.suites` says, said for this listener.
         NewSessions suites: Option<Vec<&'static Suite>> = [optional];
         /// What `tls.groups` says, said for this listener.
-        NewSessions groups: Option<Vec<&'static Group>> = [optional];
+        NewSessions groups: Option<Vec<&'static carrack_tls::Group>> = [optional];
     }
 }
 
@@ -163,7 +164,7 @@ section! {
         NewSessions suites: Option<Vec<&'static Suite>> = [optional];
         /// The groups of the key exchange, by their names at IANA or in OpenSSL; page `tls.md` lists them. Which of them is taken goes by
         /// the client's order. Left out: X25519MLKEM768, which is safe from quantum computers, X25519, secp256r1 and secp384r1.
-        NewSessions groups: Option<Vec<&'static Group>> = [optional];
+        NewSessions groups: Option<Vec<&'static carrack_tls::Group>> = [optional];
         /// The certificates of the authorities that vouch for clients, PEM. A client's certificate must lead to one of them, be in date
         /// and be issued for clients, unless its public key stands in a user's `spki_sha256`.
         NewConnections client_ca: Option<PathBuf> = [optional];
@@ -204,6 +205,14 @@ section! {
         NewSessions digest: UploadDigest = [UploadDigest::Asked];
         /// Who sees an unfinished upload in listings. FileZilla resumes only what it sees.
         NewSessions partials: Partials = [Partials::Hidden];
+        /// The mode of new files, in octal digits such as `0640`, whatever the umask of the process. A file that replaces another gets the mode
+        /// and the group of that one. Left out: 0666 less the umask.
+        NewSessions file_mode: Option<FileMode> = [optional];
+        /// The mode of folders that users make, such as `0750`, or `2770` with set-group-id. Left out: 0777 less the umask.
+        NewSessions dir_mode: Option<FolderMode> = [optional];
+        /// The group of new files and folders, by its name or number. The server has to be in it. Left out: the server's own, or in a
+        /// folder with set-group-id that of the folder.
+        NewSessions group: Option<Group> = [optional];
         /// Seconds after which an unfinished upload that nobody went on with is removed.
         AtOnce partial_expiry_s: Seconds<60, 315_360_000> = [Seconds(604_800)];
     }
@@ -361,7 +370,8 @@ section! {
     pub struct User {
         /// The name given to `USER`.
         NewSessions name: UserName = [required];
-        /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Only the users of `[plaintext]` may go without, and
+        /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Hashes of other servers are taken
+        /// as they are: bcrypt (`$2y$`), SHA-crypt (`$5$`, `$6$`) and yescrypt (`$y$`). Only the users of `[plaintext]` may go without, and
         /// have no more than it grants them then, with TLS as well.
         NewSessions password: Option<HashedPassword> = [optional];
         /// The folder on disk that this user sees as `/`. It must be there.
@@ -399,6 +409,12 @@ section! {
         /// How many bytes the files in the user's home may have, whoever put them there, unfinished uploads among them. Left out: as
         /// many as the disk has room for.
         NewSessions quota_bytes: Option<Bytes<1>> = [optional];
+        /// What `upload.file_mode` says, said for this user.
+        NewSessions file_mode: Option<FileMode> = [optional];
+        /// What `upload.dir_mode` says, said for this user.
+        NewSessions dir_mode: Option<FolderMode> = [optional];
+        /// What `upload.group` says, said for this user.
+        NewSessions group: Option<Group> = [optional];
         /// What `limits.user_upload_bytes_per_s` says, said for this user: how fast all its uploads together may be. 0: no limit.
         NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
         /// What `limits.user_download_bytes_per_s` says, said for this user.

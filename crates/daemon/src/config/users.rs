@@ -4,12 +4,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::Fault;
+use super::acme::Argument;
+use super::check::{Fault, Faults};
+use super::hook::{self, HookUrl};
 use super::problem::{Problem, Source};
 use super::reader::{Key, Places, Reader};
 use super::section::{Section, Tables, section};
 use super::table::{Config, User};
-use super::value::beside;
+use super::value::{Count, Seconds, beside};
+use crate::hooks::Secret;
 use crate::watch::Stamp;
 
 section! {
@@ -19,6 +22,20 @@ section! {
         /// A file of `[[user]]` tables as they may stand here, and of nothing else. It is read again within seconds of a change; where anything
         /// in it is wrong, the users of before stay, all of them. Homes in it begin at its own folder.
         NewSessions file: Option<PathBuf> = [optional];
+        /// A program with its arguments that is asked about users who stand in neither file. No shell reads them. Name and password come as JSON
+        /// on its standard input, and its answer, on standard output, has the home and what the user may do. Either this or `url`.
+        /// Page `users-outside.md` has the JSON.
+        NewSessions program: Vec<Argument> = [Vec::new()];
+        /// A web server that is asked instead, by HTTP POST: `https://…`, or `http://` and an address of this machine.
+        NewSessions url: Option<HookUrl> = [optional];
+        /// The secret that signs what goes to `url`, as at hooks. Left out: it is not signed.
+        NewSessions secret_file: Option<PathBuf> = [optional];
+        /// The authorities that vouch for the web server, PEM. Left out: those of this machine.
+        NewSessions ca: Option<PathBuf> = [optional];
+        /// How long the program or web server may take, waiting for `at_a_time` included. Who logs in then is told to come back later.
+        NewSessions timeout_s: Seconds<1, 60> = [Seconds(10)];
+        /// How many are asked at a time. Further logins wait.
+        NewSessions at_a_time: Count<1, 1_000> = [Count(8)];
     }
 }
 
@@ -44,6 +61,35 @@ pub(super) struct Beside {
     places: Places,
     /// How many users stand in the configuration itself, before those of the file.
     own: usize,
+}
+
+impl Users {
+    /// Whether somebody else is asked.
+    pub(crate) fn asks(&self) -> bool {
+        !self.program.is_empty() || self.url.is_some()
+    }
+}
+
+/// Who is asked is there.
+pub(super) fn check(config: &mut Config, base: &Path, faults: &mut Faults) {
+    let users = &mut config.users;
+    for path in [&mut users.secret_file, &mut users.ca].into_iter().flatten() {
+        *path = beside(base, path);
+    }
+    if users.url.is_some() && !users.program.is_empty() {
+        faults.add("users.url", "there is a program as well", "take one of the two out");
+    }
+    hook::executable(&mut users.program, "users.program".to_owned(), base, faults);
+    for (key, set) in [("users.secret_file", &users.secret_file), ("users.ca", &users.ca)] {
+        if set.is_some() && users.url.is_none() {
+            faults.add(key, "it belongs to url, and there is none", "take it out");
+        }
+    }
+    hook::authorities(users.ca.as_deref(), "users.ca".to_owned(), faults);
+    if let Some(Err(why)) = users.secret_file.as_deref().map(Secret::load) {
+        let mend = "make one with `echo \"whsec_$(openssl rand -base64 32)\" > FILE; chmod 600 FILE`";
+        faults.add("users.secret_file", why, mend);
+    }
 }
 
 /// Reads the users file of a configuration and puts its users behind those of the configuration. `None`: there is no such file.

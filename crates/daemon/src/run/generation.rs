@@ -26,9 +26,10 @@ use crate::addresses::Addresses;
 use crate::config::{Checked, ClientCertificate, Config, Listen, Policies, Seen};
 use crate::hours::Schedule;
 use crate::identities::Shown;
+use crate::outside::Questions;
 use crate::quota::Quotas;
 use crate::state::{BansFile, StateFolder, UsageFile};
-use crate::wiring::{self, Behind};
+use crate::wiring::{self, Behind, WiringError};
 
 /// What outlives every configuration, and what all of them share.
 pub(super) struct Lasting {
@@ -95,6 +96,9 @@ impl Generation {
         let mut schedule = Schedule::default();
         let accounts =
             wiring::accounts(&config, &excluded, &lasting.index, behind, &mut schedule, &lasting.quotas)?;
+        let outside = Questions::of(&config, &excluded, &lasting.index, &lasting.quotas)
+            .map_err(WiringError::Outside)?;
+        let accounts = accounts.and(outside.map(|outside| outside as _));
         let core = core(accounts, wiring::core_settings(&config, &mut schedule));
         let partners = partners
             .map(|believed| PartnerTls::new(believed, &of_partners).map(Arc::new))
