@@ -37,6 +37,7 @@ mod section;
 mod show;
 mod table;
 mod tls_policy;
+mod upload;
 mod users;
 mod value;
 mod warnings;
