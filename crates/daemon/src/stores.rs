@@ -11,6 +11,9 @@ use crate::config::{Config, Partials, Publish, User, plaintext_grants};
 use crate::quota::Limited;
 use crate::wiring::{Behind, WiringError};
 
+/// What users have to have in common to share a store: home, links, quota and modes.
+type Key = (PathBuf, Links, Option<u64>, Created);
+
 /// The stores of one configuration. Users with the same home, the same treatment of links, the same quota and the same modes share one.
 pub(crate) struct Stores<'a> {
     config: &'a Config,
@@ -18,7 +21,7 @@ pub(crate) struct Stores<'a> {
     index: &'a Arc<dyn PartialIndex>,
     behind: Behind,
     limited: Limited<'a>,
-    made: HashMap<(PathBuf, Links, Option<u64>, Created), Arc<dyn Backend>>,
+    made: HashMap<Key, Arc<dyn Backend>>,
 }
 
 impl<'a> Stores<'a> {

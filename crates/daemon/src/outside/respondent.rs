@@ -23,7 +23,7 @@ const NO: &[u8] = b"{\"login\": false}";
 /// Who is asked.
 pub(super) enum Respondent {
     Program { words: Vec<String> },
-    Web { url: Uri, secret: Option<Secret>, tls: Arc<WebTls> },
+    Web { url: Uri, secret: Option<Box<Secret>>, tls: Arc<WebTls> },
 }
 
 impl Respondent {
@@ -36,7 +36,7 @@ impl Respondent {
             let words: Vec<_> = users.program.iter().map(|word| word.as_str().to_owned()).collect();
             return Ok((!words.is_empty()).then_some(Self::Program { words }));
         };
-        let secret = users.secret_file.as_deref().map(Secret::load).transpose()?;
+        let secret = users.secret_file.as_deref().map(Secret::load).transpose()?.map(Box::new);
         let authorities = match &users.ca {
             Some(ca) => Authorities::load(ca).map_err(|error| error.to_string())?,
             None => Authorities::Platform,
@@ -58,7 +58,7 @@ impl Respondent {
         match self {
             Self::Program { words } => run(words, question).await,
             Self::Web { url, secret, tls } => {
-                post(url, secret.as_ref(), tls, question).await.map_err(|error| error.to_string())
+                post(url, secret.as_deref(), tls, question).await.map_err(|error| error.to_string())
             }
         }
     }
