@@ -43,10 +43,10 @@ fn users_come_change_and_go_and_those_who_are_in_keep_what_they_had() {
     assert_eq!(log_in(&server, "old", &password("old")), 530);
     let mut narrowed = session(&server, Mode::Explicit, USER);
     assert_eq!(narrowed.try_store("STOR refused", b"bytes").code, 550);
-    // A user who is gone or changed has its session until it ends.
-    of_old.upload("kept", b"bytes");
-    of_user.upload("kept too", b"bytes");
-    assert_eq!(fs::read(server.home().join("kept too")).unwrap(), b"bytes");
+    // A user who has changed has its session until it ends, and one who is gone has not.
+    of_old.wait_for(421);
+    of_user.upload("kept", b"bytes");
+    assert_eq!(fs::read(server.home().join("kept")).unwrap(), b"bytes");
 }
 
 #[test]

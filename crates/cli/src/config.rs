@@ -24,7 +24,7 @@ pub(crate) fn config(command: Config, fips: Fips) -> Result<(), Failure> {
         }
         Config::Show(file) => {
             let checked = config::load(&file.path(), fips).map_err(wrong)?;
-            print!("{}", config::show(&checked.config));
+            print!("{}", config::show(&checked.own_config()));
         }
         Config::Schema => println!("{:#}", config::schema()),
     }

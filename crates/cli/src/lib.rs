@@ -17,6 +17,7 @@ mod ctl;
 mod exit;
 mod fips;
 mod hints;
+mod import;
 mod manual;
 mod netrc;
 mod password;

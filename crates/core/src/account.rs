@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::backend::Backend;
@@ -35,6 +36,8 @@ pub struct Account {
     pub shared: bool,
     /// How much it may take, and how fast.
     pub limits: AccountLimits,
+    /// Nobody may log in to it.
+    pub disabled: bool,
 }
 
 /// Some addresses.
@@ -97,6 +100,7 @@ impl Account {
             folders: Vec::new(),
             shared: false,
             limits: AccountLimits::default(),
+            disabled: false,
         }
     }
 
@@ -108,6 +112,11 @@ impl Account {
     /// Whether it may log in from there.
     pub fn is_admitted_from(&self, address: IpAddr) -> bool {
         self.networks.as_ref().is_none_or(|networks| networks.contain(address))
+    }
+
+    /// Whether anybody may log in to it from there.
+    pub fn is_open_to(&self, address: IpAddr) -> bool {
+        !self.disabled && self.is_admitted_from(address)
     }
 
     /// The folder rule that holds at `path`: the longest that contains it.
@@ -144,6 +153,7 @@ impl Account {
                 .collect(),
             shared: self.shared,
             limits: self.limits.clone(),
+            disabled: self.disabled,
         }
     }
 }
@@ -164,4 +174,33 @@ pub trait Accounts: Send + Sync {
     fn decoy_cost(&self) -> Cost {
         Cost::RECOMMENDED
     }
+
+    /// Whether every password takes the same work to check.
+    fn are_alike(&self) -> bool {
+        true
+    }
+
+    /// Who is asked about users that are not here.
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        None
+    }
+}
+
+/// Somebody else who knows users: a program or a server of the operator's.
+pub trait Outside: Send + Sync {
+    /// The account that this name and password log in to; `None` where there is none, or they do not.
+    ///
+    /// # Errors
+    /// Nobody answers. It is told there; who logs in hears that it is nobody's password.
+    fn ask<'a>(&'a self, from: IpAddr, user: &'a str, password: &'a [u8]) -> Asked<'a>;
+}
+
+/// An answer that is waited for.
+pub type Asked<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Account>>, Unanswered>> + Send + 'a>>;
+
+/// Whoever knows about a user has not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unanswered {
+    /// The option that says who is asked.
+    pub option: &'static str,
 }

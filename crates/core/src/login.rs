@@ -1,20 +1,28 @@
 //! Is this client that user? One check for all protocols, bounded in work and alike for users who do not exist.
 
+mod current;
 mod hashing;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::account::{Account, Accounts, LoginRule};
+use crate::account::{Account, Accounts, LoginRule, Unanswered};
 use crate::certificate::Certificate;
 use crate::pace::{Pace, Unhurried};
 use crate::password::{self, Credential, MAX_PASSWORD, Memory};
 
+use current::Current;
 use hashing::Hashing;
 pub use hashing::{HashingLimits, QUEUE_DEADLINE};
+
+/// How long a refusal takes where users are not judged alike: where their hashes take different work, or somebody else is asked. Longer than
+/// any of them should.
+pub const REFUSAL_TIME: Duration = Duration::from_secs(1);
 
 /// Why a login failed. Peers are told [`Refused`](LoginError::Refused) in the same words whatever is inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +31,8 @@ pub enum LoginError {
     Refused(Why),
     /// Too many logins at once. Retry later.
     Overloaded,
+    /// Whoever knows about this user has not answered. Retry later.
+    Unanswered(Unanswered),
     /// Too many failed logins lately from where this one comes; it was not judged. Retry later.
     TooManyGuesses,
 }
@@ -42,6 +52,10 @@ pub enum Why {
     RefusedCertificate,
     /// This user may not log in from this address.
     WrongNetwork,
+    /// This user may not log in at all.
+    Disabled,
+    /// Whoever was asked has said no.
+    NotLetIn,
     /// The password is longer than [`MAX_PASSWORD`]; nothing was hashed.
     PasswordTooLong,
 }
@@ -55,6 +69,8 @@ impl Why {
             Why::NoCertificate => "no certificate of this user",
             Why::RefusedCertificate => "the certificate shown is no longer accepted",
             Why::WrongNetwork => "not from this address",
+            Why::NotLetIn => "unknown user or wrong password, says whoever was asked",
+            Why::Disabled => "this user is disabled",
             Why::PasswordTooLong => "password too long",
         }
     }
@@ -66,6 +82,7 @@ impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             LoginError::Refused(_) => "login incorrect",
+            LoginError::Unanswered(_) => "logins cannot be checked now, try again later",
             LoginError::Overloaded => "too many logins at once, try again later",
             LoginError::TooManyGuesses => "too many failed logins from this address, try again later",
         })
@@ -74,7 +91,9 @@ impl fmt::Display for LoginError {
 
 /// Checks passwords, a few at a time.
 pub struct Authenticator {
+    /// Its own accounts, which count once they have [taken over](Authenticator::take_over).
     accounts: Arc<dyn Accounts>,
+    current: Current,
     hashing: Arc<Hashing>,
     pace: Arc<dyn Pace>,
 }
@@ -91,12 +110,21 @@ impl Authenticator {
         limits: HashingLimits,
         pace: Arc<dyn Pace>,
     ) -> Authenticator {
-        Authenticator { accounts, hashing: Arc::new(Hashing::new(limits)), pace }
+        let current = Current::new(Arc::clone(&accounts));
+        Authenticator { accounts, current, hashing: Arc::new(Hashing::new(limits)), pace }
     }
 
-    /// The same with other accounts. Both together run no more hashes than this one may.
+    /// The same with other accounts, which count for both from [`take_over`](Authenticator::take_over) on. Both together run no more
+    /// hashes than this one may.
     pub fn with_accounts(&self, accounts: Arc<dyn Accounts>) -> Authenticator {
-        Authenticator { accounts, hashing: Arc::clone(&self.hashing), pace: Arc::clone(&self.pace) }
+        let (current, hashing) = (self.current.clone(), Arc::clone(&self.hashing));
+        Authenticator { accounts, current, hashing, pace: Arc::clone(&self.pace) }
+    }
+
+    /// Has these accounts count for every login from now on, whichever authenticator it comes to: who was removed is not let in by a
+    /// connection that was there before.
+    pub fn take_over(&self) {
+        self.current.replace(Arc::clone(&self.accounts));
     }
 
     /// The account of this name, where the certificate alone suffices to log in to it. `None` says nothing: it may be that
@@ -107,7 +135,7 @@ impl Authenticator {
         user: &str,
         certificate: Option<&Certificate>,
     ) -> Option<Arc<Account>> {
-        self.accounts.find(user).filter(|account| account.is_admitted_from(from)).filter(|account| {
+        self.current.find(user).filter(|account| account.is_open_to(from)).filter(|account| {
             match account.login {
                 LoginRule::Certificate | LoginRule::Either => account.is_proven_by(certificate),
                 LoginRule::Password | LoginRule::Both => false,
@@ -126,6 +154,22 @@ impl Authenticator {
         certificate: Option<&Certificate>,
     ) -> Result<Arc<Account>, LoginError> {
         self.take_time(from, user, certificate).await?;
+        let earliest = Instant::now() + REFUSAL_TIME;
+        let outcome = self.judge(from, user, password, certificate).await;
+        // SECURITY: where some users take longer to judge than others, all refusals take as long.
+        if matches!(outcome, Err(LoginError::Refused(_))) && self.current.tells_by_time() {
+            tokio::time::sleep_until(earliest).await;
+        }
+        outcome
+    }
+
+    async fn judge(
+        &self,
+        from: IpAddr,
+        user: &str,
+        password: &[u8],
+        certificate: Option<&Certificate>,
+    ) -> Result<Arc<Account>, LoginError> {
         // SECURITY: before any hashing, and for every user alike.
         if password.len() > MAX_PASSWORD {
             return Err(LoginError::Refused(Why::PasswordTooLong));
@@ -133,13 +177,25 @@ impl Authenticator {
         if let Some(account) = self.by_certificate(from, user, certificate) {
             return Ok(account);
         }
-        let account = self.accounts.find(user);
-        let is_admitted = account.as_ref().is_none_or(|account| account.is_admitted_from(from));
+        let account = self.current.find(user);
+        if account.is_none()
+            && let Some(outside) = self.current.outside()
+        {
+            return match outside.ask(from, user, password).await {
+                Ok(Some(account)) if account.disabled => Err(LoginError::Refused(Why::Disabled)),
+                Ok(Some(account)) if !account.is_admitted_from(from) => {
+                    Err(LoginError::Refused(Why::WrongNetwork))
+                }
+                Ok(account) => account.ok_or(LoginError::Refused(Why::NotLetIn)),
+                Err(unanswered) => Err(LoginError::Unanswered(unanswered)),
+            };
+        }
+        let is_open = account.as_ref().is_none_or(|account| account.is_open_to(from));
         let known_hash = match &account {
             Some(account) => match &account.credential {
                 // SECURITY: any password will do, and only where the rule asks for no more than that.
                 Credential::Anyone
-                    if is_admitted && matches!(account.login, LoginRule::Password | LoginRule::Either) =>
+                    if is_open && matches!(account.login, LoginRule::Password | LoginRule::Either) =>
                 {
                     return Ok(Arc::clone(account));
                 }
@@ -148,7 +204,7 @@ impl Authenticator {
             },
             None => None,
         };
-        let decoy_cost = self.accounts.decoy_cost();
+        let decoy_cost = self.current.decoy_cost();
         let cost = known_hash.as_ref().map_or(decoy_cost, password::PasswordHash::cost);
         let password = Zeroizing::new(password.to_vec());
         let source = self.pace.source_of(from);
@@ -169,8 +225,15 @@ impl Authenticator {
             LoginRule::Password | LoginRule::Either => false,
         };
         match account {
-            Some(_) if !is_admitted => Err(LoginError::Refused(Why::WrongNetwork)),
+            Some(account) if account.disabled => Err(LoginError::Refused(Why::Disabled)),
+            Some(_) if !is_open => Err(LoginError::Refused(Why::WrongNetwork)),
             Some(account) if lacks_certificate(&account) => Err(LoginError::Refused(Why::NoCertificate)),
+            // Who was removed or disabled meanwhile is not let in.
+            Some(_)
+                if matches && !self.current.find(user).is_some_and(|account| account.is_open_to(from)) =>
+            {
+                Err(LoginError::Refused(Why::UnknownUser))
+            }
             Some(account) if matches => Ok(account),
             Some(_) => Err(LoginError::Refused(Why::WrongPassword)),
             None => Err(LoginError::Refused(Why::UnknownUser)),
@@ -198,7 +261,7 @@ impl Authenticator {
     pub async fn refuse_certificate(&self, from: IpAddr, user: &str, password: &[u8]) -> LoginError {
         // SECURITY: with the work of every other refusal.
         match self.authenticate(from, user, password, None).await {
-            Err(LoginError::Overloaded) => LoginError::Overloaded,
+            Err(error @ (LoginError::Overloaded | LoginError::Unanswered(_))) => error,
             Err(LoginError::TooManyGuesses) => LoginError::TooManyGuesses,
             Ok(_) | Err(LoginError::Refused(_)) => LoginError::Refused(Why::RefusedCertificate),
         }

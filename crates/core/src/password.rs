@@ -1,5 +1,7 @@
-//! How are passwords kept and checked? Argon2id (RFC 9106), or PBKDF2 where FIPS 140-3 is asked for, as PHC strings.
+//! How are passwords kept and checked? Argon2id (RFC 9106), or PBKDF2 where FIPS 140-3 is asked for, as PHC strings. Hashes that other
+//! servers have left as crypt(3) writes them are checked, too.
 
+mod crypt;
 mod pbkdf2;
 
 use std::fmt;
@@ -9,6 +11,8 @@ use std::sync::Arc;
 use argon2::password_hash::{PasswordHasher, phc};
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 
+use crypt::Crypt;
+pub use crypt::CryptCost;
 use pbkdf2::Pbkdf2;
 pub use pbkdf2::SHORTEST_PASSWORD;
 
@@ -42,6 +46,7 @@ pub struct PasswordHash {
 enum Stored {
     Argon2id(Box<phc::PasswordHash>),
     Pbkdf2(Pbkdf2),
+    Crypt(Crypt),
 }
 
 /// Why a stored hash is of no use. An account with such a hash must not come to be.
@@ -50,8 +55,8 @@ pub enum PasswordHashError {
     /// Not a PHC string.
     #[error("not a password hash; `carrack user hash` makes one that begins with $argon2id$")]
     Malformed,
-    /// Another algorithm than Argon2id, version 1.3, and PBKDF2 with HMAC-SHA-512.
-    #[error("neither an argon2id hash of version 19 nor one of pbkdf2-sha512")]
+    /// Another algorithm than Argon2id, version 1.3, PBKDF2 with HMAC-SHA-512, and those of crypt(3) that are worth something.
+    #[error("neither an argon2id hash of version 19 nor one of pbkdf2-sha512, bcrypt, SHA-crypt or yescrypt")]
     Algorithm,
     /// Salt or output missing, or parameters outside what RFC 9106 or SP 800-132 allows.
     #[error("the hash is incomplete or its parameters are out of range")]
@@ -89,6 +94,8 @@ pub enum Cost {
         /// Rounds of HMAC.
         rounds: u32,
     },
+    /// One of crypt(3).
+    Crypt(CryptCost),
 }
 
 impl Cost {
@@ -102,6 +109,7 @@ impl Cost {
         match self {
             Cost::Argon2id { memory_kib, .. } => u64::from(memory_kib),
             Cost::Pbkdf2 { .. } => 0,
+            Cost::Crypt(cost) => cost.memory_kib(),
         }
     }
 
@@ -110,6 +118,7 @@ impl Cost {
         match self {
             Cost::Argon2id { memory_kib, passes, .. } => u64::from(memory_kib) * u64::from(passes),
             Cost::Pbkdf2 { rounds } => u64::from(rounds),
+            Cost::Crypt(cost) => cost.weight(),
         }
     }
 }
@@ -141,6 +150,8 @@ pub fn hash_with(password: &[u8], cost: Cost) -> Result<String, HashingError> {
     let params = match cost {
         Cost::Argon2id { memory_kib, passes, lanes } => params(memory_kib, passes, lanes)?,
         Cost::Pbkdf2 { rounds } => return pbkdf2::hash(password, rounds),
+        // They are brought along, and not made.
+        Cost::Crypt(_) => return Err(HashingError::Failed),
     };
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
     let hash: phc::PasswordHash = argon2.hash_password(password).map_err(|_| HashingError::Failed)?;
@@ -148,9 +159,14 @@ pub fn hash_with(password: &[u8], cost: Cost) -> Result<String, HashingError> {
 }
 
 impl PasswordHash {
-    /// Parses a PHC string (`$argon2id$v=19$m=…,t=…,p=…$salt$hash` or `$pbkdf2-sha512$i=…,l=…$salt$hash`). Weak parameters are accepted: whoever writes
-    /// the configuration chose them.
+    /// Parses a PHC string (`$argon2id$v=19$m=…,t=…,p=…$salt$hash` or `$pbkdf2-sha512$i=…,l=…$salt$hash`), or what crypt(3) writes for bcrypt,
+    /// SHA-crypt and yescrypt. Weak parameters are accepted: whoever writes the configuration chose them.
     pub fn parse(text: &str) -> Result<PasswordHash, PasswordHashError> {
+        if Crypt::claims(text) {
+            let hash = Crypt::parse(text)?;
+            let cost = Cost::Crypt(hash.cost());
+            return Ok(PasswordHash { hash: Arc::new(Stored::Crypt(hash)), cost });
+        }
         let hash = phc::PasswordHash::new(text).map_err(|_| PasswordHashError::Malformed)?;
         if hash.algorithm.as_str() == pbkdf2::NAME {
             let hash = Pbkdf2::parse(&hash)?;
@@ -186,6 +202,7 @@ impl PasswordHash {
         let hash = match &*self.hash {
             Stored::Argon2id(hash) => hash,
             Stored::Pbkdf2(hash) => return password.len() <= MAX_PASSWORD && hash.verify(password),
+            Stored::Crypt(hash) => return password.len() <= MAX_PASSWORD && hash.verify(password),
         };
         let (Some(salt), Some(expected)) = (&hash.salt, &hash.hash) else { return false };
         let Ok(params) = Params::try_from(&**hash) else { return false };
@@ -232,6 +249,7 @@ pub(crate) fn verify_decoy(memory: &mut Memory, password: &[u8], cost: Cost) {
     let (memory_kib, passes, lanes) = match cost {
         Cost::Argon2id { memory_kib, passes, lanes } => (memory_kib, passes, lanes),
         Cost::Pbkdf2 { rounds } => return pbkdf2::do_the_work(rounds),
+        Cost::Crypt(cost) => return cost.do_the_work(password),
     };
     let mut output = [0; Params::DEFAULT_OUTPUT_LEN];
     if let Ok(params) = params(memory_kib, passes, lanes) {

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use crate::config::{
     Access, Ccc, Checked, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Defence, Fault,
     Fips, FolderPath, HashedPassword, Limits, Listen, Log, Login, Mode, Passive, Permission, Plaintext,
-    PlaintextGrant, PortRange, Tables, Timeouts, Upload, User, UserName, check,
+    PlaintextGrant, PortRange, Tables, Timeouts, Upload, User, UserName, Users, check,
 };
 use crate::state::{StateError, StateFolder, standard_folder};
 
@@ -127,6 +127,7 @@ impl QuickStart {
             home: self.folder.clone(),
             permissions: permissions.to_vec(),
             plaintext: None,
+            disabled: false,
             login: Login::Password,
             networks: Vec::new(),
             spki_sha256: Vec::new(),
@@ -138,6 +139,9 @@ impl QuickStart {
             files_per_session: None,
             bytes_per_session: None,
             quota_bytes: None,
+            file_mode: None,
+            dir_mode: None,
+            group: None,
             upload_bytes_per_s: None,
             download_bytes_per_s: None,
             transfer_upload_bytes_per_s: None,
@@ -202,6 +206,7 @@ impl QuickStart {
             fxp: None,
             plaintext,
             user: Tables(users),
+            users: Users::default(),
             log: self.log.clone(),
             metrics: None,
             hook: Tables::default(),

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 
-/// How often files are looked at: what changed is in force a minute later, and a look is a few system calls.
+/// How often files are looked at where nothing else is said: what changed is in force a minute later, and a look is a few system calls.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 
 /// Why files are looked at.
@@ -33,14 +33,16 @@ pub(crate) struct Calls {
 pub(crate) trait Keeper: Send + 'static {
     /// What it keeps, for the log.
     const WHAT: &'static str;
+    /// How often it looks.
+    const EVERY: Duration = LOOK_EVERY;
 
     /// Loads what has changed, and tells what is to be told.
     fn look(&mut self, occasion: Occasion, now: SystemTime);
 }
 
-/// Lets the keeper look for as long as this is polled: now, every minute, and at every call.
-pub(crate) async fn keep(mut keeper: impl Keeper, calls: Calls) {
-    let mut every = tokio::time::interval(LOOK_EVERY);
+/// Lets the keeper look for as long as this is polled: now, as often as it wants to, and at every call.
+pub(crate) async fn keep<K: Keeper>(mut keeper: K, calls: Calls) {
+    let mut every = tokio::time::interval(K::EVERY);
     loop {
         let occasion = tokio::select! {
             _ = every.tick() => Occasion::Routine,

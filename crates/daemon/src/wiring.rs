@@ -2,7 +2,6 @@
 //!
 //! The words of the file are translated here, once, into the types of the crates that act on them.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,17 +17,17 @@ use carrack_core::session::Settings;
 use carrack_ftp_server as ftp;
 use carrack_net::Limits;
 use carrack_records::accounts::ConfiguredAccounts;
-use carrack_storage::local::{self, Links, LocalSettings, LocalStore};
 use carrack_tls::{AcceptedClients, ClientCertificates, DataReuse, PartnerTls};
 
 use crate::access::UserNetworks;
 use crate::config::{
     Ccc, CertificateName, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Listen, Login,
-    Mode, Partials, Permission as Word, Publish, RevokedSessions, UploadDigest, User, plaintext_grants,
+    Mode, Permission as Word, RevokedSessions, UploadDigest, User,
 };
 use crate::hours::Schedule;
 use crate::log::{self, Guard, LogFileError, XferLog};
 use crate::quota::Quotas;
+use crate::stores::Stores;
 use crate::{limits, plaintext};
 
 /// Why accounts could not be made of a configuration.
@@ -52,6 +51,9 @@ pub enum WiringError {
         /// Why.
         source: PasswordHashError,
     },
+    /// Who is asked about users cannot be.
+    #[error("nobody can be asked about users: {0}\n  mend: see `carrack config check`")]
+    Outside(String),
     /// Users that were not checked before.
     #[error("{0}")]
     Duplicate(#[from] carrack_records::accounts::DuplicateAccount),
@@ -66,8 +68,7 @@ pub(crate) enum Behind {
     AReload,
 }
 
-/// The accounts of the configuration, each on the store of its home. Users with the same home and
-/// the same treatment of links and the same quota share a store.
+/// The accounts of the configuration, each on the store of its home.
 pub(crate) fn accounts(
     config: &Config,
     excluded: &[PathBuf],
@@ -76,55 +77,17 @@ pub(crate) fn accounts(
     schedule: &mut Schedule,
     quotas: &Quotas,
 ) -> Result<ConfiguredAccounts, WiringError> {
-    let mut stores: HashMap<(PathBuf, Links, Option<u64>), Arc<dyn Backend>> = HashMap::new();
-    let limited = quotas.limited(config);
+    let mut stores = Stores::new(config, excluded, index, behind, quotas.limited(config));
     let mut accounts = Vec::new();
     for user in config.user.iter() {
-        let links = links(config, user);
-        let key = (user.home.clone(), links, user.quota_bytes.map(|bytes| bytes.0));
-        let store =
-            match stores.get(&key) {
-                Some(store) => Arc::clone(store),
-                None => {
-                    let settings = LocalSettings {
-                        publish: match config.upload.publish {
-                            Publish::Atomic => local::Publish::Atomic,
-                            Publish::InPlace => local::Publish::InPlace,
-                        },
-                        sync: config.upload.sync,
-                        partials: match config.upload.partials {
-                            Partials::Hidden => local::Partials::Hidden,
-                            Partials::Owner => local::Partials::Owner,
-                        },
-                        links,
-                        excluded: excluded.to_vec(),
-                        index: Arc::clone(index),
-                        quota: limited.of_user(user),
-                    };
-                    let open = match behind {
-                        Behind::AStop => LocalStore::open,
-                        Behind::AReload => LocalStore::open_beside,
-                    };
-                    let store: Arc<dyn Backend> = Arc::new(open(&user.home, settings).map_err(|source| {
-                        WiringError::Home { home: user.home.display().to_string(), source }
-                    })?);
-                    stores.insert(key, Arc::clone(&store));
-                    store
-                }
-            };
+        let store = stores.of(user)?;
         accounts.push(Account { limits: limits::of_user(config, user, schedule), ..account(user, store)? });
     }
     Ok(ConfiguredAccounts::new(accounts)?)
 }
 
-/// SECURITY: rules of folders go by the path; a symbolic link would lead into a folder past its rules, or out of those
-/// that `[plaintext]` grants.
-fn links(config: &Config, user: &User) -> Links {
-    let confined = plaintext_grants(config).any(|grant| *grant.user == user.name);
-    if confined || !user.folder.is_empty() { Links::Refuse } else { Links::Follow }
-}
-
-fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> {
+/// The account of a user, whose limits are still to be set.
+pub(crate) fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> {
     let name = user.name.as_str().to_owned();
     let credential = match &user.password {
         Some(hash) => Credential::Password(
@@ -160,6 +123,7 @@ fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, WiringError> 
             .then(|| Arc::new(UserNetworks(user.networks.clone())) as Arc<dyn Networks>),
         folders: folders.collect(),
         shared,
+        disabled: user.disabled,
         ..Account::new(name, credential, home)
     })
 }
@@ -334,28 +298,5 @@ pub(crate) fn client_certificates(
         (ClientCertificate::Required, Some(accepted)) => ClientCertificates::Required(Arc::clone(accepted)),
         // The check has made sure that something is accepted wherever clients are asked.
         (ClientCertificate::Off, _) | (_, None) => ClientCertificates::NotAsked,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn links_are_refused_where_folders_have_rules() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir(dir.path().join("home")).unwrap();
-        let hash = carrack_core::password::hash(b"secret").unwrap();
-        let user = |name: &str, rules: &str| {
-            format!("[[user]]\nname = \"{name}\"\npassword = \"{hash}\"\nhome = \"home\"\n{rules}")
-        };
-        let text = format!(
-            "state = \"state\"\n[[listen]]\naddress = \"127.0.0.1:0\"\n{}{}",
-            user("alice", ""),
-            user("bob", "[[user.folder]]\npath = \"/archive\"\npermissions = [\"list\"]\n")
-        );
-        let checked = crate::config::parse(&text, dir.path()).unwrap();
-        let found: Vec<_> = checked.config.user.iter().map(|user| links(&checked.config, user)).collect();
-        assert_eq!(found, [Links::Follow, Links::Refuse]);
     }
 }

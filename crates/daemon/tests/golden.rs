@@ -22,6 +22,17 @@ fn world() -> tempfile::TempDir {
         fs::create_dir(dir.path().join(folder)).unwrap();
     }
     fs::write(dir.path().join("file"), "").unwrap();
+    let hash =
+        "$argon2id$v=19$m=8,t=1,p=1$+4fpg6OqNcEye+w89WKBHg$wQqyvJlgjyuPFQxUGRaL0pRLOvWGcYFVDQXUBLbDchY";
+    let users =
+        |more: &str| format!("[[user]]\nname = \"bob\"\npassword = \"{hash}\"\nhome = \"home\"\n{more}");
+    fs::write(dir.path().join("users.toml"), users("")).unwrap();
+    let more = "passwrd = \"hunter2\"\n[[user]]\nname = \"alice\"\nhome = \"other\"\n[listen]\n";
+    fs::write(dir.path().join("malformed-users.toml"), users(more)).unwrap();
+    let more = format!("[[user]]\nname = \"alice\"\npassword = \"{hash}\"\nhome = \"nowhere\"\n");
+    fs::write(dir.path().join("double-users.toml"), users(&more)).unwrap();
+    let more = "[[user]]\nname = \"carol\"\nhome = \"nowhere\"\n";
+    fs::write(dir.path().join("wrong-users.toml"), users(more)).unwrap();
     fs::write(dir.path().join("hook-secret"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").unwrap();
     let names = ["localhost".to_owned()];
     let (one, two) = (Identity::self_signed(&names).unwrap(), Identity::self_signed(&names).unwrap());
@@ -60,7 +71,7 @@ fn outcome(file: &Path, text: &str, base: &Path) -> String {
     let mut out = String::new();
     match config::parse(text, base) {
         Ok(checked) => {
-            out.push_str(&config::show(&checked.config));
+            out.push_str(&config::show(&checked.own_config()));
             for warning in &checked.warnings {
                 let _ = writeln!(out, "\nwarning: {warning}");
             }
@@ -110,7 +121,7 @@ fn shown_values_read_back() {
     let text = fs::read_to_string(folder.join("everything.toml")).unwrap();
     let hash = text.lines().find(|line| line.starts_with("password")).unwrap();
     let checked = config::parse(&text, world.path()).unwrap();
-    let shown = config::show(&checked.config).replace("# password is set", hash);
+    let shown = config::show(&checked.own_config()).replace("# password is set", hash);
     let again =
         config::parse(&shown, Path::new("/")).unwrap_or_else(|problems| panic!("{problems:?}\n{shown}"));
     assert_eq!(again.config, checked.config);

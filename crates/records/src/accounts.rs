@@ -1,15 +1,20 @@
 //! Which accounts does the configuration name?
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use carrack_core::account::{Account, Accounts};
+use carrack_core::account::{Account, Accounts, Outside};
 use carrack_core::password::{Cost, Credential};
 
 /// The accounts of a configuration: read once, found by name, never changed while in use.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct ConfiguredAccounts {
     by_name: HashMap<String, Arc<Account>>,
+    /// The costliest hash.
+    costliest: Option<Cost>,
+    are_alike: bool,
+    outside: Option<Arc<dyn Outside>>,
 }
 
 /// Two accounts have the same name, so one of them could never be found.
@@ -29,7 +34,19 @@ impl ConfiguredAccounts {
                 return Err(DuplicateAccount(earlier.name.clone()));
             }
         }
-        Ok(Self { by_name })
+        let hashes = by_name.values().filter_map(|account| match &account.credential {
+            Credential::Password(hash) => Some(hash.cost()),
+            Credential::Anyone | Credential::NoPassword => None,
+        });
+        let costliest = hashes.clone().max_by_key(|cost| cost.weight());
+        let are_alike = hashes.clone().all(|cost| Some(cost) == costliest);
+        Ok(Self { costliest, are_alike, by_name, outside: None })
+    }
+
+    /// The same, with somebody who is asked about all others.
+    #[must_use]
+    pub fn and(self, outside: Option<Arc<dyn Outside>>) -> Self {
+        Self { outside, ..self }
     }
 
     /// How many there are.
@@ -43,6 +60,12 @@ impl ConfiguredAccounts {
     }
 }
 
+impl fmt::Debug for ConfiguredAccounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConfiguredAccounts").field("accounts", &self.len()).finish_non_exhaustive()
+    }
+}
+
 impl Accounts for ConfiguredAccounts {
     fn find(&self, name: &str) -> Option<Arc<Account>> {
         self.by_name.get(name).cloned()
@@ -50,13 +73,14 @@ impl Accounts for ConfiguredAccounts {
 
     /// The costliest hash decides: where hashes differ in cost, an unknown name takes as long as the slowest known one.
     fn decoy_cost(&self) -> Cost {
-        self.by_name
-            .values()
-            .filter_map(|account| match &account.credential {
-                Credential::Password(hash) => Some(hash.cost()),
-                Credential::Anyone | Credential::NoPassword => None,
-            })
-            .max_by_key(|cost| cost.weight())
-            .unwrap_or(Cost::RECOMMENDED)
+        self.costliest.unwrap_or(Cost::RECOMMENDED)
+    }
+
+    fn are_alike(&self) -> bool {
+        self.are_alike
+    }
+
+    fn outside(&self) -> Option<Arc<dyn Outside>> {
+        self.outside.clone()
     }
 }

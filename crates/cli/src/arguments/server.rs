@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use carrack_daemon::config::{LogFormat, Plaintext, PortRange, UserName, Word, listen_address};
 use carrack_daemon::quick;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// What `carrack serve` is told.
 #[derive(Debug, Args)]
@@ -82,6 +82,43 @@ pub(crate) enum User {
         #[arg(long, value_name = "FILE")]
         password_file: Option<PathBuf>,
     },
+    /// Print the users of another server, for the configuration file or a users file
+    ///
+    /// What could not be taken over is said on standard error and in comments; a user whose password cannot be checked here stands there commented out,
+    /// and the exit status is 1 then. Passwords that stand in the file in clear are hashed.
+    Import(Import),
+}
+
+/// What `carrack user import` is told.
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// Whose users they are
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) from: Origin,
+
+    /// ProFTPD's AuthUserFile, Pure-FTPd's pureftpd.passwd, or the names and passwords of vsftpd's virtual users
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// The home of users that have none in the file, such as /srv/ftp/%u; %u is the name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) home: Option<String>,
+
+    /// Take --home for all users, whatever the file says
+    #[arg(long, requires = "home")]
+    pub(crate) replace_homes: bool,
+
+    /// vsftpd's user_config_dir, which has a file for each user
+    #[arg(long, value_name = "DIR")]
+    pub(crate) user_config_dir: Option<PathBuf>,
+}
+
+/// The servers whose users can be taken over.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Origin {
+    Vsftpd,
+    Proftpd,
+    PureFtpd,
 }
 
 #[derive(Debug, Subcommand)]

@@ -283,3 +283,92 @@ async fn a_login_waits_as_long_as_its_pace_says() {
         assert_eq!(outcome.unwrap_err(), LoginError::TooManyGuesses);
     }
 }
+
+/// Accounts beside which somebody else knows `bob`, or nobody answers.
+struct Beside {
+    users: Option<Arc<Account>>,
+    bob: Result<Option<Arc<Account>>, Unanswered>,
+}
+
+struct Bob(Result<Option<Arc<Account>>, Unanswered>);
+
+impl crate::account::Outside for Bob {
+    fn ask<'a>(&'a self, _: IpAddr, user: &'a str, password: &'a [u8]) -> crate::account::Asked<'a> {
+        let answer = self.0.clone().map(|bob| bob.filter(|_| (user, password) == ("bob", b"secret")));
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+impl Accounts for Beside {
+    fn find(&self, name: &str) -> Option<Arc<Account>> {
+        self.users.clone().filter(|account| account.name == name)
+    }
+
+    fn decoy_cost(&self) -> Cost {
+        CHEAP
+    }
+
+    fn outside(&self) -> Option<Arc<dyn crate::account::Outside>> {
+        Some(Arc::new(Bob(self.bob.clone())))
+    }
+}
+
+fn alice() -> Arc<Account> {
+    Two.find("alice").unwrap()
+}
+
+fn bob() -> Arc<Account> {
+    Arc::new(Account::new("bob", Credential::NoPassword, Arc::new(Nowhere)))
+}
+
+#[tokio::test]
+async fn who_stands_in_no_file_is_asked_about_and_no_refusal_tells_by_its_time() {
+    let accounts = Beside { users: Some(alice()), bob: Ok(Some(bob())) };
+    let authenticator = Authenticator::new(Arc::new(accounts), 1);
+    let login = async |user: &str, password: &[u8]| {
+        let begun = Instant::now();
+        let outcome = authenticator.authenticate(HERE, user, password, None).await;
+        (outcome.map(|account| account.name.clone()), begun.elapsed())
+    };
+    assert_eq!(login("alice", b"secret").await.0, Ok("alice".to_owned()));
+    assert_eq!(login("bob", b"secret").await.0, Ok("bob".to_owned()));
+    for (user, why) in [("alice", Why::WrongPassword), ("bob", Why::NotLetIn), ("carol", Why::NotLetIn)] {
+        let (outcome, lasted) = login(user, b"wrong").await;
+        assert_eq!(outcome, Err(LoginError::Refused(why)), "{user}");
+        assert!(lasted >= REFUSAL_TIME, "{user}: {lasted:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_held_to_the_rules_of_every_account_and_none_is_no_refusal() {
+    let elsewhere = Account { networks: Some(Arc::new(Elsewhere)), ..bob().confined_to(&[]) };
+    let disabled = Account { disabled: true, ..bob().confined_to(&[]) };
+    let unanswered = Unanswered { option: "users.program" };
+    for (bob, error) in [
+        (Ok(Some(Arc::new(elsewhere))), LoginError::Refused(Why::WrongNetwork)),
+        (Ok(Some(Arc::new(disabled))), LoginError::Refused(Why::Disabled)),
+        (Err(unanswered), LoginError::Unanswered(unanswered)),
+    ] {
+        let accounts = Arc::new(Beside { users: None, bob });
+        let outcome = Authenticator::new(accounts, 1).authenticate(HERE, "bob", b"secret", None).await;
+        assert_eq!(outcome.err(), Some(error));
+    }
+}
+
+#[tokio::test]
+async fn accounts_that_take_over_count_on_whichever_connection() {
+    let with = |users| Arc::new(Beside { users, bob: Ok(None) });
+    let before = Authenticator::new(with(Some(alice())), 1);
+    let after = before.with_accounts(with(None));
+    let login = async |authenticator: &Authenticator| {
+        authenticator.authenticate(HERE, "alice", b"secret", None).await.is_ok()
+    };
+    assert!(login(&before).await && login(&after).await, "nothing has taken over yet");
+    after.take_over();
+    assert!(!login(&before).await && !login(&after).await);
+    let disabled = Account { disabled: true, ..alice().confined_to(&[]) };
+    let disabled = before.with_accounts(with(Some(Arc::new(disabled))));
+    disabled.take_over();
+    let refused = before.authenticate(HERE, "alice", b"secret", None).await;
+    assert_eq!(refused.err(), Some(LoginError::Refused(Why::Disabled)));
+}

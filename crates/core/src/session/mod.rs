@@ -102,6 +102,11 @@ impl Core {
         })
     }
 
+    /// Has its accounts count for every login from now on, also on connections of before.
+    pub fn take_over(&self) {
+        self.authenticator.take_over();
+    }
+
     /// The number of a new session, whichever protocol and listener it came to.
     pub fn next_session(&self) -> SessionId {
         SessionId(self.sessions.fetch_add(1, Ordering::Relaxed) + 1)

@@ -10,11 +10,12 @@ use super::problem::{Excerpt, Problem, Source};
 use super::reader::Places;
 use super::table::{Ccc, Config, DataProtection, Listen, Login, Mode, Plaintext, User};
 use super::tls_policy::Policies;
+use super::users::Seen;
 use super::value::beside;
 use super::warnings::Warning;
 use super::{
-    acme, addresses, clients, defence, fips, homes, hook, identities, limits, logs, plaintext, tls_policy,
-    warnings,
+    acme, addresses, clients, created, defence, fips, homes, hook, identities, limits, logs, plaintext,
+    tls_policy, warnings,
 };
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
@@ -34,6 +35,19 @@ pub struct Checked {
     pub client_trust: Option<ClientTrust>,
     /// What is allowed but should be known.
     pub warnings: Vec<Warning>,
+    /// How many of the users stand in the configuration file itself; they are the first.
+    pub(crate) own_users: usize,
+    /// The users file with the others, where there is one.
+    pub(crate) users_file: Option<Seen>,
+}
+
+impl Checked {
+    /// The configuration without the users of the users file.
+    pub fn own_config(&self) -> Config {
+        let mut own = self.config.clone();
+        own.user.0.truncate(self.own_users);
+        own
+    }
 }
 
 /// Something that is wrong, still without its place in a file.
@@ -51,6 +65,21 @@ impl fmt::Display for Fault {
 }
 
 impl Fault {
+    pub(super) fn new(place: impl Into<String>, message: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self { place: place.into(), message: message.into(), mend: mend.into() }
+    }
+
+    /// The fault as one of the users behind the first `own`, counted from there; or as it is, where it is about something else.
+    pub(super) fn of_user_behind(self, own: usize) -> Result<Self, Self> {
+        let parsed = self.place.strip_prefix("user.").map(|rest| rest.split_once('.').unwrap_or((rest, "")));
+        let index =
+            parsed.and_then(|(index, key)| Some((index.parse::<usize>().ok()?.checked_sub(own)?, key)));
+        match index {
+            Some((index, key)) => Ok(Self { place: format!("user.{index}.{key}"), ..self }),
+            None => Err(self),
+        }
+    }
+
     pub(super) fn into_problem(self, source: Source<'_>, places: &Places) -> Problem {
         let shown = self.place.split('.').fold(String::new(), |mut shown, part| {
             if part.parse::<usize>().is_ok() {
@@ -71,6 +100,11 @@ impl Fault {
 pub(super) struct Faults(Vec<Fault>);
 
 impl Faults {
+    /// All of them.
+    pub(super) fn into_iter(self) -> impl Iterator<Item = Fault> {
+        self.0.into_iter()
+    }
+
     /// Whether there is one about this place.
     pub(super) fn is_told(&self, place: &str) -> bool {
         self.0.iter().any(|fault| fault.place == place)
@@ -83,7 +117,7 @@ impl Faults {
         message: impl Into<String>,
         mend: impl Into<String>,
     ) {
-        self.0.push(Fault { place: place.into(), message: message.into(), mend: mend.into() });
+        self.0.push(Fault::new(place, message, mend));
     }
 }
 
@@ -112,6 +146,8 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     limits::check(&config, &mut faults);
     let roots = roots(&mut config, base, &mut faults);
     users(&mut config, base, &roots, &mut faults);
+    super::users::check(&mut config, base, &mut faults);
+    created::check(&config, &mut faults);
     if let Some(state) = &state {
         homes::outside(&config, state, &mut faults);
     }
@@ -130,7 +166,18 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
             if let Some(set) = &identities {
                 identities::warnings(&config, set, &mut warnings);
             }
-            Ok(Checked { config, state, identities, tls, partners, client_trust, warnings })
+            let own_users = config.user.len();
+            Ok(Checked {
+                config,
+                state,
+                identities,
+                tls,
+                partners,
+                client_trust,
+                warnings,
+                own_users,
+                users_file: None,
+            })
         }
         _ => Err(faults.0),
     }
@@ -179,7 +226,7 @@ fn implicit_rules(listen: &Listen, index: usize, faults: &mut Faults) {
 }
 
 /// The roots as the system knows them, without links.
-fn roots(config: &mut Config, base: &Path, faults: &mut Faults) -> Vec<PathBuf> {
+pub(super) fn roots(config: &mut Config, base: &Path, faults: &mut Faults) -> Vec<PathBuf> {
     let mut resolved = Vec::new();
     for root in &mut config.roots {
         *root = beside(base, root);
@@ -192,7 +239,7 @@ fn roots(config: &mut Config, base: &Path, faults: &mut Faults) -> Vec<PathBuf> 
 }
 
 fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Faults) {
-    if config.user.is_empty() {
+    if config.user.is_empty() && config.users.file.is_none() && !config.users.asks() {
         faults.add(
             "user",
             "there is no [[user]], so nobody could log in",
@@ -224,7 +271,7 @@ fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Fault
     }
 }
 
-fn folders(user: &User, index: usize, faults: &mut Faults) {
+pub(super) fn folders(user: &User, index: usize, faults: &mut Faults) {
     for (at, folder) in user.folder.iter().enumerate() {
         let place = format!("user.{index}.folder.{at}.path");
         if user.folder.iter().take(at).any(|other| other.path == folder.path) {

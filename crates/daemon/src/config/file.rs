@@ -66,7 +66,8 @@ impl ConfigFile {
         checked.config.keep_rows(running, &Key::root(), &mut next_start);
         if !next_start.is_empty() {
             // All paths are absolute by now.
-            checked = check(checked.config, Path::new("/")).map_err(|faults| {
+            let Checked { config, own_users, users_file, .. } = checked;
+            checked = check(config, Path::new("/")).map_err(|faults| {
                 let problem = |fault: super::Fault| fault.into_problem(Source::new(""), &Places::default());
                 let stays = next_start.join(", ");
                 let mut problems: Vec<_> = faults.into_iter().map(problem).collect();
@@ -76,9 +77,23 @@ impl ConfigFile {
                 }
                 Problems { file: self.path.display().to_string(), problems }
             })?;
+            checked = Checked { own_users, users_file, ..checked };
         }
         Ok(Replacement { checked, next_start })
     }
+}
+
+/// What runs, with the users file as it is now. `own` is how many users the configuration has itself.
+///
+/// # Errors
+/// Everything that is wrong with the users file, or beside it.
+pub(crate) fn with_users_of_now(running: &Config, own: usize) -> Result<Checked, Problems> {
+    let mut config = running.clone();
+    config.user.0.truncate(own);
+    let file = config.users.file.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+    // All paths are absolute by now.
+    super::complete(config, Path::new("/"), Source::new(""), &Places::default())
+        .map_err(|problems| Problems { file, problems })
 }
 
 /// The state folder that a configuration file names, also where other things are wrong with the file: by it a server is found that runs

@@ -85,14 +85,16 @@ fn spoken(
     }
 }
 
-fn users(user: &User, index: usize, faults: &mut Faults) {
+pub(super) fn users(user: &User, index: usize, faults: &mut Faults) {
     let name = user.name.as_str();
-    let is_argon2 = |hash: &PasswordHash| matches!(hash.cost(), Cost::Argon2id { .. });
+    let is_approved = |hash: &PasswordHash| matches!(hash.cost(), Cost::Pbkdf2 { .. });
     let hash = user.password.as_ref().and_then(|hash| PasswordHash::parse(hash.as_str()).ok());
-    if hash.as_ref().is_some_and(is_argon2) {
+    if hash.as_ref().is_some_and(|hash| !is_approved(hash)) {
         faults.add(
             format!("user.{index}.password"),
-            format!("the password of {name:?} is kept as an argon2id hash, and FIPS 140-3 does not approve of argon2id"),
+            format!(
+                "the password of {name:?} is not kept as a PBKDF2 hash, and FIPS 140-3 approves of no other"
+            ),
             "have the password hashed again, by `carrack user hash --fips`",
         );
     }

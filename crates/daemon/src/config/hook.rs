@@ -201,14 +201,19 @@ fn receiver(hook: &Hook, index: usize, faults: &mut Faults) {
             }
         }
     }
+    authorities(hook.ca.as_deref(), place("ca"), faults);
+}
+
+/// The authorities that vouch for a web server can be read.
+pub(super) fn authorities(ca: Option<&Path>, place: String, faults: &mut Faults) {
     let trusted = |ca: &Path| {
         let authorities = Authorities::load(ca).map_err(|error| error.to_string())?;
         WebTls::new(authorities).map_err(|error| format!("{}: {error}", ca.display()))
     };
-    if let Some(Err(text)) = hook.ca.as_deref().map(trusted) {
+    if let Some(Err(text)) = ca.map(trusted) {
         let (what, mend) =
             text.split_once("; ").unwrap_or((&text, "name a file of certificates, PEM, or take it out"));
-        faults.add(place("ca"), what, mend);
+        faults.add(place, what, mend);
     }
 }
 
@@ -222,12 +227,17 @@ fn program(hook: &mut Hook, index: usize, base: &Path, faults: &mut Faults) {
             );
         }
     }
-    let Some(program) = hook.program.first_mut() else { return };
+    executable(&mut hook.program, format!("hook.{index}.program"), base, faults);
+}
+
+/// The program is there, and its path is made absolute.
+pub(super) fn executable(words: &mut [Argument], place: String, base: &Path, faults: &mut Faults) {
+    let Some(program) = words.first_mut() else { return };
     let path = beside(base, Path::new(program.as_str()));
     let shown = path.display().to_string();
     if rustix::fs::access(&path, rustix::fs::Access::EXEC_OK).is_err() || !path.is_file() {
         faults.add(
-            format!("hook.{index}.program"),
+            place,
             format!("{shown} is no program that this user may run"),
             format!("mend the path, or run `chmod +x '{shown}'`"),
         );

@@ -10,10 +10,12 @@
 
 mod acme;
 mod addresses;
+mod answer;
 mod certificate;
 mod check;
 mod choice;
 mod clients;
+mod created;
 mod defence;
 mod file;
 mod fingerprint;
@@ -35,19 +37,25 @@ mod section;
 mod show;
 mod table;
 mod tls_policy;
+mod upload;
+mod users;
 mod value;
 mod warnings;
 mod words;
 
 use std::path::{Path, PathBuf};
 
+pub use carrack_net::Network;
+
 pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, Challenge, Directory, Email, OrderedName};
+pub(crate) use answer::answered;
 pub use certificate::CertificateName;
 pub use check::{Checked, Fault, check};
 pub(crate) use clients::trust as client_trust;
+pub use created::{AccessMode, FileMode, FolderMode, Group};
 pub use defence::{Access, Defence, Place};
-pub(crate) use file::Replacement;
 pub use file::{ConfigFile, state_of};
+pub(crate) use file::{Replacement, with_users_of_now};
 pub use fips::Fips;
 pub use hook::{Hook, HookEvent, HookName, HookUrl};
 pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
@@ -68,6 +76,8 @@ pub use table::{
     TlsIdentity, TlsVersion, UnknownRevocation, Upload, UploadDigest, User, UserCertificate, UserHours,
 };
 pub use tls_policy::Policies;
+pub(crate) use users::Seen;
+pub use users::{Users, UsersFile};
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use warnings::Warning;
 
@@ -133,25 +143,45 @@ fn parse_under(text: &str, base: &Path, fips: Fips) -> Result<Checked, Vec<Probl
     let (mut problems, places) = reader.finish();
     let checked = config.map(|mut config| {
         config.fips |= fips == Fips::Demanded;
-        check(config, base)
+        complete(config, base, Source::new(text), &places)
     });
     let mut result = None;
     match checked {
         Some(Ok(checked)) => result = Some(checked),
-        Some(Err(faults)) => {
-            let source = Source::new(text);
-            problems.extend(faults.into_iter().map(|fault| fault.into_problem(source, &places)));
-        }
+        Some(Err(faults)) => problems.extend(faults),
         None => {}
     }
     match result {
         Some(checked) if problems.is_empty() => Ok(checked),
         _ => {
             // What concerns the file as a whole comes last: it may follow from the rest.
-            problems.sort_by_key(|problem| (problem.line == 0, problem.line, problem.column));
+            problems.sort_by_key(|problem| {
+                (problem.file.is_some(), problem.line == 0, problem.line, problem.column)
+            });
             Err(problems)
         }
     }
+}
+
+/// Takes in the users file and checks all together. `source` and `places` are of the configuration file.
+fn complete(
+    mut config: Config,
+    base: &Path,
+    source: Source<'_>,
+    places: &Places,
+) -> Result<Checked, Vec<Problem>> {
+    let own_users = config.user.len();
+    let beside = users::take_in(&mut config, base)?;
+    let problem = |fault: Fault| {
+        let of_users = match &beside {
+            Some(beside) => beside.problem(fault),
+            None => Err(fault),
+        };
+        of_users.unwrap_or_else(|fault| fault.into_problem(source, places))
+    };
+    let checked =
+        check(config, base).map_err(|faults| faults.into_iter().map(problem).collect::<Vec<_>>())?;
+    Ok(Checked { own_users, users_file: beside.map(|beside| beside.seen), ..checked })
 }
 
 /// A syntax error of the TOML parser, with the mend for those that people make.

@@ -9,6 +9,8 @@ use super::section::{Kind, Row, Section, Shape};
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
+    /// The file, where it is another one than that of all problems: the users file.
+    pub file: Option<String>,
     /// 1-based line in the file; 0 where the problem is the file as a whole.
     pub line: usize,
     /// 1-based column, counted in characters.
@@ -40,7 +42,7 @@ impl fmt::Display for Problems {
             if index > 0 {
                 writeln!(f)?;
             }
-            problem.write(&self.file, f)?;
+            problem.write(problem.file.as_ref().unwrap_or(&self.file), f)?;
         }
         if self.problems.len() > 1 {
             write!(f, "\n{} problems in {}", self.problems.len(), self.file)?;
@@ -54,6 +56,7 @@ pub(crate) fn whole(file: &Path, message: String, mend: &str) -> Problems {
     Problems {
         file: file.display().to_string(),
         problems: vec![Problem {
+            file: None,
             line: 0,
             column: 0,
             key: String::new(),
@@ -118,7 +121,7 @@ impl<'s> Source<'s> {
         mend: String,
     ) -> Problem {
         let Some(span) = span else {
-            return Problem { line: 0, column: 0, key, message, mend, excerpt: None };
+            return Problem { file: None, line: 0, column: 0, key, message, mend, excerpt: None };
         };
         let start = self.boundary(span.start);
         let before = self.text.get(..start).unwrap_or_default();
@@ -137,7 +140,8 @@ impl<'s> Source<'s> {
         // A tab or an escape sequence would move the caret, or the terminal.
         let shown: String = shown.trim_end().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let excerpt = (within && !shown.trim().is_empty()).then_some((shown, width));
-        Problem { line: before.matches('\n').count() + 1, column, key, message, mend, excerpt }
+        let line = before.matches('\n').count() + 1;
+        Problem { file: None, line, column, key, message, mend, excerpt }
     }
 
     fn boundary(self, mut at: usize) -> usize {

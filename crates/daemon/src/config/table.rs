@@ -7,16 +7,19 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use carrack_net::{Network, Startups};
-use carrack_tls::{Group, Sha256Fingerprint, Suite};
+use carrack_tls::{Sha256Fingerprint, Suite};
 
 use super::acme::Acme;
 use super::certificate::CertificateName;
+use super::created::{FileMode, FolderMode, Group};
 use super::defence::{Access, Defence, Place};
 use super::hook::Hook;
 use super::limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 use super::name::{CharacterSet, Host};
 use super::public_address::PublicAddress;
 use super::section::{Tables, section};
+pub use super::upload::Upload;
+use super::users::Users;
 use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
 pub use super::words::{
     Ccc, ClientCertificate, DataClose, DataProtection, DataTlsReuse, LogFormat, LogLevel, Login, Mode,
@@ -58,6 +61,8 @@ section! {
         NewSessions plaintext: Option<PlaintextGrant> = [optional];
         /// Who may log in.
         NewSessions user: Tables<User> = [Tables::default()];
+        /// Where further users are found.
+        NewSessions users: Users = [Users::default()];
         /// What the server tells about its work.
         AtOnce log: Log = [Log::default()];
         /// Where the server's state is measured.
@@ -108,7 +113,7 @@ section! {
         /// What `tls.suites` says, said for this listener.
         NewSessions suites: Option<Vec<&'static Suite>> = [optional];
         /// What `tls.groups` says, said for this listener.
-        NewSessions groups: Option<Vec<&'static Group>> = [optional];
+        NewSessions groups: Option<Vec<&'static carrack_tls::Group>> = [optional];
     }
 }
 
@@ -160,7 +165,7 @@ section! {
         NewSessions suites: Option<Vec<&'static Suite>> = [optional];
         /// The groups of the key exchange, by their names at IANA or in OpenSSL; page `tls.md` lists them. Which of them is taken goes by
         /// the client's order. Left out: X25519MLKEM768, which is safe from quantum computers, X25519, secp256r1 and secp384r1.
-        NewSessions groups: Option<Vec<&'static Group>> = [optional];
+        NewSessions groups: Option<Vec<&'static carrack_tls::Group>> = [optional];
         /// The certificates of the authorities that vouch for clients, PEM. A client's certificate must lead to one of them, be in date
         /// and be issued for clients, unless its public key stands in a user's `spki_sha256`.
         NewConnections client_ca: Option<PathBuf> = [optional];
@@ -185,24 +190,6 @@ section! {
         NewConnections key: PathBuf = [required];
         /// An OCSP answer about it, as in `[tls]`.
         NewConnections staple: Option<PathBuf> = [optional];
-    }
-}
-
-section! {
-    defaulted
-    /// How uploads come to rest.
-    pub struct Upload {
-        /// When an upload appears under its name.
-        NewSessions publish: Publish = [Publish::Atomic];
-        /// Whether success is answered only after file and folder are on disk.
-        NewSessions sync: bool = [true];
-        /// Of which uploads a digest is computed while the bytes come, so that `HASH` and its kin answer at once afterwards. SHA-256 may cost
-        /// more processor time than all else an upload does.
-        NewSessions digest: UploadDigest = [UploadDigest::Asked];
-        /// Who sees an unfinished upload in listings. FileZilla resumes only what it sees.
-        NewSessions partials: Partials = [Partials::Hidden];
-        /// Seconds after which an unfinished upload that nobody went on with is removed.
-        AtOnce partial_expiry_s: Seconds<60, 315_360_000> = [Seconds(604_800)];
     }
 }
 
@@ -354,11 +341,12 @@ section! {
 }
 
 section! {
-    /// Somebody who may log in. At least one.
+    /// Somebody who may log in. At least one, here or where `[users]` says.
     pub struct User {
         /// The name given to `USER`.
         NewSessions name: UserName = [required];
-        /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Only the users of `[plaintext]` may go without, and
+        /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Hashes of other servers are taken
+        /// as they are: bcrypt (`$2y$`), SHA-crypt (`$5$`, `$6$`) and yescrypt (`$y$`). Only the users of `[plaintext]` may go without, and
         /// have no more than it grants them then, with TLS as well.
         NewSessions password: Option<HashedPassword> = [optional];
         /// The folder on disk that this user sees as `/`. It must be there.
@@ -367,6 +355,8 @@ section! {
         /// `[plaintext]` also where others have everything, `allow` gives it everything where others have a grant or nothing. A listener
         /// with `refuse` lets nobody in. Left out: what the listener says.
         NewSessions plaintext: Option<Plaintext> = [optional];
+        /// Whether nobody may log in as this user. A reload that disables a user, or takes one out, ends its sessions.
+        NewSessions disabled: bool = [false];
         /// What it takes to log in.
         NewSessions login: Login = [Login::Password];
         /// The networks from which alone this user may log in; from elsewhere every login is refused like a wrong password. Left out: all.
@@ -394,6 +384,12 @@ section! {
         /// How many bytes the files in the user's home may have, whoever put them there, unfinished uploads among them. Left out: as
         /// many as the disk has room for.
         NewSessions quota_bytes: Option<Bytes<1>> = [optional];
+        /// What `upload.file_mode` says, said for this user.
+        NewSessions file_mode: Option<FileMode> = [optional];
+        /// What `upload.dir_mode` says, said for this user.
+        NewSessions dir_mode: Option<FolderMode> = [optional];
+        /// What `upload.group` says, said for this user.
+        NewSessions group: Option<Group> = [optional];
         /// What `limits.user_upload_bytes_per_s` says, said for this user: how fast all its uploads together may be. 0: no limit.
         NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
         /// What `limits.user_download_bytes_per_s` says, said for this user.

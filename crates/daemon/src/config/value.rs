@@ -397,7 +397,11 @@ impl Setting for FolderPath {
     }
 }
 
-/// A password as it rests: an argon2id hash.
+/// How the hashes begin that are taken.
+const KNOWN_HASHES: [&str; 8] =
+    ["$argon2id$", "$pbkdf2-sha512$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$y$"];
+
+/// A password as it rests: a hash.
 #[derive(Clone, PartialEq, Eq)]
 pub struct HashedPassword(String);
 
@@ -423,17 +427,19 @@ impl Setting for HashedPassword {
     const KIND: Kind = Kind::Text {
         what: "what `carrack user hash` prints",
         example: "$argon2id$v=19$…",
-        pattern: Some("^\\$(argon2id|pbkdf2-sha512)\\$"),
+        pattern: Some("^\\$(argon2id|pbkdf2-sha512|2[aby]|5|6|y)\\$"),
         secret: true,
     };
     fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
         let problem = match value.get_ref() {
             DeValue::String(text) => match PasswordHash::parse(text) {
                 Ok(_) => return Some(Self(text.clone().into_owned())),
-                Err(_) if ["$argon2id$", "$pbkdf2-sha512$"].iter().any(|start| text.starts_with(start)) => {
+                Err(_) if KNOWN_HASHES.iter().any(|start| text.starts_with(start)) => {
                     "this hash does not parse; a part of it is missing or changed"
                 }
-                Err(_) if text.starts_with('$') => "this hash is neither argon2id nor pbkdf2-sha512",
+                Err(_) if text.starts_with('$') => {
+                    "this hash is none of argon2id, pbkdf2-sha512, bcrypt, SHA-crypt and yescrypt"
+                }
                 Err(_) => "this is not a hash; passwords do not stand here in clear",
             },
             _ => "expected a hash as a string",

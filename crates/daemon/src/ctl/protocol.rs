@@ -259,6 +259,9 @@ pub struct Refusal {
 /// Something that is wrong with a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Wrong {
+    /// The file, where it is another one than the configuration: the users file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// The line, from 1; left out where it is the file as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<usize>,

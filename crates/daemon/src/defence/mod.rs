@@ -231,7 +231,7 @@ impl Subscriber for Defence {
                 }
             }
             // Not judged: nothing is known of it.
-            Err(LoginError::Overloaded | LoginError::TooManyGuesses) => {}
+            Err(LoginError::Overloaded | LoginError::Unanswered(_) | LoginError::TooManyGuesses) => {}
         }
     }
 }

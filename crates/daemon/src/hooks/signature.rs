@@ -38,7 +38,7 @@ impl Secret {
     }
 
     /// The header `webhook-signature` of an attempt at `timestamp`, in seconds since 1970.
-    pub(super) fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
+    pub(crate) fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
         let mut signing = hmac::Context::with_key(&self.0);
         signing.update(format!("{id}.{timestamp}.").as_bytes());
         signing.update(body);

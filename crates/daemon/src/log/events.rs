@@ -167,8 +167,12 @@ impl EventLog {
                 return;
             }
             Err(LoginError::Refused(why @ Why::WrongNetwork)) => (Some("user.networks"), why.as_str()),
+            Err(LoginError::Refused(why @ Why::Disabled)) => (Some("user.disabled"), why.as_str()),
             Err(LoginError::Refused(why)) => (None, why.as_str()),
             Err(LoginError::Overloaded) => (Some("limits.login_queue"), "too many logins at once"),
+            Err(LoginError::Unanswered(unanswered)) => {
+                (Some(unanswered.option), "nobody has answered whether this user may log in")
+            }
             Err(LoginError::TooManyGuesses) => {
                 (Some("defence.delay_max_s"), "too many failed logins before it")
             }

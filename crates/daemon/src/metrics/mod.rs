@@ -207,6 +207,7 @@ impl Subscriber for Metrics {
                     Ok(()) => "accepted",
                     Err(LoginError::Refused(_)) => "refused",
                     Err(LoginError::Overloaded) => "overloaded",
+                    Err(LoginError::Unanswered(_)) => "unanswered",
                     Err(LoginError::TooManyGuesses) => "too_many_guesses",
                 };
                 self.logins.get_or_create(&[("outcome", outcome)]).inc();

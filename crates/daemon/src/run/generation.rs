@@ -23,12 +23,13 @@ use super::doors::{Door, kept};
 use super::{Handed, Listening, StartError};
 use crate::access::Lists;
 use crate::addresses::Addresses;
-use crate::config::{Checked, ClientCertificate, Config, Listen, Policies};
+use crate::config::{Checked, ClientCertificate, Config, Listen, Policies, Seen};
 use crate::hours::Schedule;
 use crate::identities::Shown;
+use crate::outside::Questions;
 use crate::quota::Quotas;
 use crate::state::{BansFile, StateFolder, UsageFile};
-use crate::wiring::{self, Behind};
+use crate::wiring::{self, Behind, WiringError};
 
 /// What outlives every configuration, and what all of them share.
 pub(super) struct Lasting {
@@ -55,6 +56,10 @@ pub(super) struct Generation {
     /// Whose certificates are accepted. Kept where listeners no longer ask: who came by one is still here.
     pub(super) accepted: Option<Arc<AcceptedClients>>,
     pub(super) names: Vec<Arc<NamedAddress>>,
+    /// How many users the configuration file has itself.
+    pub(super) own_users: usize,
+    /// The file with the others, as it was read.
+    pub(super) users_file: Option<Seen>,
     /// The names that clients may come from.
     pub(super) hosts: Vec<Arc<NamedHost>>,
     /// Where the shared data port is taken.
@@ -84,13 +89,16 @@ impl Generation {
         before: Option<&Generation>,
         handed: &mut Handed,
     ) -> Result<Made, StartError> {
-        let Checked { config, tls, partners, client_trust, .. } = checked;
+        let Checked { config, tls, partners, client_trust, own_users, users_file, .. } = checked;
         let Policies { listeners: policies, partners: of_partners } = tls;
         let excluded = [lasting.state.path().to_owned()];
         let behind = if before.is_some() { Behind::AReload } else { lasting.behind };
         let mut schedule = Schedule::default();
         let accounts =
             wiring::accounts(&config, &excluded, &lasting.index, behind, &mut schedule, &lasting.quotas)?;
+        let outside = Questions::of(&config, &excluded, &lasting.index, &lasting.quotas)
+            .map_err(WiringError::Outside)?;
+        let accounts = accounts.and(outside.map(|outside| outside as _));
         let core = core(accounts, wiring::core_settings(&config, &mut schedule));
         let partners = partners
             .map(|believed| PartnerTls::new(believed, &of_partners).map(Arc::new))
@@ -135,8 +143,17 @@ impl Generation {
         let taken = before.map(|before| before.data_addresses.as_slice()).unwrap_or_default();
         let (shared, data_addresses) = data_ports::bind(&config, &lasting.ports, taken, handed)?;
         let config = Arc::new(config);
-        let generation =
-            Generation { config, core, doors, accepted, names, hosts: lists.names, data_addresses };
+        let generation = Generation {
+            config,
+            core,
+            doors,
+            accepted,
+            names,
+            own_users,
+            users_file,
+            hosts: lists.names,
+            data_addresses,
+        };
         let generation = Arc::new(generation);
         Ok(Made { generation, fresh, shared, schedule })
     }
@@ -163,9 +180,10 @@ impl Generation {
 impl Made {
     /// Lets those who come from now on have it. What is new in it has to be served still.
     pub(super) fn take_over(&self, lasting: &Lasting) {
-        let Generation { config, doors, .. } = &*self.generation;
+        let Generation { config, core, doors, .. } = &*self.generation;
         lasting.admission.limit(wiring::limits(config));
         data_ports::tell_balancers(config, &lasting.ports);
+        core.take_over();
         doors.iter().for_each(Door::open);
     }
 }

@@ -16,6 +16,7 @@ mod start_error;
 mod succession;
 mod systemd;
 mod told;
+mod users;
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;

@@ -19,9 +19,10 @@ use super::reload::{self, Accepted, Next, Refused};
 use super::signals::Told;
 use super::succession::{self, Left};
 use super::systemd::Systemd;
+use super::users::{self, Follower};
 use super::{Provided, Server};
 use crate::acme::{self, Acme};
-use crate::config::{Config, ConfigFile};
+use crate::config::{Config, ConfigFile, Seen};
 use crate::ctl::{Desk, Successor};
 use crate::hooks::{self, Hooks};
 use crate::identities::Keeper;
@@ -63,6 +64,10 @@ pub(super) struct Serving {
     of_generation: JoinSet<()>,
     certificates: Calls,
     clients: Calls,
+    /// The users file as it was read, for who follows it.
+    users_file: Sender<Option<Seen>>,
+    /// It has changed.
+    users_changed: Arc<Notify>,
     /// The configuration whose client authorities are kept, where any are.
     trusted: Option<Sender<Arc<Config>>>,
 }
@@ -106,6 +111,10 @@ pub(super) async fn serve(server: Server) -> Stopped {
         upkeep.spawn(hooks::deliver(deliveries));
         hooks
     });
+    let (users_file, seen) = tokio::sync::watch::channel(None);
+    let users_changed = Arc::new(Notify::new());
+    let follower = Follower::new(seen, Arc::clone(&users_changed));
+    upkeep.spawn(watch::keep(follower, Calls::default()));
     upkeep.spawn(quota::keep(Arc::clone(&lasting.quotas)));
     upkeep.spawn(defence::keep(Arc::clone(&lasting.bans), Arc::clone(&lasting.bans_file)));
     let mut serving = Serving {
@@ -132,6 +141,8 @@ pub(super) async fn serve(server: Server) -> Stopped {
         of_generation: JoinSet::new(),
         certificates,
         clients: Calls::default(),
+        users_file,
+        users_changed,
         trusted: None,
     };
     made.generation.doors.iter().for_each(|door| door.listening.tell());
@@ -156,6 +167,10 @@ pub(super) async fn serve(server: Server) -> Stopped {
             told = signals.next() => told,
             () = serving.systemd.due() => {
                 serving.tell_that_it_lives();
+                continue;
+            }
+            () = serving.users_changed.notified() => {
+                serving.reload_users().await;
                 continue;
             }
             Some(order) = orders.recv() => match serving.carry_out(order).await {
@@ -232,6 +247,11 @@ impl Serving {
                 hooks: self.hooks.clone(),
             });
         }
+        let _ = self.users_file.send_replace(generation.users_file.clone());
+        let gone = users::gone(&self.generation, &generation);
+        if !gone.is_empty() {
+            self.upkeep.spawn(users::end_sessions_of_gone(generation.core.live.clone(), gone));
+        }
         self.generation = generation;
         self.lasting.quotas.recount();
     }
@@ -292,7 +312,8 @@ impl Serving {
         let (lasting, running) = (Arc::clone(&self.lasting), Arc::clone(&self.generation));
         let of_file = file.clone();
         let made = tokio::task::spawn_blocking(move || reload::make(&of_file, &lasting, &running)).await;
-        let Next { made, keeper, accepted } = made.unwrap_or_else(|_| Err(Refused::by_a_defect(&file)))?;
+        let Next { made, keeper, accepted } =
+            made.unwrap_or_else(|_| Err(Refused::by_a_defect(file.path())))?;
         if let Some(log) = &self.provided.log {
             log.set_level(made.generation.config.log.level);
         }
@@ -301,7 +322,24 @@ impl Serving {
         keeper.take_over();
         self.adopt(made, keeper);
         self.generation.tell_doors(&before);
-        accepted.tell(&file);
+        accepted.tell(file.path());
         Ok(accepted)
+    }
+
+    /// Reads the users file again, which has changed, and nothing else. What comes of it is in the log.
+    async fn reload_users(&mut self) {
+        let Some(file) = self.generation.config.users.file.clone() else { return };
+        let (lasting, running) = (Arc::clone(&self.lasting), Arc::clone(&self.generation));
+        let of_file = file.clone();
+        let made =
+            tokio::task::spawn_blocking(move || reload::make_users(&of_file, &lasting, &running)).await;
+        match made.unwrap_or_else(|_| Err(Refused::by_a_defect(&file))) {
+            Ok(Next { made, keeper, accepted }) => {
+                keeper.take_over();
+                self.adopt(made, keeper);
+                accepted.tell(&file);
+            }
+            Err(refused) => refused.tell(),
+        }
     }
 }

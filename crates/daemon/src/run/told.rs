@@ -108,9 +108,9 @@ fn reloaded(outcome: Result<Accepted, Refused>) -> Answer {
     }
 }
 
-fn wrong(Problem { line, column, key, message, mend, .. }: Problem) -> Wrong {
+fn wrong(Problem { file, line, column, key, message, mend, .. }: Problem) -> Wrong {
     let at = |number: usize| (number != 0).then_some(number);
-    Wrong { line: at(line), column: at(column), key, why: message, mend }
+    Wrong { file, line: at(line), column: at(column), key, why: message, mend }
 }
 
 fn unix_s(moment: SystemTime) -> i64 {

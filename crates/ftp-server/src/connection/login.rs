@@ -60,6 +60,11 @@ impl Connection {
                 let reply = Reply::new(Code::SERVICE_NOT_AVAILABLE, "Too many logins at once, try again.");
                 return self.machine.answer(pending, reply, now);
             }
+            Err(LoginError::Unanswered(_)) => {
+                // Nobody has judged the password, so it is nobody's fault.
+                let text = "Logins cannot be checked at the moment, try again later.";
+                return self.machine.answer(pending, Reply::new(Code::SERVICE_NOT_AVAILABLE, text), now);
+            }
             Err(LoginError::TooManyGuesses) => {
                 // RFC 959 §5.4 has nothing softer for PASS than 421.
                 let text = "Too many failed logins from your address, try again later.";

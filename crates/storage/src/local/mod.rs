@@ -2,6 +2,7 @@
 
 mod at_once;
 mod attributes;
+mod created;
 mod errno;
 mod expire;
 mod list;
@@ -28,6 +29,7 @@ use carrack_core::error::Result;
 use carrack_core::limits::quota::Quota;
 
 use self::at_once::AtOnce;
+pub use self::created::Created;
 pub use self::expire::remove_expired;
 use self::list::LocalListing;
 pub use self::quota::count_bytes;
@@ -61,10 +63,12 @@ pub struct LocalSettings {
     pub index: Arc<dyn PartialIndex>,
     /// How many bytes it may hold, and what it counts that with. Stores of the same folder must share the usage.
     pub quota: Option<Quota>,
+    /// Mode and group of what is made.
+    pub created: Created,
 }
 
 impl LocalSettings {
-    /// The safe settings: atomic, synced, hidden, links followed beneath the root, nothing excluded, no quota.
+    /// The safe settings: atomic, synced, hidden, links followed beneath the root, nothing excluded, no quota, modes by the umask.
     pub fn new(index: Arc<dyn PartialIndex>) -> LocalSettings {
         LocalSettings {
             publish: Publish::Atomic,
@@ -74,6 +78,7 @@ impl LocalSettings {
             excluded: Vec::new(),
             index,
             quota: None,
+            created: Created::default(),
         }
     }
 }

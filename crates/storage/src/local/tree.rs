@@ -21,7 +21,7 @@ impl Shared {
             return Err(ErrorKind::Exists.into());
         }
         let slot = self.root.slot(path)?;
-        rustix::fs::mkdirat(&slot.dir, slot.name.as_bytes(), Mode::from_raw_mode(0o777)).map_err(failed)?;
+        self.make_folder(&slot)?;
         self.sync_directory(&slot.dir)
     }
 

@@ -278,8 +278,9 @@ impl AtomicWrite {
     /// files; nothing has happened then.
     fn publish_unnamed(&mut self, pieces: &[IoSlice<'_>]) -> Result<Option<Option<Version>>> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o666);
+        let mode = self.shared.file_mode();
         let Ok(file) = rustix::fs::openat(&self.slot.dir, c".", flags, mode) else { return Ok(None) };
+        self.shared.dress_file(&file)?;
         let growth = if let Stage::Due(due) = &mut self.stage { due.growth.take() } else { None };
         let mut bytes = Appender::at(File::from(file), 0, self.shared.settings.sync, growth);
         let named = write_and_name(&mut bytes, pieces, &self.slot);
@@ -322,9 +323,10 @@ impl WriteFile for AtomicWrite {
     fn publish(&mut self) -> Result<Option<Version>> {
         while !self.prepare()? {}
         let target = self.slot.lstat()?;
+        let shared = Arc::clone(&self.shared);
         let bytes = self.appender()?;
         match target {
-            None => {}
+            None => shared.dress_file(bytes.file())?,
             Some(target) if kind(&target) == Kind::File => keep_attributes(bytes.file(), &target)?,
             Some(target) if kind(&target) == Kind::Directory => return Err(ErrorKind::IsADirectory.into()),
             Some(_) => return Err(ErrorKind::NotAFile.into()),
@@ -401,8 +403,9 @@ fn name(file: &File, slot: &Slot) -> rustix::io::Result<()> {
 
 /// Makes a partial that is never more readable than what it is to replace.
 fn make_partial(shared: &Shared, slot: &Slot, partial: &[u8]) -> Result<File> {
-    let mode = slot.lstat()?.map_or(0o666, |target| u32::from(target.stx_mode) & 0o777 | 0o600);
-    let file = lock_new(&slot.dir, partial, Mode::from_raw_mode(mode));
+    let of_target = |target: Statx| Mode::from_raw_mode(u32::from(target.stx_mode) & 0o777 | 0o600);
+    let mode = slot.lstat()?.map_or_else(|| shared.file_mode(), of_target);
+    let file = lock_new(&slot.dir, partial, mode);
     if file.is_err() {
         shared.forget(&slot.dir, partial);
     }

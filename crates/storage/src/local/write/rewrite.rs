@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use carrack_core::backend::{Kept, Version, WriteFile};
 use carrack_core::error::{ErrorKind, Result};
-use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FlockOperation, OFlags};
 use rustix::io::Errno;
 
 use super::appender::Appender;
@@ -44,9 +44,10 @@ impl RewriteWrite {
         let partial = Some(partial_name(owner, &slot.name));
         let sync = shared.settings.sync;
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let mode = Mode::from_raw_mode(0o666);
+        let mode = shared.file_mode();
         let (bytes, is_new) = match rustix::fs::openat(&slot.dir, slot.name.as_bytes(), flags, mode) {
             Ok(file) => {
+                shared.dress_file(&file)?;
                 rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(failed)?;
                 let growth = shared.growth(0, None).inspect_err(|_| {
                     // Nobody has asked for it to be there.

@@ -1,0 +1,108 @@
+//! How is a question put to a program or to a web server, and which answers are there?
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use carrack_tls::{Authorities, WebTls};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Bytes;
+use hyper::header::{CONTENT_TYPE, USER_AGENT};
+use hyper::{Method, Request, StatusCode, Uri};
+use tokio::process::Command;
+
+use crate::config::Users;
+use crate::hooks::Secret;
+use crate::{program, web};
+
+/// The longest answer.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+/// What says no, where a web server answers by its status alone.
+const NO: &[u8] = b"{\"login\": false}";
+
+/// Who is asked.
+pub(super) enum Respondent {
+    Program { words: Vec<String> },
+    Web { url: Uri, secret: Option<Box<Secret>>, tls: Arc<WebTls> },
+}
+
+impl Respondent {
+    /// `None` where nobody is asked.
+    ///
+    /// # Errors
+    /// A sentence about what cannot be read.
+    pub(super) fn of(users: &Users) -> Result<Option<Self>, String> {
+        let Some(url) = &users.url else {
+            let words: Vec<_> = users.program.iter().map(|word| word.as_str().to_owned()).collect();
+            return Ok((!words.is_empty()).then_some(Self::Program { words }));
+        };
+        let secret = users.secret_file.as_deref().map(Secret::load).transpose()?.map(Box::new);
+        let authorities = match &users.ca {
+            Some(ca) => Authorities::load(ca).map_err(|error| error.to_string())?,
+            None => Authorities::Platform,
+        };
+        let tls = Arc::new(WebTls::new(authorities).map_err(|error| error.to_string())?);
+        Ok(Some(Self::Web { url: url.uri().clone(), secret, tls }))
+    }
+
+    /// The option that names it.
+    pub(super) fn option(&self) -> &'static str {
+        match self {
+            Self::Program { .. } => "users.program",
+            Self::Web { .. } => "users.url",
+        }
+    }
+
+    /// Asks, and gives the answer. The caller bounds the time.
+    pub(super) async fn ask(&self, question: &[u8]) -> Result<Vec<u8>, String> {
+        match self {
+            Self::Program { words } => run(words, question).await,
+            Self::Web { url, secret, tls } => {
+                post(url, secret.as_deref(), tls, question).await.map_err(|error| error.to_string())
+            }
+        }
+    }
+}
+
+/// SECURITY: no shell reads anything, and nothing of this process's environment is handed on.
+async fn run(words: &[String], question: &[u8]) -> Result<Vec<u8>, String> {
+    let (program, arguments) = words.split_first().ok_or("there is no program")?;
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().current_dir("/");
+    let line = zeroize::Zeroizing::new([question, b"\n"].concat());
+    program::ask(&mut command, &line, ANSWER_BYTES).await
+}
+
+async fn post(
+    url: &Uri,
+    secret: Option<&Secret>,
+    tls: &WebTls,
+    question: &[u8],
+) -> Result<Vec<u8>, web::Failure> {
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(url)
+        .header(CONTENT_TYPE, "application/json")
+        .header(USER_AGENT, concat!("carrack/", env!("CARGO_PKG_VERSION")));
+    if let Some(secret) = secret {
+        // Standard Webhooks 1.0.0, as for events.
+        let mut random = [0; 16];
+        aws_lc_rs::rand::fill(&mut random).map_err(|_| "the system has no randomness")?;
+        let id = format!("login_{:032x}", u128::from_ne_bytes(random));
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+        request = request
+            .header("webhook-id", &id)
+            .header("webhook-timestamp", now)
+            .header("webhook-signature", secret.sign(&id, now, question));
+    }
+    let request = request.body(Full::new(Bytes::copy_from_slice(question)))?;
+    let answer = match url.scheme_str() {
+        Some("http") => web::exchange_in_clear(request, ANSWER_BYTES).await?,
+        _ => web::exchange(tls, request, ANSWER_BYTES).await?,
+    };
+    match answer.status() {
+        StatusCode::OK => Ok(answer.into_body().collect().await?.to_bytes().to_vec()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(NO.to_vec()),
+        status => Err(format!("it answers {status}").into()),
+    }
+}
