@@ -31,6 +31,8 @@ pub struct Account {
     pub in_transit: InTransit,
     /// Rules for single folders and all beneath them; the longest matching one decides alone.
     pub folders: Vec<Folder>,
+    /// Nothing is granted but what [`confined_to`](Account::confined_to) left.
+    pub confined: bool,
     /// Many people use this account (anonymous): one session learns and takes nothing from another.
     pub shared: bool,
     /// How much it may take, and how fast.
@@ -95,6 +97,7 @@ impl Account {
             permissions: Permissions::ALL,
             in_transit: InTransit::AsElsewhere,
             folders: Vec::new(),
+            confined: false,
             shared: false,
             limits: AccountLimits::default(),
         }
@@ -142,6 +145,7 @@ impl Account {
                 .map(rule_at)
                 .chain(self.folders.iter().filter(beneath).cloned())
                 .collect(),
+            confined: true,
             shared: self.shared,
             limits: self.limits.clone(),
         }

@@ -60,6 +60,23 @@ impl Why {
     }
 }
 
+impl LoginError {
+    /// What the operator would change to have it otherwise, where it is a setting.
+    pub const fn option(self) -> Option<&'static str> {
+        Some(match self {
+            LoginError::Refused(Why::UnknownUser) => "user.name",
+            LoginError::Refused(Why::WrongPassword) => "user.password",
+            LoginError::Refused(Why::NoCertificate) => "user.login",
+            LoginError::Refused(Why::RefusedCertificate) => "tls.client_ca",
+            LoginError::Refused(Why::WrongNetwork) => "user.networks",
+            // No option makes it longer.
+            LoginError::Refused(Why::PasswordTooLong) => return None,
+            LoginError::Overloaded => "limits.login_queue",
+            LoginError::TooManyGuesses => "defence.delay_max_s",
+        })
+    }
+}
+
 impl std::error::Error for LoginError {}
 
 impl fmt::Display for LoginError {
