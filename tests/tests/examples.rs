@@ -9,6 +9,7 @@ use carrack_tests::hosts::{Host, Hosts, INSIDE, OUTSIDE};
 use carrack_tests::programs::needs;
 use carrack_tests::server::{Mode, under_fips};
 use carrack_tests::setup::password;
+use carrack_tests::wait;
 
 const EXPLICIT: Mode = Mode::Explicit;
 const IMPLICIT: Mode = Mode::Implicit;
@@ -112,6 +113,45 @@ fn behind_nat_clients_are_told_the_address_that_they_can_reach() {
         let reply = format!("227 Entering Passive Mode ({told},");
         assert!(fetched.stderr.contains(&reply), "{}", fetched.stderr);
     }
+}
+
+#[test]
+fn behind_a_load_balancer_the_log_has_the_clients_own_address() {
+    if !needs(&["curl", "bash", "haproxy"]) || under_fips() {
+        return;
+    }
+    let Some(hosts) = Hosts::new() else { return };
+    let (balancer, client) = ("10.7.0.1", "198.51.100.2");
+    let local = [("10.0.0.20", INSIDE), ("10.0.0.5", balancer)];
+    let served = Example::new("behind-a-load-balancer", &local).within(hosts.namespace(Host::Server)).start();
+    served.address(EXPLICIT);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/behind-a-load-balancer/haproxy.cfg");
+    let text = fs::read_to_string(file).unwrap();
+    let text = local.iter().fold(text, |text, (theirs, ours)| text.replace(theirs, ours));
+    fs::write(served.path("haproxy.cfg"), text.replace("192.0.2.10", OUTSIDE)).unwrap();
+    let _haproxy =
+        hosts.run(Host::Router, "haproxy").arg("-db").arg("-f").arg(served.path("haproxy.cfg")).spawn();
+    served.put("files/file", "through");
+    let fetch = |url: &str| {
+        let curl = hosts.run(Host::Client, "curl").args(["-q", "--silent", "--show-error", "--insecure"]);
+        let curl =
+            curl.args(["--ssl-reqd", "--verbose", "--disable-epsv", "--no-ftp-skip-pasv-ip", "--user"]);
+        curl.arg(format!("alice:{}", password("alice"))).arg(url).run()
+    };
+    for url in [format!("ftp://{OUTSIDE}/file"), format!("ftps://{OUTSIDE}/file")] {
+        let fetched = wait::until("haproxy", || Some(fetch(&url)).filter(|run| run.status.success()));
+        assert_eq!(fetched.stdout, "through");
+        assert!(fetched.stderr.contains("227 Entering Passive Mode (198,51,100,1,"), "{}", fetched.stderr);
+    }
+    let line = served.logs.wait_for_line("the transfer", |line| line.is("transfer"));
+    assert!(line.text("peer").starts_with(&format!("{client}:")), "{}", line.raw);
+    // Whoever comes from the balancer without its word is refused.
+    let direct = hosts.run(Host::Router, "curl").args(["-q", "--silent", "--max-time", "20", "--user"]);
+    let direct = direct.arg(format!("alice:{}", password("alice"))).arg(format!("ftps://{INSIDE}:2990/file"));
+    assert!(!direct.arg("--insecure").run().status.success());
+    served.logs.wait_for_line("the refusal", |line| {
+        line.is("connection_refused") && line.text("option") == "listen.proxy_protocol"
+    });
 }
 
 #[test]

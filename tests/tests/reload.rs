@@ -135,9 +135,10 @@ fn limits_and_the_level_of_the_log_count_at_once_and_policies_for_who_comes() {
     reload(&server);
     let mut after = Control::connect(server.explicit, &tls);
     after.wait_for(220);
-    after.expect("AUTH TLS", 234);
     assert!(Wire::connect(server.implicit).secure(&tls).is_err(), "TLS 1.2 is not spoken any more");
-    server.logged("tls_handshake_failed", |line| line.text("level").eq_ignore_ascii_case("debug"));
+    server.logged("tls_handshake_failed", |line| line.text("option") == "tls.minimum_version");
+    after.expect("WHAT", 500);
+    server.logged("command_failed", |line| line.text("level").eq_ignore_ascii_case("debug"));
     before.upload("file", b"still under TLS 1.2");
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use carrack_tests::control::Control;
 use carrack_tests::logs::Logs;
-use carrack_tests::programs::{Program, Tls, curl, needs, url};
+use carrack_tests::programs::{Program, Run, Tls, curl, needs, url};
 use carrack_tests::server::{Mode, Server, listening, program, spawn};
 use carrack_tests::setup::{Setup, USER};
 use carrack_tests::tls_client::TlsClient;
@@ -185,4 +185,69 @@ fn what_cannot_be_handed_over_is_said() {
         .arg(nowhere)
         .run();
     assert!(run.fails().stderr.contains("no server answers"));
+}
+
+/// The process that an upgrade has started, which nobody else ends.
+struct Upgraded(u32);
+
+impl Upgraded {
+    fn end(&self) {
+        let process = Pid::from_raw(i32::try_from(self.0).unwrap()).unwrap();
+        let _ = kill_process(process, Signal::TERM);
+    }
+}
+
+impl Drop for Upgraded {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn upgrade(server: &Server) -> Run {
+    Program::new(program()).args(["ctl", "--config"]).arg(server.config()).args(["upgrade", "--json"]).run()
+}
+
+#[test]
+fn a_server_starts_the_one_that_takes_its_place() {
+    let mut server = Setup::new().quick_logins().option("timeouts", "drain_s", "600").start();
+    let mut busy = Control::open(&server);
+    let mut data = busy.begin("STOR upload");
+    data.send(b"before, ").unwrap();
+    let process = |run: &Run| {
+        let said: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        Upgraded(u32::try_from(said["upgraded"]["process"].as_u64().unwrap()).unwrap())
+    };
+    let next = process(&upgrade(&server).ok());
+    assert!(status(&server).contains(&format!("process {}", next.0)));
+    server.logged("handed_over", |line| line.text("process") == next.0.to_string());
+    Control::open(&server).expect("NOOP", 200);
+    // While the first still drains nobody else comes.
+    let why = upgrade(&server).fails().stdout;
+    assert!(why.contains("this one serves on"), "{why}");
+    data.send(b"behind").unwrap();
+    data.finish().unwrap();
+    busy.wait_for(226);
+    assert!(server.wait().success());
+    assert_eq!(fs::read(server.home().join("upload")).unwrap(), b"before, behind");
+    server.logged("predecessor_ended", |_| true);
+    // What has taken a place gives it on.
+    let third = process(&upgrade(&server).ok());
+    assert_ne!(third.0, next.0);
+    third.end();
+    wait::until_true("the end", || !server.state().join("ctl.sock").exists());
+}
+
+#[test]
+fn an_upgrade_that_fails_changes_nothing() {
+    let server = Setup::new().quick_logins().start();
+    let mut stays = Control::open(&server);
+    let file = fs::read_to_string(server.config()).unwrap();
+    fs::write(server.config(), format!("{file}\n[limits]\nsesions = 1\n")).unwrap();
+    // The state folder is named, as the file is wrong.
+    let run = Program::new(program()).args(["ctl", "upgrade", "--state"]).arg(server.state()).run().fails();
+    assert!(run.stderr.contains("did not come up (exit status: 1)"), "{}", run.report());
+    stays.upload("file", b"bytes");
+    Control::open(&server).expect("NOOP", 200);
+    fs::write(server.config(), file).unwrap();
+    assert!(status(&server).contains(&format!("process {}", server.pid())));
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use carrack_daemon::config;
 use carrack_daemon::ctl::{
-    Answer, Ban, Banned, Draining, Refusal, Reloaded, Request, Session, State, Status, ask,
+    Answer, Ban, Banned, Draining, Refusal, Reloaded, Request, Session, State, Status, Upgraded, ask,
 };
 use carrack_daemon::state::standard_folder;
 use jiff::Timestamp;
@@ -43,6 +43,9 @@ pub(crate) fn ctl(arguments: Ctl) -> Result<(), Failure> {
                 "draining: {connections} connections are there; what still runs in {deadline_s} seconds is cut"
             );
         }
+        Answer::Upgraded(Upgraded { process }) => {
+            println!("process {process} serves; the one before drains");
+        }
         Answer::Refused(Refusal { why, .. }) => return Err(Failure::failed(why)),
         Answer::HandedOver(_) => return Err(Failure::failed("the server answers what it was not asked")),
     }
@@ -68,6 +71,7 @@ fn request(order: &Order) -> Result<Request, Failure> {
         Order::Sessions => Request::Sessions {},
         Order::Reload => Request::Reload {},
         Order::Drain => Request::Drain {},
+        Order::Upgrade => Request::Upgrade {},
         Order::Bans => Request::Bans {},
         Order::Ban(ban) => {
             Request::Ban { network: ban.network.clone(), for_s: ban.for_s, why: ban.why.clone() }

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 
 use carrack_daemon::config::{Checked, ConfigFile, Fips, Log, LogFormat};
-use carrack_daemon::ctl::{Predecessor, TakenOver};
+use carrack_daemon::ctl::{Called, Predecessor, TakenOver};
 use carrack_daemon::log;
 use carrack_daemon::quick::{Prepared, QuickStart};
 use carrack_daemon::run::{self, Handed, Provided, Server, Stopped};
@@ -28,7 +28,9 @@ pub(crate) fn serve(arguments: Serve, fips: Fips) -> Result<(), Failure> {
 fn serve_file(file: &std::path::Path, arguments: &Serve, fips: Fips, handed: Handed) -> Result<(), Failure> {
     let file = ConfigFile::new(file, fips, arguments.log_format);
     let checked = file.load().map_err(crate::config::wrong)?;
-    let provided = |handed, predecessor| Provided { file: Some(file), log: None, handed, predecessor };
+    let called = Called::of_this_process().ok();
+    let provided =
+        |handed, predecessor| Provided { file: Some(file), log: None, handed, predecessor, called };
     let Some(socket) = &arguments.take_over else {
         let state = StateFolder::open(&checked.state).map_err(Failure::failed)?;
         return run(checked, state, provided(handed, None), None);

@@ -32,6 +32,8 @@ pub struct Account {
     pub in_transit: InTransit,
     /// Rules for single folders and all beneath them; the longest matching one decides alone.
     pub folders: Vec<Folder>,
+    /// Nothing is granted but what [`confined_to`](Account::confined_to) left.
+    pub confined: bool,
     /// Many people use this account (anonymous): one session learns and takes nothing from another.
     pub shared: bool,
     /// How much it may take, and how fast.
@@ -98,6 +100,7 @@ impl Account {
             permissions: Permissions::ALL,
             in_transit: InTransit::AsElsewhere,
             folders: Vec::new(),
+            confined: false,
             shared: false,
             limits: AccountLimits::default(),
             disabled: false,
@@ -151,6 +154,7 @@ impl Account {
                 .map(rule_at)
                 .chain(self.folders.iter().filter(beneath).cloned())
                 .collect(),
+            confined: true,
             shared: self.shared,
             limits: self.limits.clone(),
             disabled: self.disabled,
@@ -188,6 +192,9 @@ pub trait Accounts: Send + Sync {
 
 /// Somebody else who knows users: a program or a server of the operator's.
 pub trait Outside: Send + Sync {
+    /// The option that says who is asked.
+    fn option(&self) -> &'static str;
+
     /// The account that this name and password log in to; `None` where there is none, or they do not.
     ///
     /// # Errors

@@ -62,6 +62,8 @@ pub enum Event {
         origin: Origin,
         /// Which of the session's connections.
         channel: Channel,
+        /// What the operator would change to have it otherwise, where it is a setting.
+        option: Option<&'static str>,
         /// Why not, in words.
         why: String,
     },
@@ -82,6 +84,8 @@ pub enum Event {
         origin: Origin,
         /// What it says of itself, which nobody may believe; `None` where it cannot be read.
         certificate: Option<Certificate>,
+        /// What the operator would change to have it otherwise.
+        option: &'static str,
         /// Why, in words.
         why: String,
     },
@@ -126,8 +130,25 @@ pub enum Event {
         user: String,
         /// On what, as the user names it, where it was about one path.
         path: Option<VirtualPath>,
+        /// What the operator would change to have it otherwise, where it is a setting.
+        option: Option<&'static str>,
         /// Why.
         kind: ErrorKind,
+    },
+    /// A command was answered with a refusal.
+    CommandRefused {
+        /// Who.
+        origin: Origin,
+        /// The account, where one is logged in.
+        user: Option<String>,
+        /// Which command, by its name alone; empty where it was none.
+        command: &'static str,
+        /// The code of the answer.
+        reply: u16,
+        /// What the operator would change to have it otherwise, where it is a setting.
+        option: Option<&'static str>,
+        /// The words of the answer.
+        why: String,
     },
     /// A connection is over, logged in or not.
     Disconnected {
@@ -135,6 +156,8 @@ pub enum Event {
         origin: Origin,
         /// Who ended it and why, in words.
         why: &'static str,
+        /// What the operator would change to have it otherwise, where it is a setting.
+        option: Option<&'static str>,
         /// How long it lasted.
         lasted: Duration,
     },

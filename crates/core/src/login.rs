@@ -54,8 +54,8 @@ pub enum Why {
     WrongNetwork,
     /// This user may not log in at all.
     Disabled,
-    /// Whoever was asked has said no.
-    NotLetIn,
+    /// Whoever was asked has said no; the option that names it.
+    NotLetIn(&'static str),
     /// The password is longer than [`MAX_PASSWORD`]; nothing was hashed.
     PasswordTooLong,
 }
@@ -69,10 +69,30 @@ impl Why {
             Why::NoCertificate => "no certificate of this user",
             Why::RefusedCertificate => "the certificate shown is no longer accepted",
             Why::WrongNetwork => "not from this address",
-            Why::NotLetIn => "unknown user or wrong password, says whoever was asked",
+            Why::NotLetIn(_) => "unknown user or wrong password, says whoever was asked",
             Why::Disabled => "this user is disabled",
             Why::PasswordTooLong => "password too long",
         }
+    }
+}
+
+impl LoginError {
+    /// What the operator would change to have it otherwise, where it is a setting.
+    pub const fn option(self) -> Option<&'static str> {
+        Some(match self {
+            LoginError::Refused(Why::UnknownUser) => "user.name",
+            LoginError::Refused(Why::WrongPassword) => "user.password",
+            LoginError::Refused(Why::NoCertificate) => "user.login",
+            LoginError::Refused(Why::RefusedCertificate) => "tls.client_ca",
+            LoginError::Refused(Why::WrongNetwork) => "user.networks",
+            LoginError::Refused(Why::Disabled) => "user.disabled",
+            LoginError::Refused(Why::NotLetIn(option)) => option,
+            LoginError::Unanswered(unanswered) => unanswered.option,
+            // No option makes it longer.
+            LoginError::Refused(Why::PasswordTooLong) => return None,
+            LoginError::Overloaded => "limits.login_queue",
+            LoginError::TooManyGuesses => "defence.delay_max_s",
+        })
     }
 }
 
@@ -186,7 +206,7 @@ impl Authenticator {
                 Ok(Some(account)) if !account.is_admitted_from(from) => {
                     Err(LoginError::Refused(Why::WrongNetwork))
                 }
-                Ok(account) => account.ok_or(LoginError::Refused(Why::NotLetIn)),
+                Ok(account) => account.ok_or(LoginError::Refused(Why::NotLetIn(outside.option()))),
                 Err(unanswered) => Err(LoginError::Unanswered(unanswered)),
             };
         }

@@ -104,6 +104,21 @@ impl Policy {
         granted.intersection(self.ceiling)
     }
 
+    /// What the operator would change to have something granted at `path`.
+    pub(crate) fn option(&self, path: &VirtualPath) -> &'static str {
+        let rule = self.account.rule(path);
+        match rule {
+            None if path.is_root() && !self.account.confined => "user.home",
+            None if self.account.confined => "plaintext.folders",
+            None => "user.permissions",
+            Some(rule) if rule.permissions.intersection(self.ceiling) != rule.permissions => {
+                "plaintext.permissions"
+            }
+            Some(_) if self.account.confined => "user.permissions",
+            Some(_) => "user.folder.permissions",
+        }
+    }
+
     pub(crate) fn in_transit(&self, path: &VirtualPath) -> InTransit {
         self.account.rule(path).map_or(self.account.in_transit, |folder| folder.in_transit)
     }

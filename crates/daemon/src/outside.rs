@@ -130,10 +130,14 @@ fn let_in(answer: &[u8]) -> Result<Option<Map<String, Value>>, String> {
 }
 
 impl Outside for Questions {
+    fn option(&self) -> &'static str {
+        self.respondent.option()
+    }
+
     fn ask<'a>(&'a self, from: IpAddr, user: &'a str, password: &'a [u8]) -> Asked<'a> {
         Box::pin(async move {
             self.account(from, user, password).await.map_err(|why| {
-                let option = self.respondent.option();
+                let option = self.option();
                 // Anybody can cause it.
                 if self.flood.admit(from, Instant::now()) != Verdict::Suppress {
                     let mend = "mend it, or take the option out; users of the files are let in as ever";

@@ -141,12 +141,14 @@ pub struct Reply {
     opening: Option<(Vec<u8>, Vec<Vec<u8>>)>,
     /// The only line, or the last.
     last: Vec<u8>,
+    /// What the operator would change to have it otherwise.
+    option: Option<&'static str>,
 }
 
 impl Reply {
     /// A reply of one line.
     pub fn new(code: Code, text: impl AsRef<[u8]>) -> Reply {
-        Reply { code, opening: None, last: text.as_ref().to_vec() }
+        Reply { code, opening: None, last: text.as_ref().to_vec(), option: None }
     }
 
     /// A reply of several lines: `first`, then `body`, each line indented by one space, then `last`
@@ -158,7 +160,12 @@ impl Reply {
         last: impl AsRef<[u8]>,
     ) -> Reply {
         let body = body.into_iter().map(|line| line.as_ref().to_vec()).collect();
-        Reply { code, opening: Some((first.as_ref().to_vec(), body)), last: last.as_ref().to_vec() }
+        Reply {
+            code,
+            opening: Some((first.as_ref().to_vec(), body)),
+            last: last.as_ref().to_vec(),
+            option: None,
+        }
     }
 
     /// `257 "path" text`, with every quote of the path doubled (RFC 959 appendix II).
@@ -174,6 +181,24 @@ impl Reply {
         line.extend_from_slice(b"\" ");
         line.extend_from_slice(text.as_bytes());
         Reply::new(Code::PATHNAME, line)
+    }
+
+    /// The same refusal, said because of an option of the operator's, such as `listen.ccc`. It is for the log: no client is told.
+    pub const fn because_of(mut self, option: &'static str) -> Reply {
+        self.option = Some(option);
+        self
+    }
+
+    /// The option that it is said because of.
+    #[must_use]
+    pub const fn option(&self) -> Option<&'static str> {
+        self.option
+    }
+
+    /// The only line, or the last, as it is before it is made harmless.
+    #[must_use]
+    pub fn text(&self) -> &[u8] {
+        &self.last
     }
 
     /// The code.

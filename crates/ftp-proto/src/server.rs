@@ -13,6 +13,7 @@ mod login;
 mod parameters;
 mod pending;
 mod policy;
+mod refusal;
 mod security;
 mod transfer;
 
@@ -31,6 +32,8 @@ pub use pending::{
 };
 pub use policy::{Certificates, Clearing, Compression, DataProtection, Fxp, Grant, Mode, Plaintext, Policy};
 
+pub use refusal::Refusal;
+
 use crate::command::{LineReader, PathArgument, Span};
 use crate::reply::{Code, Reply};
 use data::DataPort;
@@ -39,6 +42,8 @@ use parameters::Parameters;
 use pending::Serial;
 use security::{DataLevel, Security};
 use transfer::UnderWay;
+
+use crate::verb::Verb;
 
 /// One control connection, seen from the server.
 #[derive(Debug)]
@@ -52,6 +57,9 @@ pub struct Server {
     events: VecDeque<Event>,
     /// The last question's number.
     serial: Serial,
+    /// The command that is carried out, and what the driver was not told yet of refused ones.
+    verb: Option<Verb>,
+    refusals: Vec<Refusal>,
     stage: Stage,
     security: Security,
     login: LoginPhase,
@@ -129,6 +137,8 @@ impl Server {
             output: Vec::new(),
             events: VecDeque::new(),
             serial: Serial::default(),
+            verb: None,
+            refusals: Vec::new(),
             stage: Stage::Ready,
             security: Security::at_start(policy.mode),
             login: LoginPhase::Nobody,
@@ -319,6 +329,9 @@ impl Server {
 
     /// Queues a reply.
     fn say(&mut self, reply: &Reply) {
+        if reply.code().is_refusal() {
+            self.note_refusal(reply);
+        }
         reply.encode_in(self.charset(), &mut self.output);
     }
 

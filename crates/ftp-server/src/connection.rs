@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use carrack_core::event::{Event, Incomplete, Origin, SessionId};
 use carrack_core::live::{Call, Live};
-use carrack_ftp_proto::server::{AbortKind, CloseReason, Pending, Server};
+use carrack_ftp_proto::server::{AbortKind, CloseReason, Pending, Refusal, Server};
 use carrack_net::{Drain, Phase, Slot};
 use carrack_tls::{ClientRefusal, ControlTls, TlsInfo};
 
@@ -212,6 +212,22 @@ impl Connection {
     fn queue_replies(&mut self) {
         if let Some(replies) = self.machine.transmit() {
             self.control.send(replies);
+            self.tell_refusals();
+        }
+    }
+
+    /// Tells which commands were refused, and why.
+    fn tell_refusals(&mut self) {
+        for Refusal { verb, code, option, text } in self.machine.take_refusals() {
+            let user = self.visitor.as_ref().map(|visitor| visitor.session().account().name.clone());
+            self.server.core.events.emit(&Event::CommandRefused {
+                origin: self.origin(),
+                user,
+                command: verb.map_or("", |verb| verb.row().name),
+                reply: code.number(),
+                option,
+                why: text,
+            });
         }
     }
 
@@ -270,6 +286,8 @@ pub(crate) enum Ended {
     Lost,
     /// TLS was asked for and not agreed.
     Handshake,
+    /// It is implicit here, and the client says something else first, or nothing.
+    NotTls,
     /// The client's certificate was revoked.
     CertificateRevoked,
     /// The server ended what was left.
@@ -277,6 +295,21 @@ pub(crate) enum Ended {
 }
 
 impl Ended {
+    /// What the operator would change to have it otherwise, where it is a setting.
+    fn option(self) -> Option<&'static str> {
+        Some(match self {
+            Self::ByMachine(CloseReason::LoginTimeout) => "timeouts.login_s",
+            Self::ByMachine(CloseReason::TlsTimeout) => "timeouts.tls_s",
+            Self::ByMachine(CloseReason::IdleTimeout) => "timeouts.idle_s",
+            Self::ByMachine(CloseReason::LoginFailures) => "limits.login_failures",
+            Self::ByMachine(CloseReason::ProxyHeader) => "listen.proxy_protocol",
+            Self::NotTls => "listen.mode",
+            Self::CertificateRevoked => "tls.revoked_sessions",
+            // The protocol itself, or somebody has decided it.
+            Self::ByMachine(_) | Self::Lost | Self::Handshake | Self::Cut => return None,
+        })
+    }
+
     /// Who ended the connection and why, for the log.
     fn why(self) -> &'static str {
         match self {
@@ -302,6 +335,7 @@ impl Ended {
             },
             Self::Lost => "the connection was lost",
             Self::Handshake => "no TLS was agreed",
+            Self::NotTls => "no TLS was agreed: this listener speaks it from the first byte",
             Self::CertificateRevoked => "the client's certificate was revoked",
             Self::Cut => "the server went down",
         }

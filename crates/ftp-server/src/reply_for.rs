@@ -13,7 +13,7 @@ use carrack_ftp_proto::server::HashForm;
 pub(crate) fn refused_certificate(code: Code) -> Reply {
     let text =
         "The certificate that this session came with is no longer accepted; connect again with another.";
-    Reply::new(code, text)
+    Reply::new(code, text).because_of("tls.client_ca")
 }
 
 /// The reply for an operation that failed. Says what the client may know: never a real path, never
@@ -189,10 +189,15 @@ pub(crate) fn incomplete(why: &Incomplete, kept: Kept) -> Reply {
         }
         Incomplete::Storage(failure) => return kind(*failure),
     };
-    match kept {
+    let reply = match kept {
         Kept::Bytes(length) if length > 0 => {
             Reply::new(code, format!("{text} It can go on at byte {length}."))
         }
         Kept::Bytes(_) | Kept::Nothing => Reply::new(code, text),
+    };
+    match why {
+        Incomplete::Stalled => reply.because_of("timeouts.data_stall_s"),
+        Incomplete::Truncated => reply.because_of("listen.data_close"),
+        _ => reply,
     }
 }

@@ -24,8 +24,8 @@ impl Witness {
     }
 
     /// It does not, although it was to.
-    pub(crate) fn not_secured(&self, channel: Channel, why: impl ToString) {
+    pub(crate) fn not_secured(&self, channel: Channel, option: Option<&'static str>, why: impl ToString) {
         let origin = self.origin.clone();
-        self.events.emit(&Event::NotSecured { origin, channel, why: why.to_string() });
+        self.events.emit(&Event::NotSecured { origin, channel, option, why: why.to_string() });
     }
 }

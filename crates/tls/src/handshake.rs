@@ -81,6 +81,29 @@ impl HandshakeError {
         }
     }
 
+    /// Which option of a server the client would have to get along with, where it is one.
+    #[must_use]
+    pub fn option(&self) -> Option<&'static str> {
+        use rustls::{Error, PeerIncompatible};
+        match self {
+            HandshakeError::UnknownName(_) => Some("tls.identity.certificate"),
+            HandshakeError::NoClientCertificate => Some("listen.client_certificate"),
+            HandshakeError::ClientCertificate(refusal) => Some(refusal.why.option()),
+            HandshakeError::Tls(Error::PeerIncompatible(why)) => Some(match why {
+                PeerIncompatible::NoCipherSuitesInCommon => "tls.suites",
+                PeerIncompatible::NoKxGroupsInCommon | PeerIncompatible::NamedGroupsExtensionRequired => {
+                    "tls.groups"
+                }
+                PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon
+                | PeerIncompatible::NoSignatureSchemesInCommon
+                | PeerIncompatible::SignatureAlgorithmsExtensionRequired => "tls.certificate",
+                // Versions, and what older ones lack.
+                _ => "tls.minimum_version",
+            }),
+            _ => None,
+        }
+    }
+
     /// Whether the client does not trust the server's certificate.
     pub fn is_untrusted_certificate(&self) -> bool {
         matches!(

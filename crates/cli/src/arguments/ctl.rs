@@ -53,6 +53,8 @@ pub(crate) enum Order {
     },
     /// Read the configuration again, for new sessions; one that is wrong is refused whole, and its problems printed
     Reload,
+    /// Start the program that lies in the server's place now, which takes over without refusing anybody
+    Upgrade,
     /// Go down in order, as on SIGTERM: nobody new comes in, transfers finish
     Drain,
 }

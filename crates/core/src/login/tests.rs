@@ -293,6 +293,10 @@ struct Beside {
 struct Bob(Result<Option<Arc<Account>>, Unanswered>);
 
 impl crate::account::Outside for Bob {
+    fn option(&self) -> &'static str {
+        "users.program"
+    }
+
     fn ask<'a>(&'a self, _: IpAddr, user: &'a str, password: &'a [u8]) -> crate::account::Asked<'a> {
         let answer = self.0.clone().map(|bob| bob.filter(|_| (user, password) == ("bob", b"secret")));
         Box::pin(std::future::ready(answer))
@@ -332,7 +336,11 @@ async fn who_stands_in_no_file_is_asked_about_and_no_refusal_tells_by_its_time()
     };
     assert_eq!(login("alice", b"secret").await.0, Ok("alice".to_owned()));
     assert_eq!(login("bob", b"secret").await.0, Ok("bob".to_owned()));
-    for (user, why) in [("alice", Why::WrongPassword), ("bob", Why::NotLetIn), ("carol", Why::NotLetIn)] {
+    for (user, why) in [
+        ("alice", Why::WrongPassword),
+        ("bob", Why::NotLetIn("users.program")),
+        ("carol", Why::NotLetIn("users.program")),
+    ] {
         let (outcome, lasted) = login(user, b"wrong").await;
         assert_eq!(outcome, Err(LoginError::Refused(why)), "{user}");
         assert!(lasted >= REFUSAL_TIME, "{user}: {lasted:?}");

@@ -264,6 +264,12 @@ impl Session {
             origin: self.origin.clone(),
             user: self.account.name.clone(),
             path: error.path().cloned(),
+            option: match (error.kind(), error.path()) {
+                (ErrorKind::Denied, Some(path)) => Some(self.policy.option(path)),
+                (ErrorKind::Denied, None) => Some("user.permissions"),
+                (ErrorKind::Limit(limit), _) => Some(limit.most().option),
+                _ => None,
+            },
             kind: error.kind(),
         });
     }

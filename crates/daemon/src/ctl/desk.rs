@@ -1,6 +1,7 @@
 //! Who answers at the control socket?
 
 use std::io;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,13 +12,14 @@ use carrack_core::live::{Described, LiveSessions};
 use carrack_net::Bans;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader, ReadBuf};
 use tokio::net::UnixStream;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::bans;
 use super::parcel::Parcel;
 use super::protocol::{Answer, Errand, Request, Session};
 use super::socket::ControlSocket;
+use super::upgrade::{self, Called};
 
 /// Who asks at a time. More wait.
 const ASKING: usize = 16;
@@ -91,13 +93,24 @@ pub(crate) struct Desk {
     live: LiveSessions,
     bans: Arc<Bans>,
     serving: mpsc::Sender<Order>,
+    /// How this process was called, and where its control socket lies.
+    called: Option<Called>,
+    socket: Arc<Path>,
+    /// The process that has taken this one's place.
+    taken: watch::Sender<Option<u32>>,
 }
 
 impl Desk {
-    /// One about these sessions and bans, and what it hands on.
-    pub(crate) fn new(live: LiveSessions, bans: Arc<Bans>) -> (Self, mpsc::Receiver<Order>) {
+    /// One about these sessions and bans, and what it hands on. `called` is how a process is started that takes over, where one can be,
+    /// from this control socket.
+    pub(crate) fn new(
+        live: LiveSessions,
+        bans: Arc<Bans>,
+        called: Option<Called>,
+        socket: &Path,
+    ) -> (Self, mpsc::Receiver<Order>) {
         let (serving, orders) = mpsc::channel(ASKING);
-        (Self { live, bans, serving }, orders)
+        (Self { live, bans, serving, called, socket: socket.into(), taken: watch::Sender::new(None) }, orders)
     }
 
     /// Answers whoever comes to the socket, for as long as it is polled.
@@ -180,6 +193,7 @@ impl Desk {
         let answer = answered.await.unwrap_or_else(|_| Answer::refused("the server has ended"));
         if matches!(answer, Answer::Draining(_)) {
             begun.done();
+            self.taken.send_replace(Some(process));
         }
         answer
     }
@@ -218,6 +232,9 @@ impl Desk {
             Request::Unban { network } => bans::unban(&self.bans, &network),
             Request::Reload {} => self.hand_on(Wanted::Reload).await,
             Request::Drain {} => self.hand_on(Wanted::Drain).await,
+            Request::Upgrade {} => {
+                upgrade::upgrade(self.called.as_ref(), &self.socket, self.taken.subscribe()).await
+            }
             // These are for the connection that they come by.
             Request::TakeOver {} | Request::Ready { .. } => Answer::refused("nothing was handed over"),
         }

@@ -12,13 +12,15 @@ mod parcel;
 mod protocol;
 mod socket;
 mod take_over;
+mod upgrade;
 
 pub use ask::{AskError, ask};
 pub(crate) use desk::{Desk, Order, Succession, Successor, Wanted};
 pub(crate) use parcel::{MOST, Parcel};
 pub use protocol::{
     Answer, Ban, Banned, Certificate, Draining, Errand, HandedOver, Listener, Place, Refusal, Reloaded,
-    Request, Session, State, Status, Unbanned, Wrong,
+    Request, Session, State, Status, Unbanned, Upgraded, Wrong,
 };
-pub(crate) use socket::ControlSocket;
+pub(crate) use socket::{ControlSocket, of_state};
 pub use take_over::{Predecessor, TakeOverError, TakenOver};
+pub use upgrade::Called;

@@ -43,6 +43,8 @@ pub enum Request {
     Reload {},
     /// That the server goes down in order.
     Drain {},
+    /// That the program that lies in its place now is started and takes over.
+    Upgrade {},
     /// From a new process: the listening sockets.
     TakeOver {},
     /// From the process that has them: that it serves.
@@ -75,10 +77,19 @@ pub enum Answer {
     Reloaded(Reloaded),
     /// It is going down.
     Draining(Draining),
+    /// Another process serves, and this one is going down.
+    Upgraded(Upgraded),
     /// These sockets come with it.
     HandedOver(HandedOver),
     /// It was not done.
     Refused(Refusal),
+}
+
+/// Who has the server's place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upgraded {
+    /// Its process.
+    pub process: u32,
 }
 
 /// How a server is.

@@ -106,7 +106,7 @@ impl Drop for ControlSocket {
 }
 
 /// Where the socket of this state folder lies.
-pub(super) fn of_state(state: &Path) -> PathBuf {
+pub(crate) fn of_state(state: &Path) -> PathBuf {
     state.join(NAME)
 }
 

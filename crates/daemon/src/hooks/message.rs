@@ -51,7 +51,7 @@ impl Told {
             Event::CertificateRefused { origin, why, .. } => {
                 refusal("certificate", Some((origin, None)), None, why, origin.peer.ip())
             }
-            Event::OperationRefused { origin, user, path, kind } if kind.is_policy() => refusal(
+            Event::OperationRefused { origin, user, path, kind, .. } if kind.is_policy() => refusal(
                 "operation",
                 Some((origin, Some(user))),
                 path.as_ref(),

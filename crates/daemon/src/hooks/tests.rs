@@ -77,11 +77,17 @@ fn examples() -> Vec<Event> {
             certificate: None,
             outcome: Err(LoginError::Refused(Why::WrongPassword)),
         },
-        Event::CertificateRefused { origin: origin(), certificate: None, why: "it has expired".to_owned() },
+        Event::CertificateRefused {
+            origin: origin(),
+            certificate: None,
+            option: "tls.client_ca",
+            why: "it has expired".to_owned(),
+        },
         Event::OperationRefused {
             origin: origin(),
             user,
             path: Some(path(b"/in/report.csv")),
+            option: None,
             kind: ErrorKind::Denied,
         },
     ]
@@ -124,14 +130,21 @@ fn a_stranger_cannot_make_an_event_long() {
         outcome: Err(LoginError::Overloaded),
     };
     assert!(shown(&event).len() < 2000);
-    let event = Event::CertificateRefused { origin: origin(), certificate: None, why: long };
+    let event =
+        Event::CertificateRefused { origin: origin(), certificate: None, option: "tls.client_ca", why: long };
     assert!(shown(&event).len() < 2000);
 }
 
 #[test]
 fn what_is_no_refusal_by_policy_is_told_to_nobody() {
     for kind in [ErrorKind::NotFound, ErrorKind::Exists, ErrorKind::Io] {
-        let event = Event::OperationRefused { origin: origin(), user: "alice".to_owned(), path: None, kind };
+        let event = Event::OperationRefused {
+            origin: origin(),
+            user: "alice".to_owned(),
+            path: None,
+            option: None,
+            kind,
+        };
         assert!(Told::of(&event).is_none(), "{kind}");
     }
 }

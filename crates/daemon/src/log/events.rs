@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use carrack_core::backend::Attributes;
 use carrack_core::certificate::Certificate;
+use carrack_core::error::ErrorKind;
 use carrack_core::event::{
     Agreed, Change, Channel, Direction, Event, Origin, Outcome, Protection, Subscriber, TransferFinished,
 };
 use carrack_core::limits::Limit;
-use carrack_core::login::{LoginError, Why};
+use carrack_core::login::LoginError;
 use carrack_core::path::VirtualPath;
 
 use super::flood::{Flood, Verdict};
@@ -69,8 +70,32 @@ impl Subscriber for EventLog {
             Event::Login { origin, user, certificate, outcome } => {
                 self.login(origin, user, certificate.as_deref(), outcome);
             }
-            Event::CertificateRefused { origin, certificate, why } => {
-                self.certificate_refused(origin, certificate.as_ref(), why);
+            Event::CertificateRefused { origin, certificate, option, why } => {
+                self.certificate_refused(origin, certificate.as_ref(), option, why);
+            }
+            // What data connections failed for stands in the refusal of their transfer.
+            Event::NotSecured { origin, channel: Channel::Session, option, why } => {
+                self.not_secured(origin, *option, why);
+            }
+            // The system's own refusals are told as failed operations, limits by themselves.
+            Event::OperationRefused {
+                origin,
+                user,
+                path,
+                option: Some(option),
+                kind: kind @ ErrorKind::Denied,
+            } => {
+                let (path, why) = (path.as_ref().map(VirtualPath::display), kind.to_string());
+                let refused = Refused { origin, user: Some(user), command: None, reply: None };
+                self.refused_of_session(&refused, path.map(|path| path.to_string()), option, &why);
+            }
+            Event::CommandRefused { origin, user, command, reply, option, why } => {
+                let command = (!command.is_empty()).then_some(*command);
+                let refused = Refused { origin, user: user.as_deref(), command, reply: Some(*reply) };
+                match option {
+                    Some(option) => self.refused_of_session(&refused, None, option, why),
+                    None => self.command_failed(&refused, why),
+                }
             }
             Event::TransferFinished(finished) => transfer(finished),
             Event::OperationFailed { origin, user, what, path, error } => {
@@ -88,7 +113,9 @@ impl Subscriber for EventLog {
                     "session_end"
                 );
             }
-            Event::Disconnected { origin, why, lasted } => self.disconnected(origin, why, *lasted),
+            Event::Disconnected { origin, why, option, lasted } => {
+                self.disconnected(origin, *option, why, *lasted)
+            }
             // Events of later versions of core are not ours to word.
             _ => {}
         }
@@ -109,10 +136,39 @@ impl EventLog {
         }
     }
 
-    fn disconnected(&self, Origin { id, peer, .. }: &Origin, why: &str, lasted: Duration) {
+    fn disconnected(
+        &self,
+        Origin { id, peer, .. }: &Origin,
+        option: Option<&str>,
+        why: &str,
+        lasted: Duration,
+    ) {
         if self.admits(*peer) {
             let seconds = lasted.as_secs_f64();
-            tracing::info!(target: TARGET, session = id.0, %peer, why, seconds, "disconnected");
+            tracing::info!(target: TARGET, session = id.0, %peer, option, why, seconds, "disconnected");
+        }
+    }
+
+    fn not_secured(&self, Origin { id, peer, .. }: &Origin, option: Option<&str>, why: &str) {
+        if self.admits(*peer) {
+            let why = cut(why, MAX_REASON);
+            tracing::info!(target: TARGET, session = id.0, %peer, option, %why, "tls_handshake_failed");
+        }
+    }
+
+    /// Something was refused because of an option. What a user can repeat at will is limited like what a stranger can.
+    fn refused_of_session(&self, refused: &Refused<'_>, path: Option<String>, option: &str, why: &str) {
+        let Refused { origin: Origin { id, peer, .. }, user, command, reply } = *refused;
+        if self.admits(*peer) {
+            tracing::info!(target: TARGET, session = id.0, %peer, user, command, path, reply, option, why, "refused");
+        }
+    }
+
+    /// A command came to nothing for what it said, or for what is there.
+    fn command_failed(&self, refused: &Refused<'_>, why: &str) {
+        let Refused { origin: Origin { id, peer, .. }, user, command, reply } = *refused;
+        if self.admits(*peer) {
+            tracing::debug!(target: TARGET, session = id.0, %peer, user, command, reply, why, "command_failed");
         }
     }
 
@@ -140,13 +196,19 @@ impl EventLog {
         }
     }
 
-    fn certificate_refused(&self, origin: &Origin, certificate: Option<&Certificate>, why: &str) {
+    fn certificate_refused(
+        &self,
+        origin: &Origin,
+        certificate: Option<&Certificate>,
+        option: &str,
+        why: &str,
+    ) {
         let Origin { id, peer, .. } = origin;
         if self.admits(*peer) {
             let session = id.0;
             let Shown { subject, issuer, spki_sha256 } = Shown::of(certificate);
             let (subject, issuer, why) = (subject.as_deref(), issuer.as_deref(), cut(why, MAX_REASON));
-            tracing::warn!(target: TARGET, session, %peer, subject, issuer, spki_sha256, %why, "client_certificate_refused");
+            tracing::warn!(target: TARGET, session, %peer, subject, issuer, spki_sha256, option, %why, "client_certificate_refused");
         }
     }
 
@@ -166,21 +228,26 @@ impl EventLog {
                 tracing::info!(target: TARGET, session, %peer, user, subject, issuer, spki_sha256, "login");
                 return;
             }
-            Err(LoginError::Refused(why @ Why::WrongNetwork)) => (Some("user.networks"), why.as_str()),
-            Err(LoginError::Refused(why @ Why::Disabled)) => (Some("user.disabled"), why.as_str()),
-            Err(LoginError::Refused(why)) => (None, why.as_str()),
-            Err(LoginError::Overloaded) => (Some("limits.login_queue"), "too many logins at once"),
-            Err(LoginError::Unanswered(unanswered)) => {
-                (Some(unanswered.option), "nobody has answered whether this user may log in")
+            Err(error @ LoginError::Refused(why)) => (error.option(), why.as_str()),
+            Err(error @ LoginError::Overloaded) => (error.option(), "too many logins at once"),
+            Err(error @ LoginError::Unanswered(_)) => {
+                (error.option(), "nobody has answered whether this user may log in")
             }
-            Err(LoginError::TooManyGuesses) => {
-                (Some("defence.delay_max_s"), "too many failed logins before it")
-            }
+            Err(error @ LoginError::TooManyGuesses) => (error.option(), "too many failed logins before it"),
         };
         if self.admits(peer) {
             tracing::warn!(target: TARGET, session, %peer, user, subject, issuer, spki_sha256, option, why, "login_failed");
         }
     }
+}
+
+/// Who was refused what.
+#[derive(Clone, Copy)]
+struct Refused<'e> {
+    origin: &'e Origin,
+    user: Option<&'e str>,
+    command: Option<&'static str>,
+    reply: Option<u16>,
 }
 
 /// How many characters of a name in a certificate stand in a line: more than any that people give, and far less than the
@@ -349,7 +416,12 @@ mod tests {
         let long = "ä".repeat(50_000);
         let certificate =
             Certificate { subject: long.clone(), issuer: "CN=short".to_owned(), ..Certificate::default() };
-        let event = Event::CertificateRefused { origin, certificate: Some(certificate), why: long };
+        let event = Event::CertificateRefused {
+            origin,
+            certificate: Some(certificate),
+            option: "tls.client_ca",
+            why: long,
+        };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
             EventLog::default().event(&event);
         });

@@ -300,7 +300,12 @@ mod tests {
             metrics.event(&Event::Secured { origin: origin.clone(), channel: Channel::Transfer, tls });
         }
         let why = "anything that a client \u{e4}\n can cause".to_owned();
-        metrics.event(&Event::NotSecured { origin: origin.clone(), channel: Channel::Session, why });
+        metrics.event(&Event::NotSecured {
+            origin: origin.clone(),
+            channel: Channel::Session,
+            option: None,
+            why,
+        });
         for user in ["alice", "bob", "mallory"] {
             let (origin, user) = (origin.clone(), user.to_owned());
             metrics.event(&Event::Login {

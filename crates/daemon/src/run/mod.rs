@@ -33,7 +33,7 @@ use carrack_tls::{Identity, Sessions};
 
 use crate::acme::{Acme, Questions};
 use crate::config::{Checked, Config, ConfigFile, Mode};
-use crate::ctl::{ControlSocket, Predecessor};
+use crate::ctl::{Called, ControlSocket, Predecessor};
 use crate::defence::{self, Defence};
 use crate::hooks::{Deliveries, Hooks};
 use crate::identities::{Keeper, Shown, Source};
@@ -77,6 +77,8 @@ pub struct Provided {
     pub log: Option<log::Handle>,
     /// Sockets that listen already.
     pub handed: Handed,
+    /// How a process is called that takes this one's place. `None`: none can.
+    pub called: Option<Called>,
     /// The server whose place is taken.
     pub predecessor: Option<Predecessor>,
 }

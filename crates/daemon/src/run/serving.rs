@@ -23,7 +23,7 @@ use super::users::{self, Follower};
 use super::{Provided, Server};
 use crate::acme::{self, Acme};
 use crate::config::{Config, ConfigFile, Seen};
-use crate::ctl::{Desk, Successor};
+use crate::ctl::{Desk, Successor, of_state};
 use crate::hooks::{self, Hooks};
 use crate::identities::Keeper;
 use crate::log::{Guard, Queue};
@@ -147,8 +147,12 @@ pub(super) async fn serve(server: Server) -> Stopped {
     };
     made.generation.doors.iter().for_each(|door| door.listening.tell());
     serving.adopt(made, keeper);
-    let (desk, mut orders) =
-        Desk::new(serving.generation.core.live.clone(), Arc::clone(&serving.lasting.bans));
+    let (desk, mut orders) = Desk::new(
+        serving.generation.core.live.clone(),
+        Arc::clone(&serving.lasting.bans),
+        serving.provided.called.take(),
+        &of_state(serving.lasting.state.path()),
+    );
     serving.upkeep.spawn(desk.serve(control, Arc::clone(&serving.control_stops)));
     serving.systemd.ready(serving.generation.doors.len());
     if let Some(predecessor) = predecessor {

@@ -149,6 +149,7 @@ impl Server {
             return;
         }
         let aside = std::mem::replace(&mut under_way.aside, Aside::Nothing);
+        self.verb = under_way.verb;
         self.active_at = now;
         self.stage = match &aside {
             Aside::Nothing | Aside::Aborted(_) => Stage::Ready,

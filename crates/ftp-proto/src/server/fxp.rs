@@ -40,7 +40,7 @@ impl Server {
     fn gate_fxp(&self) -> Result<(), Reply> {
         if self.policy.fxp == Fxp::Refused {
             let text = "This server exchanges no files with other servers.";
-            return Err(Reply::new(Code::NOT_IMPLEMENTED, text));
+            return Err(Reply::new(Code::NOT_IMPLEMENTED, text).because_of("fxp.partners"));
         }
         // Behind CCC data connections are protected as before, so there is something to say about them.
         if matches!(self.security, Security::Plain) {
@@ -56,6 +56,6 @@ impl Server {
         }
         let text = "This server has no authority to judge another's certificate by; \
                     let the other one be the TLS client (SSCN ON there).";
-        Err(Reply::new(Code::DENIED_BY_POLICY, text))
+        Err(Reply::new(Code::DENIED_BY_POLICY, text).because_of("fxp.ca"))
     }
 }

@@ -22,6 +22,7 @@ const PROXY_HEADER: [&[u8]; 2] = [b"PROXY", b"\0"];
 impl Server {
     /// Carries one line out. THE TABLE has already said that its turn has come.
     pub(super) fn perform(&mut self, line: Line, now: Instant) {
+        self.verb = None;
         let outcome = match &line {
             Line::Text(text) => self.perform_text(text, now),
             Line::TooLong => {
@@ -79,6 +80,7 @@ impl Server {
             // SECURITY: nothing of the line is echoed: it may be script for a browser, or a mistyped password.
             return Err(Reply::new(Code::SYNTAX_ERROR, "Command not understood."));
         };
+        self.verb = Some(verb);
         let row = verb.row();
         if row.restart == Restart::Kept && matches!(carried, Carried::Restart(_) | Carried::Range(_)) {
             self.carried = carried.clone();

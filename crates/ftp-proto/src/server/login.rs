@@ -58,11 +58,11 @@ impl Server {
                     // SECURITY: nobody is told more names than the one that is asked about.
                     _ => NOT_WITHOUT_TLS.to_owned(),
                 };
-                return Err(Reply::new(Code::NOT_LOGGED_IN, text));
+                return Err(Reply::new(Code::NOT_LOGGED_IN, text).because_of("listen.plaintext"));
             }
             // SECURITY: that this user is there is told, so that no password is sent in clear to find it out.
             Plaintext::Allow { except } if except.contains(&user) => {
-                return Err(Reply::new(Code::NOT_LOGGED_IN, NOT_WITHOUT_TLS));
+                return Err(Reply::new(Code::NOT_LOGGED_IN, NOT_WITHOUT_TLS).because_of("user.plaintext"));
             }
             Plaintext::Limit { .. } | Plaintext::Allow { .. } => {}
         }
@@ -167,6 +167,7 @@ impl Server {
 
     pub(super) fn tls_first(&self) -> Reply {
         Reply::new(Code::NOT_LOGGED_IN, "This server wants TLS: send AUTH TLS first.")
+            .because_of("listen.plaintext")
     }
 
     /// What a refused login does; the reply is the driver's unless it was the last allowed.

@@ -71,7 +71,8 @@ impl Server {
         match self.policy.compression {
             Compression::Offered => Ok(()),
             Compression::Refused => {
-                Err(Reply::new(Code::ARGUMENT_NOT_IMPLEMENTED, "MODE Z is switched off here; use MODE S."))
+                let text = "MODE Z is switched off here; use MODE S.";
+                Err(Reply::new(Code::ARGUMENT_NOT_IMPLEMENTED, text).because_of("listen.deflate"))
             }
         }
     }
@@ -131,7 +132,8 @@ impl Server {
             return Err(Reply::new(
                 Code::ARGUMENT_NOT_IMPLEMENTED,
                 "Names are UTF-8 here, and nothing else.",
-            ));
+            )
+            .because_of("user.charset"));
         };
         self.parameters.spelling = Spelling::OfUser;
         reply(Code::COMMAND_OKAY, format!("Names are {}.", charset.name()))

@@ -142,7 +142,8 @@ impl Server {
             Level::Clear if !may_be_clear => Err(Reply::new(
                 Code::DENIED_BY_POLICY,
                 "Clear data connections are not granted here; send PROT P.",
-            )),
+            )
+            .because_of("listen.data_protection")),
             Level::Clear => {
                 *data = DataLevel::Clear;
                 reply(Code::COMMAND_OKAY, "Data connections are clear.")
@@ -162,7 +163,7 @@ impl Server {
         };
         if !self.may_be_cleared() {
             let text = "The control connection stays under TLS.";
-            return Err(Reply::new(Code::DENIED_BY_POLICY, text));
+            return Err(Reply::new(Code::DENIED_BY_POLICY, text).because_of("listen.ccc"));
         }
         // RFC 4217 §15.3: else strangers could make the server shake hands for nothing.
         if !self.login.is_logged_in() {
@@ -222,7 +223,8 @@ impl Server {
             DataLevel::Clear | DataLevel::ClearByDefault => Err(Reply::new(
                 Code::NOT_SUPPORTED_ON_DATA_CONNECTION,
                 "Data connections must be private: send PBSZ 0 and PROT P first.",
-            )),
+            )
+            .because_of("listen.data_protection")),
         }
     }
 

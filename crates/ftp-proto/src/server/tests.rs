@@ -331,3 +331,18 @@ fn a_late_answer_does_nothing() {
 fn a_password_is_never_shown() {
     assert_eq!(format!("{:?}", Password::new(b"sesame".to_vec())), "Password(****)");
 }
+
+#[test]
+fn a_refusal_names_its_command_and_its_option_and_there_is_an_end_to_them() {
+    let now = Instant::now();
+    let mut server = Server::new(policy(Mode::Explicit, Plaintext::Refuse), now);
+    server.receive(b"USER alice\r\nWHAT\r\n", now);
+    while server.next_event(now).is_some() {}
+    let refusals = server.take_refusals();
+    let shown: Vec<_> = refusals.iter().map(|one| (one.verb, one.code.number(), one.option)).collect();
+    assert_eq!(shown, [(Some(Verb::User), 530, Some("listen.plaintext")), (None, 500, None)]);
+    assert!(server.take_refusals().is_empty());
+    let mut driver = Driver::logged_in();
+    driver.receive(&b"WHAT\r\n".repeat(200));
+    assert_eq!(driver.server.take_refusals().len(), refusal::MOST);
+}

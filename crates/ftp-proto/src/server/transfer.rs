@@ -9,11 +9,13 @@ use crate::command::{PathArgument, Span};
 use crate::hash::HashAlgorithm;
 use crate::limits;
 use crate::reply::{Code, Reply};
+use crate::verb::Verb;
 
 /// A transfer or a hash, from its event to its final reply.
 #[derive(Debug)]
 pub(super) struct UnderWay {
     pub(super) serial: Serial,
+    pub(super) verb: Option<Verb>,
     pub(super) aside: Aside,
 }
 
@@ -61,7 +63,7 @@ impl Server {
         let (mode, level) = (self.parameters.mode, self.parameters.level);
         let charset = self.charset();
         let transfer = Transfer { action, representation, mode, level, protection, channel, charset, role };
-        self.stage = Stage::Transferring(UnderWay { serial, aside: Aside::Nothing });
+        self.stage = Stage::Transferring(UnderWay { serial, verb: self.verb, aside: Aside::Nothing });
         self.events.push_back(Event::Transfer { transfer, pending: Pending::new(serial) });
         Ok(Next::Done)
     }
@@ -95,7 +97,7 @@ impl Server {
         form: HashForm,
     ) -> Outcome {
         let serial = self.next_serial();
-        self.stage = Stage::Transferring(UnderWay { serial, aside: Aside::Nothing });
+        self.stage = Stage::Transferring(UnderWay { serial, verb: self.verb, aside: Aside::Nothing });
         let hash = Hash { path, algorithm, span, form };
         self.events.push_back(Event::Hash { hash, pending: Pending::new(serial) });
         Ok(Next::Done)

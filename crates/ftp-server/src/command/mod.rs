@@ -103,19 +103,23 @@ pub(crate) enum ClearData {
     ByFolder,
 }
 
+/// What says how bytes cross the network, from the outside in.
+const OF_LISTENER: &str = "listen.data_protection";
+const OF_FOLDER: &str = "user.folder.data_protection";
+
 /// Refuses a transfer that crosses the network in a way that the folder at hand does not allow.
 // SECURITY: the machine grants PROT C where any folder of the user may be moved in clear; here it
 // is held to the folder at hand.
 fn demand_protection(at: &Visitor, path: &VirtualPath, clear: ClearData) -> Result<(), Reply> {
     match (at.session().in_transit(path), clear) {
-        (InTransit::Never, _) | (InTransit::AsElsewhere, ClearData::ProtectedByFolder) => {
-            Err(reply_for::no_transfers())
+        (InTransit::Never, _) => Err(reply_for::no_transfers().because_of(OF_FOLDER)),
+        (InTransit::AsElsewhere, ClearData::ProtectedByFolder) => {
+            Err(reply_for::no_transfers().because_of(OF_LISTENER))
         }
         (_, ClearData::Protected | ClearData::ProtectedByFolder)
         | (InTransit::MayBeClear, _)
         | (InTransit::AsElsewhere, ClearData::Granted) => Ok(()),
-        (InTransit::AsElsewhere, ClearData::ByFolder) | (InTransit::Protected, _) => {
-            Err(reply_for::clear_data())
-        }
+        (InTransit::AsElsewhere, ClearData::ByFolder) => Err(reply_for::clear_data().because_of(OF_LISTENER)),
+        (InTransit::Protected, _) => Err(reply_for::clear_data().because_of(OF_FOLDER)),
     }
 }

@@ -112,12 +112,16 @@ impl Connection {
     }
 
     pub(super) fn tell_refusal(&self, refusal: &ClientRefusal) {
-        self.tell_refused(refusal.certificate.as_ref().map(described), refusal.why.to_string());
+        self.tell_refused(
+            refusal.certificate.as_ref().map(described),
+            refusal.why.option(),
+            refusal.why.to_string(),
+        );
     }
 
-    pub(super) fn tell_refused(&self, certificate: Option<Certificate>, why: String) {
+    pub(super) fn tell_refused(&self, certificate: Option<Certificate>, option: &'static str, why: String) {
         let origin = self.origin();
-        self.server.core.events.emit(&event::Event::CertificateRefused { origin, certificate, why });
+        self.server.core.events.emit(&event::Event::CertificateRefused { origin, certificate, option, why });
     }
 }
 

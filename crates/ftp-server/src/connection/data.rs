@@ -69,7 +69,7 @@ impl Connection {
             Ok(address) => address,
             Err(text) => {
                 let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
-                return self.machine.answer(pending, reply, now);
+                return self.machine.answer(pending, reply.because_of("passive.public_address"), now);
             }
         };
         match self.server.ports.open(self.bound, self.peer, self.expectation()) {
@@ -80,7 +80,7 @@ impl Connection {
             Err(_) => {
                 let text = "No passive port is free, try again later.";
                 let reply = Reply::new(Code::CANNOT_OPEN_DATA_CONNECTION, text);
-                self.machine.answer(pending, reply, now);
+                self.machine.answer(pending, reply.because_of("passive.ports"), now);
             }
         }
     }
@@ -118,7 +118,7 @@ impl Connection {
                 Some(_) => "Only your own address and those of partner servers, and ports from 1024 on.",
                 None => "Only your own address, and ports from 1024 on.",
             };
-            let reply = Reply::new(Code::ARGUMENT_NOT_IMPLEMENTED, text);
+            let reply = Reply::new(Code::ARGUMENT_NOT_IMPLEMENTED, text).because_of("fxp.partners");
             return self.machine.answer(pending, reply, Instant::now());
         }
         if self.callers.is_client(address.ip()) {

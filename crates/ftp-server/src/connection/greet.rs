@@ -81,7 +81,12 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot
     connection.visitor = None;
     let (origin, lasted) = (connection.origin(), connection.live.lasted());
     if connection.is_announced {
-        connection.server.core.events.emit(&Event::Disconnected { origin, why: ended.why(), lasted });
+        connection.server.core.events.emit(&Event::Disconnected {
+            origin,
+            why: ended.why(),
+            option: ended.option(),
+            lasted,
+        });
     } else {
         tracing::debug!(%peer, "health_check");
     }
@@ -150,7 +155,7 @@ impl Connection {
         let implicit = self.server.settings.mode == Mode::Implicit;
         if implicit && !speaks_tls(&stream, deadline).await {
             part(stream).await;
-            return Err(Ended::Handshake);
+            return Err(Ended::NotTls);
         }
         self.announce();
         let control = self.server.tls.control_of_host(self.peer.ip(), self.host.take());
@@ -170,16 +175,15 @@ impl Connection {
                 Err(Ended::Handshake)
             }
             Ok(Err(error @ HandshakeError::NoClientCertificate)) => {
-                self.tell_refused(None, error.to_string());
+                self.tell_refused(None, "listen.client_certificate", error.to_string());
                 Err(Ended::Handshake)
             }
             Ok(Err(error)) => {
-                tracing::debug!(session = self.id.0, peer = %self.peer, %error, "tls_handshake_failed");
-                self.witness().not_secured(Channel::Session, error);
+                self.witness().not_secured(Channel::Session, error.option(), error);
                 Err(Ended::Handshake)
             }
             Err(_) => {
-                self.witness().not_secured(Channel::Session, "it took too long");
+                self.witness().not_secured(Channel::Session, Some("timeouts.tls_s"), "it took too long");
                 Err(Ended::Handshake)
             }
         }

@@ -234,9 +234,11 @@ async fn shake_hands(terms: Terms, arrived: Arrived, party: Party) -> Result<Sha
                 witness.secured(Channel::Transfer, &info);
             }
         }
-        Err(Failure::Handshake(_, error)) => witness.not_secured(Channel::Transfer, error),
-        Err(Failure::PartnerHandshake(error)) => witness.not_secured(Channel::Transfer, error),
-        Err(Failure::HandshakeTime(_)) => witness.not_secured(Channel::Transfer, "it took too long"),
+        Err(Failure::Handshake(_, error)) => witness.not_secured(Channel::Transfer, None, error),
+        Err(Failure::PartnerHandshake(error)) => witness.not_secured(Channel::Transfer, None, error),
+        Err(Failure::HandshakeTime(_)) => {
+            witness.not_secured(Channel::Transfer, Some("timeouts.data_accept_s"), "it took too long")
+        }
         Err(_) => {}
     }
     shaken

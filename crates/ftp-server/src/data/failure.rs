@@ -109,7 +109,28 @@ impl Failure {
                 "PROT was changed after the data port was announced; send EPSV or PASV again.".to_owned(),
             ),
         };
-        Reply::new(code, text)
+        let reply = Reply::new(code, text);
+        match self.option() {
+            Some(option) => reply.because_of(option),
+            None => reply,
+        }
+    }
+
+    /// What the operator would change to have it otherwise, where it is a setting.
+    const fn option(&self) -> Option<&'static str> {
+        match self {
+            Self::NobodyCame | Self::HandshakeTime(_) => Some("timeouts.data_accept_s"),
+            Self::NotYours(Refusal::Contested | Refusal::SharedCache)
+            | Self::NoPortForPartners
+            | Self::ClearAmongOthers => Some("passive.ports"),
+            Self::NotYours(_) => Some("listen.data_tls_reuse"),
+            Self::PartnerHandshake(ConnectError::Untrusted(_)) => Some("fxp.ca"),
+            Self::PartnerUnasked | Self::NotAPartner => Some("fxp.partners"),
+            Self::Unreachable(_)
+            | Self::Handshake(..)
+            | Self::PartnerHandshake(_)
+            | Self::ProtectionChanged => None,
+        }
     }
 
     /// The same for the log.

@@ -100,6 +100,30 @@ pub enum ClientDistrust {
 }
 
 impl ClientDistrust {
+    /// Which option of a server says which certificates are accepted, as far as this reason goes.
+    #[must_use]
+    pub const fn option(&self) -> &'static str {
+        match self {
+            Self::Revoked | Self::RevocationsForged => "tls.crl",
+            Self::RevocationsStale { .. } | Self::RevocationsMissing { .. } => "tls.unknown_revocation",
+            Self::NotOfControl => "listen.client_certificate",
+            Self::Unreadable(_)
+            | Self::SelfSigned
+            | Self::UnknownIssuer
+            | Self::BadSignature
+            | Self::Expired { .. }
+            | Self::NotYetValid { .. }
+            | Self::WrongPurpose { .. }
+            | Self::WrongPurposeAbove
+            | Self::IsAuthority
+            | Self::ControlCharacter { .. }
+            | Self::Wildcard { .. }
+            | Self::Other(_) => "tls.client_ca",
+        }
+    }
+}
+
+impl ClientDistrust {
     /// webpki's verdict in our words.
     pub(super) fn of(error: webpki::Error, about: &CertificateDescription) -> ClientDistrust {
         use webpki::Error;
