@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use crate::account::{Account, Accounts, LoginRule};
+use crate::account::{Account, Accounts, LoginRule, User};
 use crate::certificate::Certificate;
 use crate::pace::{Pace, Unhurried};
 use crate::password::{self, Credential, MAX_PASSWORD, Memory};
@@ -104,7 +104,7 @@ impl Authenticator {
     pub fn by_certificate(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         certificate: Option<&Certificate>,
     ) -> Option<Arc<Account>> {
         self.accounts.find(user).filter(|account| account.is_admitted_from(from)).filter(|account| {
@@ -121,7 +121,7 @@ impl Authenticator {
     pub async fn authenticate(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         password: &[u8],
         certificate: Option<&Certificate>,
     ) -> Result<Arc<Account>, LoginError> {
@@ -181,7 +181,7 @@ impl Authenticator {
     async fn take_time(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         certificate: Option<&Certificate>,
     ) -> Result<(), LoginError> {
         match self.pace.before_login(from, user, certificate) {
@@ -195,7 +195,7 @@ impl Authenticator {
     }
 
     /// Refuses a client who has shown a certificate that is no longer accepted, whatever its password.
-    pub async fn refuse_certificate(&self, from: IpAddr, user: &str, password: &[u8]) -> LoginError {
+    pub async fn refuse_certificate(&self, from: IpAddr, user: User<'_>, password: &[u8]) -> LoginError {
         // SECURITY: with the work of every other refusal.
         match self.authenticate(from, user, password, None).await {
             Err(LoginError::Overloaded) => LoginError::Overloaded,

@@ -10,6 +10,7 @@
 
 mod acme;
 mod addresses;
+mod banner;
 mod certificate;
 mod check;
 mod choice;
@@ -36,15 +37,17 @@ mod show;
 mod table;
 mod tls_policy;
 mod value;
+mod virtual_server;
 mod warnings;
 mod words;
 
 use std::path::{Path, PathBuf};
 
 pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, Challenge, Directory, Email, OrderedName};
+pub use banner::Banner;
 pub use certificate::CertificateName;
 pub use check::{Checked, Fault, check};
-pub(crate) use clients::trust as client_trust;
+pub(crate) use clients::{asks as asks_clients, trust as client_trust};
 pub use defence::{Access, Defence, Place};
 pub(crate) use file::Replacement;
 pub use file::{ConfigFile, state_of};
@@ -52,7 +55,7 @@ pub use fips::Fips;
 pub use hook::{Hook, HookEvent, HookName, HookUrl};
 pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 pub use manual::manual;
-pub use name::{CharacterSet, Host};
+pub use name::{CharacterSet, Host, ServerName};
 pub use plaintext::{Grant, grants as plaintext_grants};
 pub(crate) use problem::whole as whole_file;
 pub use problem::{Problem, Problems};
@@ -69,6 +72,10 @@ pub use table::{
 };
 pub use tls_policy::Policies;
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
+pub use virtual_server::{
+    VirtualServer, client_certificate as client_certificate_at, data_protection as data_protection_at,
+    plaintext as plaintext_at, server_named, servers,
+};
 pub use warnings::Warning;
 
 use problem::Source;

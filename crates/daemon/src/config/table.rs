@@ -10,14 +10,16 @@ use carrack_net::{Network, Startups};
 use carrack_tls::{Group, Sha256Fingerprint, Suite};
 
 use super::acme::Acme;
+use super::banner::Banner;
 use super::certificate::CertificateName;
 use super::defence::{Access, Defence, Place};
 use super::hook::Hook;
 use super::limits::{ByteRate, Bytes, TimeOfDay, Weekday};
-use super::name::{CharacterSet, Host};
+use super::name::{CharacterSet, Host, ServerName};
 use super::public_address::PublicAddress;
 use super::section::{Tables, section};
 use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
+use super::virtual_server::VirtualServer;
 pub use super::words::{
     Ccc, ClientCertificate, DataClose, DataProtection, DataTlsReuse, LogFormat, LogLevel, Login, Mode,
     Partials, Permission, Plaintext, Publish, RevokedSessions, TlsVersion, UnknownRevocation, UploadDigest,
@@ -56,6 +58,8 @@ section! {
         NewSessions fxp: Option<Fxp> = [optional];
         /// What clients get that do not ask for TLS.
         NewSessions plaintext: Option<PlaintextGrant> = [optional];
+        /// Servers that clients name.
+        NewSessions virtual_server: Tables<VirtualServer> = [Tables::default()];
         /// Who may log in.
         NewSessions user: Tables<User> = [Tables::default()];
         /// What the server tells about its work.
@@ -76,6 +80,8 @@ section! {
         NewSessions address: SocketAddr = [required];
         /// Control connections at a time on this listener, beside `limits.sessions`. Left out: as many as that.
         AtOnce sessions: Option<Count<1, 1_000_000>> = [optional];
+        /// The text of the greeting, of one line or several; not where a client names a `[[virtual_server]]` with one of its own.
+        NewSessions banner: Banner = [Banner::standard()];
         /// What a client gets that does not ask for TLS.
         NewSessions plaintext: Plaintext = [Plaintext::Refuse];
         /// Whether files and listings may travel in clear once the login was protected, and whether there are any; a folder may say otherwise.
@@ -318,6 +324,8 @@ section! {
         /// The user. There must be a `[[user]]` of this name; it may go without a password. Then any is taken, with TLS as well, and this
         /// grant narrows the user's own permissions whether the client asks for TLS or not.
         NewSessions user: UserName = [UserName::anonymous()];
+        /// The `virtual_server` of that user.
+        NewSessions virtual_server: Option<ServerName> = [optional];
         /// The folders granted, as this user sees them.
         NewSessions folders: Vec<FolderPath> = [required];
         /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
@@ -339,6 +347,8 @@ section! {
     pub struct PlaintextUser {
         /// The user.
         NewSessions user: UserName = [required];
+        /// The `virtual_server` of that user.
+        NewSessions virtual_server: Option<ServerName> = [optional];
         /// The folders granted, as this user sees them.
         NewSessions folders: Vec<FolderPath> = [required];
         /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
@@ -358,6 +368,9 @@ section! {
     pub struct User {
         /// The name given to `USER`.
         NewSessions name: UserName = [required];
+        /// The `[[virtual_server]]` at which alone this user is known, by the first of its names. The same name at another server is somebody
+        /// else. Left out: the server of clients that name none of them.
+        NewSessions virtual_server: Option<ServerName> = [optional];
         /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Only the users of `[plaintext]` may go without, and
         /// have no more than it grants them then, with TLS as well.
         NewSessions password: Option<HashedPassword> = [optional];

@@ -17,7 +17,7 @@ fn path(text: &[u8]) -> VirtualPath {
 }
 
 fn origin() -> Origin {
-    Origin { id: SessionId(3), peer: "192.0.2.7:4711".parse().unwrap(), protocol: "ftp" }
+    Origin { id: SessionId(3), peer: "192.0.2.7:4711".parse().unwrap(), protocol: "ftp", server: None }
 }
 
 fn transfer(direction: Direction, outcome: Outcome) -> Event {
