@@ -67,3 +67,23 @@ impl Users {
         std::iter::once(("user", user.name.to_owned())).chain(server).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namesakes_at_two_servers_have_a_label_each_and_take_a_place_each() {
+        let mut registry = Registry::default();
+        let users = Users::new(2, &mut registry);
+        for server in [None, Some("a.example"), Some("b.example")] {
+            users.transfer(User { server, name: "alice" }, "upload", "complete", 1);
+        }
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for labels in ["user=\"alice\"", "user=\"alice\",virtual_server=\"a.example\"", "user=\"(others)\""] {
+            let line = format!("user_transferred_bytes_total{{{labels},direction=\"upload\"}} 1");
+            assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+        }
+    }
+}
