@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::certificates::{Authority, Identity, Kind};
+use crate::control::Control;
 use crate::programs::Tls;
+use crate::server::Server;
 use crate::setup::{EVERYTHING, Setup, quick_hash};
 use crate::tls_client::TlsClient;
 
@@ -72,4 +74,39 @@ fn write(folder: &Path, name: &str, identity: &Identity) -> [String; 2] {
 /// A client whose handshakes name nobody.
 pub fn nameless(version: Tls) -> TlsClient {
     TlsClient::new(version).naming("127.0.0.1")
+}
+
+/// Logins are many here, and what they cost is tested elsewhere.
+pub fn setup() -> Setup {
+    Setup::new().quick_logins()
+}
+
+/// The other one of both.
+pub fn other(name: &str) -> &'static str {
+    if name == BOTH[0] { BOTH[1] } else { BOTH[0] }
+}
+
+/// Logs in as the user of that server, and says what came with it.
+pub fn enter(control: &mut Control, server: &str) -> String {
+    control.expect(&format!("USER {ALICE}"), 331);
+    control.expect(&format!("PASS {}", password_at(server)), 230).to_string()
+}
+
+/// That the right password of the other server's user is a wrong one here.
+pub fn is_not_the_other(control: &mut Control, server: &str) {
+    control.expect(&format!("USER {ALICE}"), 331);
+    control.expect(&format!("PASS {}", password_at(other(server))), 530);
+}
+
+/// Connected in clear, and greeted.
+pub fn clear(server: &Server, client: &TlsClient) -> Control {
+    let mut control = Control::connect(server.explicit, client);
+    control.wait_for(220);
+    control
+}
+
+/// Begins TLS.
+pub fn secure(control: &mut Control) {
+    control.expect("AUTH TLS", 234);
+    control.secure();
 }

@@ -56,7 +56,7 @@ pub use hook::{Hook, HookEvent, HookName, HookUrl};
 pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 pub use manual::manual;
 pub use name::{CharacterSet, Host, ServerName};
-pub use plaintext::{Grant, grants as plaintext_grants};
+pub use plaintext::{Grant, PlaintextGrant, PlaintextUser, grants as plaintext_grants};
 pub(crate) use problem::whole as whole_file;
 pub use problem::{Problem, Problems};
 pub use public_address::PublicAddress;
@@ -67,8 +67,8 @@ pub use show::show;
 pub use table::{
     Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits,
     LimitsHours, Listen, Log, LogFormat, LogLevel, Login, Metrics, Mode, Partials, Passive, PassiveNetwork,
-    Permission, Plaintext, PlaintextGrant, PlaintextUser, Publish, RevokedSessions, Timeouts, Tls,
-    TlsIdentity, TlsVersion, UnknownRevocation, Upload, UploadDigest, User, UserCertificate, UserHours,
+    Permission, Plaintext, Publish, RevokedSessions, Timeouts, Tls, TlsIdentity, TlsVersion,
+    UnknownRevocation, Upload, UploadDigest, User, UserCertificate, UserHours,
 };
 pub use tls_policy::Policies;
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};

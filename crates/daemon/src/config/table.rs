@@ -16,6 +16,7 @@ use super::defence::{Access, Defence, Place};
 use super::hook::Hook;
 use super::limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 use super::name::{CharacterSet, Host, ServerName};
+use super::plaintext::PlaintextGrant;
 use super::public_address::PublicAddress;
 use super::section::{Tables, section};
 use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
@@ -314,52 +315,6 @@ section! {
         /// The SHA-256 of the partners' public keys, as `carrack cert fingerprint` prints them. A partner with another key is refused. Without
         /// `ca` the key is all that counts; with it the certificate must lead there as well.
         NewSessions spki_sha256: Option<Vec<Sha256Fingerprint>> = [optional];
-    }
-}
-
-section! {
-    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and those of `[[plaintext.grant]]`, and each has its
-    /// folders and nothing else. Where a user has no password the same holds with TLS: TLS hides what travels, it does not tell who comes.
-    pub struct PlaintextGrant {
-        /// The user. There must be a `[[user]]` of this name; it may go without a password. Then any is taken, with TLS as well, and this
-        /// grant narrows the user's own permissions whether the client asks for TLS or not.
-        NewSessions user: UserName = [UserName::anonymous()];
-        /// The `virtual_server` of that user.
-        NewSessions virtual_server: Option<ServerName> = [optional];
-        /// The folders granted, as this user sees them.
-        NewSessions folders: Vec<FolderPath> = [required];
-        /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
-        NewSessions write: bool = [false];
-        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
-        /// Left out: what `write` says.
-        NewSessions permissions: Option<Vec<Permission>> = [optional];
-        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
-        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
-        /// The same for downloads.
-        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
-        /// Further users.
-        NewSessions grant: Tables<PlaintextUser> = [Tables::default()];
-    }
-}
-
-section! {
-    /// A further user who may log in without TLS, and what it has then; as in `[plaintext]`.
-    pub struct PlaintextUser {
-        /// The user.
-        NewSessions user: UserName = [required];
-        /// The `virtual_server` of that user.
-        NewSessions virtual_server: Option<ServerName> = [optional];
-        /// The folders granted, as this user sees them.
-        NewSessions folders: Vec<FolderPath> = [required];
-        /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
-        NewSessions write: bool = [false];
-        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
-        /// Left out: what `write` says.
-        NewSessions permissions: Option<Vec<Permission>> = [optional];
-        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
-        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
-        /// The same for downloads.
-        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
     }
 }
 
