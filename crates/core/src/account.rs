@@ -149,6 +149,13 @@ impl Account {
         User { server: self.server.as_deref(), name: &self.name }.id()
     }
 
+    /// Whether it belongs to the server that the user is at.
+    //
+    // SECURITY: asked of whatever was found, so that nobody who knows accounts by name alone lets one in at another server.
+    pub fn is_of(&self, user: User<'_>) -> bool {
+        self.server.as_deref() == user.server
+    }
+
     /// Whether the certificate is one of this user's.
     pub fn is_proven_by(&self, certificate: Option<&Certificate>) -> bool {
         certificate.is_some_and(|shown| self.certificates.iter().any(|rule| rule.admits(shown)))

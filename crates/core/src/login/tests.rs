@@ -287,3 +287,23 @@ async fn a_login_waits_as_long_as_its_pace_says() {
         assert_eq!(outcome.unwrap_err(), LoginError::TooManyGuesses);
     }
 }
+
+#[tokio::test]
+async fn an_account_of_another_server_is_nobodys_whoever_found_it() {
+    use crate::event::{Events, Origin, SessionId};
+    // These are found by their names alone.
+    let core = crate::Core::new(Authenticator::new(Arc::new(Two), 1), Events::default());
+    let origin = |server: Option<&str>| Origin {
+        id: SessionId(1),
+        peer: (HERE, 4711).into(),
+        protocol: "test",
+        server: server.map(Into::into),
+    };
+    let right = Arc::new(Certificate { key_sha256: [1; 32], ..Certificate::default() });
+    let (here, elsewhere) = (origin(None), origin(Some("a.example")));
+    assert_eq!(core.login(&here, "alice", b"secret", None).await.unwrap().name, "alice");
+    let refused = core.login(&elsewhere, "alice", b"secret", None).await.unwrap_err();
+    assert_eq!(refused, LoginError::Refused(Why::UnknownUser));
+    assert!(core.login_by_certificate(&here, "certificate", Some(&right)).is_some());
+    assert!(core.login_by_certificate(&elsewhere, "certificate", Some(&right)).is_none());
+}

@@ -24,7 +24,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, Direction, Event, Events, Origin, SessionId};
 use crate::limits::{Allowance, Buckets, Limit, Rates, SessionPlace, SessionUse, Users};
 use crate::live::LiveSessions;
-use crate::login::{Authenticator, LoginError};
+use crate::login::{Authenticator, LoginError, Why};
 use crate::mounts::Mounts;
 use crate::path::VirtualPath;
 use crate::permission::Permissions;
@@ -119,6 +119,9 @@ impl Core {
         let (from, who) = (origin.peer.ip(), User::of(origin, user));
         let outcome =
             self.authenticator.authenticate(from, who, password, certificate.map(Arc::as_ref)).await;
+        let outcome = outcome.and_then(|account| {
+            account.is_of(who).then_some(account).ok_or(LoginError::Refused(Why::UnknownUser))
+        });
         self.events.emit(&Event::Login {
             origin: origin.clone(),
             user: user.to_owned(),
@@ -151,6 +154,7 @@ impl Core {
     ) -> Option<Arc<Account>> {
         let (from, who) = (origin.peer.ip(), User::of(origin, user));
         let account = self.authenticator.by_certificate(from, who, certificate.map(Arc::as_ref))?;
+        let account = Some(account).filter(|account| account.is_of(who))?;
         self.events.emit(&Event::Login {
             origin: origin.clone(),
             user: user.to_owned(),
