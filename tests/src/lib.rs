@@ -34,5 +34,6 @@ pub mod systemd;
 pub mod tls_client;
 pub mod transcript;
 pub mod tree;
+pub mod virtual_servers;
 pub mod wait;
 pub mod wire;

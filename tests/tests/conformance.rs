@@ -26,7 +26,7 @@ IANA's registry; ProFTPD and others have it so. The end in `XCRC \"name\" start 
 ";
 
 /// What is more than one command: the subject, and the tests that show it at work and refused, `file::function`.
-const SUBJECTS: [(&str, &str, &str); 16] = [
+const SUBJECTS: [(&str, &str, &str); 17] = [
     (
         "`CCC`: TLS ends on the control connection, and no byte is lost or kept",
         "ccc::bytes_behind_the_end_of_tls_in_the_same_segment_are_read_in_clear",
@@ -41,6 +41,11 @@ const SUBJECTS: [(&str, &str, &str); 16] = [
         "`HOST`, and that it agrees with SNI",
         "host::only_the_configured_names_and_its_own_address_are_the_servers",
         "host::behind_the_handshake_only_the_name_that_was_given_in_it_is_taken",
+    ),
+    (
+        "virtual servers by SNI and `HOST`, with users of their own",
+        "virtual_servers::the_name_in_the_handshake_selects_users_homes_and_greeting",
+        "virtual_servers::host_that_contradicts_the_handshake_is_refused_and_changes_nothing",
     ),
     (
         "times and modes of files",

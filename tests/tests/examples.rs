@@ -6,7 +6,7 @@ use std::path::Path;
 use carrack_tests::client::Client;
 use carrack_tests::examples::{Example, RunningExample};
 use carrack_tests::hosts::{Host, Hosts, INSIDE, OUTSIDE};
-use carrack_tests::programs::needs;
+use carrack_tests::programs::{Program, needs};
 use carrack_tests::server::{Mode, under_fips};
 use carrack_tests::setup::password;
 use carrack_tests::wait;
@@ -70,6 +70,38 @@ fn a_team_has_homes_and_a_folder_that_some_share() {
         team.curl(mode, "editor", "/shared", &["-T", "mine"]).ok();
         assert_eq!(team.curl(mode, "reader", "/shared", &[]).ok().stdout, "alice's");
         denied(&team.curl(mode, "reader", "/shared", &["-T", "mine"]));
+    }
+}
+
+#[test]
+fn two_organisations_share_a_port_and_nothing_else() {
+    let Some(both) = start("virtual-servers", &[]) else { return };
+    let of = |mode, name: &str, ca: &str, path: &str| {
+        let port = both.address(mode).port();
+        let scheme = if mode == EXPLICIT { "ftp" } else { "ftps" };
+        Program::new("curl")
+            .args(["-q", "--silent", "--show-error", "--verbose", "--ssl-reqd", "--cacert"])
+            .arg(both.path(ca))
+            .args(["--user", &format!("alice:{}", password("alice"))])
+            .args(["--resolve", &format!("{name}:{port}:127.0.0.1")])
+            .arg(format!("{scheme}://{name}:{port}/{path}"))
+            .run()
+    };
+    both.put("org/alice/file", "of org");
+    both.put("net/alice/file", "of net");
+    for mode in [EXPLICIT, IMPLICIT] {
+        for (name, folder) in
+            [("ftp.example.org", "org"), ("files.example.net", "net"), ("any.files.example.net", "net")]
+        {
+            let fetched = of(mode, name, &format!("tls/{folder}/cert.pem"), "file").ok();
+            assert_eq!(fetched.stdout, format!("of {folder}"));
+            let greeting = name.trim_start_matches("any.");
+            assert!(fetched.stderr.contains(greeting), "{}", fetched.report());
+        }
+        let stranger = of(mode, "www.example.com", "tls/org/cert.pem", "file").fails();
+        assert!(stranger.stderr.contains("unrecognized name"), "{}", stranger.report());
+        let nameless = both.curl(mode, "alice", "/file", &[]);
+        assert_eq!(nameless.status.code(), Some(67), "{}", nameless.report());
     }
 }
 

@@ -218,15 +218,20 @@ fn check(what: &str, text: &str) {
     for outside in ["srv", "var", "etc"] {
         text = text.replace(&format!("\"/{outside}/"), &format!("\"{folder}/{outside}/"));
     }
+    // What the next certificate stands for.
+    let mut names = vec!["localhost"];
     for line in text.lines() {
         let Some((key, value)) = line.split_once('=') else { continue };
+        if key.trim() == "names" {
+            names = value.split('"').skip(1).step_by(2).collect();
+        }
         let value = dir.path().join(value.trim().trim_start_matches('"').split('"').next().unwrap());
         match key.trim() {
             "home" => fs::create_dir_all(value).unwrap(),
             "certificate" => {
                 let made = dir.path().join("made");
-                let tool =
-                    Program::new(program()).args(["cert", "self-signed", "--name", "localhost", "--out"]);
+                let names = names.iter().flat_map(|name| ["--name", name]);
+                let tool = Program::new(program()).args(["cert", "self-signed"]).args(names).arg("--out");
                 tool.arg(&made).run().ok();
                 fs::create_dir_all(value.parent().unwrap()).unwrap();
                 fs::rename(made.join("cert.pem"), value).unwrap();

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use carrack_core::account::User;
 use carrack_daemon::config;
 use carrack_daemon::ctl::{
     Answer, Ban, Banned, Draining, Refusal, Reloaded, Request, Session, State, Status, Upgraded, ask,
@@ -78,9 +79,13 @@ fn request(order: &Order) -> Result<Request, Failure> {
         }
         Order::Unban { network } => Request::Unban { network: network.clone() },
         Order::Kick(kick) => match kick.whom.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-            ["user", name] => Request::Kick { session: None, user: Some(name.to_owned()) },
-            [number] if number.parse::<u64>().is_ok() => {
-                Request::Kick { session: number.parse().ok(), user: None }
+            ["user", name] => Request::Kick {
+                session: None,
+                user: Some(name.to_owned()),
+                virtual_server: kick.virtual_server.clone(),
+            },
+            [number] if number.parse::<u64>().is_ok() && kick.virtual_server.is_none() => {
+                Request::Kick { session: number.parse().ok(), user: None, virtual_server: None }
             }
             _ => return Err(Failure::usage("kick takes the number of a session, or user NAME")),
         },
@@ -139,7 +144,9 @@ fn of_sessions(sessions: &[Session]) -> Vec<String> {
         let doing = one.doing.as_ref();
         [
             one.session.to_string(),
-            one.user.clone().unwrap_or_else(dash),
+            one.user
+                .as_deref()
+                .map_or_else(dash, |name| User { server: one.virtual_server.as_deref(), name }.to_string()),
             one.peer.clone(),
             one.tls.clone().unwrap_or_else(dash),
             span(one.lasted_s),
@@ -203,6 +210,7 @@ mod tests {
             protocol: "ftp".to_owned(),
             lasted_s: 5,
             user: Some(user.to_owned()),
+            virtual_server: None,
             tls: None,
             idle_s: Some(1),
             bytes: Some(0),

@@ -1,5 +1,6 @@
 //! Who may log in, and what is theirs?
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::pin::Pin;
@@ -7,15 +8,57 @@ use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::certificate::{Certificate, CertificateRule};
+use crate::event::Origin;
 use crate::limits::AccountLimits;
 use crate::password::{Cost, Credential};
 use crate::path::VirtualPath;
 use crate::permission::Permissions;
 
+/// A user by name, at one of the servers that a process is: names are told apart at each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct User<'u> {
+    /// The virtual server; `None` is the one that nobody has to name.
+    pub server: Option<&'u str>,
+    /// The name as it was given.
+    pub name: &'u str,
+}
+
+impl<'u> User<'u> {
+    /// The user of this name at the virtual server that the session is at.
+    pub fn of(origin: &'u Origin, name: &'u str) -> User<'u> {
+        User { server: origin.server.as_deref(), name }
+    }
+
+    /// One word for both, which nobody else in the process has: accounts' names hold no control characters. Never to be made of what a
+    /// client sent.
+    pub fn id(self) -> Cow<'u, str> {
+        match self.server {
+            None => Cow::Borrowed(self.name),
+            Some(server) => Cow::Owned(format!("{}\u{1f}{server}", self.name)),
+        }
+    }
+}
+
+impl<'u> From<&'u str> for User<'u> {
+    /// At the server that nobody has to name.
+    fn from(name: &'u str) -> User<'u> {
+        User { server: None, name }
+    }
+}
+
+impl fmt::Display for User<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)?;
+        self.server.map_or(Ok(()), |server| write!(f, "@{server}"))
+    }
+}
+
 /// One user as configured. Never changed while in use: a reload makes new ones.
 pub struct Account {
-    /// The name that logs in, that owns unfinished uploads and that logs show.
+    /// The name that logs in and that logs show.
     pub name: String,
+    /// The virtual server at which alone it logs in; `None` is the one that nobody has to name.
+    pub server: Option<Arc<str>>,
     /// The password that proves that a client is this user.
     pub credential: Credential,
     /// Which certificates prove it; any of them.
@@ -92,6 +135,7 @@ impl Account {
     pub fn new(name: impl Into<String>, credential: Credential, home: Arc<dyn Backend>) -> Account {
         Account {
             name: name.into(),
+            server: None,
             credential,
             certificates: Vec::new(),
             login: LoginRule::Password,
@@ -105,6 +149,18 @@ impl Account {
             limits: AccountLimits::default(),
             disabled: false,
         }
+    }
+
+    /// Who it is, among all of the process: what is counted, claimed and left unfinished by users goes by this.
+    pub fn id(&self) -> Cow<'_, str> {
+        User { server: self.server.as_deref(), name: &self.name }.id()
+    }
+
+    /// Whether it belongs to the server that the user is at.
+    //
+    // SECURITY: asked of whatever was found, so that nobody who knows accounts by name alone lets one in at another server.
+    pub fn is_of(&self, user: User<'_>) -> bool {
+        self.server.as_deref() == user.server
     }
 
     /// Whether the certificate is one of this user's.
@@ -142,6 +198,7 @@ impl Account {
         let beneath = |folder: &&Folder| folders.iter().any(|granted| folder.path.starts_with(granted));
         Account {
             name: self.name.clone(),
+            server: self.server.clone(),
             credential: self.credential.clone(),
             certificates: self.certificates.clone(),
             login: self.login,
@@ -170,8 +227,8 @@ impl fmt::Debug for Account {
 
 /// Where accounts are looked up.
 pub trait Accounts: Send + Sync {
-    /// The account of this exact name.
-    fn find(&self, name: &str) -> Option<Arc<Account>>;
+    /// The account of this exact name, at this server alone.
+    fn find(&self, user: User<'_>) -> Option<Arc<Account>>;
 
     /// What a login under an unknown name must cost, so that it takes as long as one under a known name: the cost
     /// of the hashes in this collection.
@@ -199,7 +256,7 @@ pub trait Outside: Send + Sync {
     ///
     /// # Errors
     /// Nobody answers. It is told there; who logs in hears that it is nobody's password.
-    fn ask<'a>(&'a self, from: IpAddr, user: &'a str, password: &'a [u8]) -> Asked<'a>;
+    fn ask<'a>(&'a self, from: IpAddr, user: User<'a>, password: &'a [u8]) -> Asked<'a>;
 }
 
 /// An answer that is waited for.
@@ -210,4 +267,19 @@ pub type Asked<'a> = Pin<Box<dyn Future<Output = Result<Option<Arc<Account>>, Un
 pub struct Unanswered {
     /// The option that says who is asked.
     pub option: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_name_at_two_servers_is_two_users() {
+        let at = |server| User { server, name: "alice" };
+        assert_eq!(User::from("alice").id(), "alice");
+        assert_ne!(at(Some("a.example")).id(), at(None).id());
+        assert_ne!(at(Some("a.example")).id(), at(Some("b.example")).id());
+        assert_ne!(at(Some("a.example")).id(), User::from("alice@a.example").id());
+        assert_eq!(at(Some("a.example")).to_string(), "alice@a.example");
+    }
 }

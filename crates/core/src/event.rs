@@ -25,6 +25,8 @@ pub struct Origin {
     pub peer: SocketAddr,
     /// What it speaks; for logs only, nothing may depend on it.
     pub protocol: &'static str,
+    /// The virtual server that it is at; `None` is the one that nobody has to name.
+    pub server: Option<Arc<str>>,
 }
 
 /// Something that happened.
@@ -66,6 +68,17 @@ pub enum Event {
         option: Option<&'static str>,
         /// Why not, in words.
         why: String,
+    },
+    /// A client named a server that it is not let to.
+    ServerRefused {
+        /// Who.
+        origin: Origin,
+        /// The name or address that was given.
+        name: String,
+        /// What the operator would change to have it otherwise, where that is one option.
+        option: Option<&'static str>,
+        /// Why, in words.
+        why: &'static str,
     },
     /// Somebody tried to log in.
     Login {

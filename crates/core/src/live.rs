@@ -64,6 +64,8 @@ pub struct Described {
 pub struct Doing {
     /// Who is logged in.
     pub user: Option<String>,
+    /// At which virtual server it is; `None` is the one that nobody has to name.
+    pub server: Option<Arc<str>>,
     /// The TLS of the connection that it lives on; `None`: it is in clear.
     pub tls: Option<&'static str>,
     /// Since the client last said something.
@@ -187,7 +189,7 @@ mod tests {
     use super::*;
 
     fn origin(id: u64) -> Origin {
-        Origin { id: SessionId(id), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" }
+        Origin { id: SessionId(id), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp", server: None }
     }
 
     #[tokio::test(start_paused = true)]

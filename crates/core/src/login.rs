@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use zeroize::Zeroizing;
 
-use crate::account::{Account, Accounts, LoginRule, Unanswered};
+use crate::account::{Account, Accounts, LoginRule, Unanswered, User};
 use crate::certificate::Certificate;
 use crate::pace::{Pace, Unhurried};
 use crate::password::{self, Credential, MAX_PASSWORD, Memory};
@@ -152,7 +152,7 @@ impl Authenticator {
     pub fn by_certificate(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         certificate: Option<&Certificate>,
     ) -> Option<Arc<Account>> {
         self.current.find(user).filter(|account| account.is_open_to(from)).filter(|account| {
@@ -169,7 +169,7 @@ impl Authenticator {
     pub async fn authenticate(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         password: &[u8],
         certificate: Option<&Certificate>,
     ) -> Result<Arc<Account>, LoginError> {
@@ -186,7 +186,7 @@ impl Authenticator {
     async fn judge(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         password: &[u8],
         certificate: Option<&Certificate>,
     ) -> Result<Arc<Account>, LoginError> {
@@ -264,7 +264,7 @@ impl Authenticator {
     async fn take_time(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         certificate: Option<&Certificate>,
     ) -> Result<(), LoginError> {
         match self.pace.before_login(from, user, certificate) {
@@ -278,7 +278,7 @@ impl Authenticator {
     }
 
     /// Refuses a client who has shown a certificate that is no longer accepted, whatever its password.
-    pub async fn refuse_certificate(&self, from: IpAddr, user: &str, password: &[u8]) -> LoginError {
+    pub async fn refuse_certificate(&self, from: IpAddr, user: User<'_>, password: &[u8]) -> LoginError {
         // SECURITY: with the work of every other refusal.
         match self.authenticate(from, user, password, None).await {
             Err(error @ (LoginError::Overloaded | LoginError::Unanswered(_))) => error,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use crate::account::User;
 use crate::certificate::Certificate;
 
 /// Slows guesses down. It hears how logins end as a subscriber of the events.
@@ -18,7 +19,7 @@ pub trait Pace: Send + Sync {
     fn before_login(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         certificate: Option<&Certificate>,
     ) -> Result<Duration, TooManyGuesses>;
 }
@@ -44,7 +45,12 @@ impl Pace for Unhurried {
         from
     }
 
-    fn before_login(&self, _: IpAddr, _: &str, _: Option<&Certificate>) -> Result<Duration, TooManyGuesses> {
+    fn before_login(
+        &self,
+        _: IpAddr,
+        _: User<'_>,
+        _: Option<&Certificate>,
+    ) -> Result<Duration, TooManyGuesses> {
         Ok(Duration::ZERO)
     }
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use carrack_core::account::{Account, Asked, Outside, Unanswered};
+use carrack_core::account::{self, Account, Asked, Outside, Unanswered};
 use carrack_core::backend::PartialIndex;
 use carrack_core::password::Credential;
 use serde_json::{Map, Value, json};
@@ -70,15 +70,18 @@ impl Questions {
     async fn account(
         &self,
         from: IpAddr,
-        user: &str,
+        user: account::User<'_>,
         password: &[u8],
     ) -> Result<Option<Arc<Account>>, String> {
         // What could be no name of a user here, or is no text, is nobody's anywhere.
-        let (Ok(_), Ok(password)) = (user.parse::<UserName>(), std::str::from_utf8(password)) else {
+        let (Ok(_), Ok(password)) = (user.name.parse::<UserName>(), std::str::from_utf8(password)) else {
             return Ok(None);
         };
         // SECURITY: beside here the password is in nothing but this; it is on no command line and in no environment.
-        let question = json!({"user": user, "password": password, "address": from.to_string()});
+        let mut question = json!({"user": user.name, "password": password, "address": from.to_string()});
+        if let Some(server) = user.server {
+            question["virtual_server"] = server.into();
+        }
         let question = Zeroizing::new(question.to_string().into_bytes());
         let asked = async {
             let _place = self.places.acquire().await.map_err(|error| error.to_string())?;
@@ -134,7 +137,7 @@ impl Outside for Questions {
         self.respondent.option()
     }
 
-    fn ask<'a>(&'a self, from: IpAddr, user: &'a str, password: &'a [u8]) -> Asked<'a> {
+    fn ask<'a>(&'a self, from: IpAddr, user: account::User<'a>, password: &'a [u8]) -> Asked<'a> {
         Box::pin(async move {
             self.account(from, user, password).await.map_err(|why| {
                 let option = self.option();

@@ -6,24 +6,31 @@ use carrack_core::limits::Rate;
 use carrack_core::permission::Permissions;
 use carrack_ftp_server as ftp;
 
-use crate::config::{ByteRate, Config, Grant, Listen, Plaintext, User, plaintext_grants as grants};
+use crate::config::{
+    ByteRate, Config, Grant, Listen, Plaintext, User, VirtualServer, plaintext_at,
+    plaintext_grants as grants, server_named,
+};
 use crate::wiring::permissions;
 
-/// What users may reach, by their names.
+/// What users may reach, by who they are.
 type Grants = HashMap<String, ftp::PlaintextGrant>;
 
-/// What a client gets that does not ask for TLS.
-pub(crate) fn of_listener(config: &Config, listen: &Listen) -> ftp::Plaintext {
+/// What a client gets that does not ask for TLS, at a virtual server or at none.
+pub(crate) fn of_listener(
+    config: &Config,
+    listen: &Listen,
+    server: Option<&VirtualServer>,
+) -> ftp::Plaintext {
     let names = |is_one: &dyn Fn(&User) -> bool| {
-        let users = config.user.iter().filter(|user| is_one(user));
+        let users = config.user.iter().filter(|user| user.is_at(server) && is_one(user));
         users.map(|user| user.name.as_str().to_owned()).collect::<Vec<_>>()
     };
-    let has_grant = |user: &User| grants(config).any(|grant| *grant.user == user.name);
+    let has_grant = |user: &User| grants(config).any(|grant| grant.is_for(user));
     let may_come = |user: &User| match user.plaintext {
         Some(word) => word != Plaintext::Refuse,
         None => has_grant(user),
     };
-    match listen.plaintext {
+    match plaintext_at(listen, server) {
         Plaintext::Refuse => ftp::Plaintext::Refuse,
         Plaintext::Limit => ftp::Plaintext::Limit { users: names(&may_come) },
         Plaintext::Allow => {
@@ -35,8 +42,9 @@ pub(crate) fn of_listener(config: &Config, listen: &Listen) -> ftp::Plaintext {
 /// Who is left less without TLS on this listener. Where it is allowed, those who are limited by a word of their own.
 pub(crate) fn narrowed(config: &Config, listen: &Listen) -> Grants {
     let limits = |grant: &Grant<'_>| {
-        let user = config.user.iter().find(|user| user.name == *grant.user);
-        listen.plaintext == Plaintext::Limit
+        let user = config.user.iter().find(|user| grant.is_for(user));
+        let server = server_named(config, grant.server);
+        plaintext_at(listen, server) == Plaintext::Limit
             || user.is_some_and(|user| user.plaintext == Some(Plaintext::Limit))
     };
     table(grants(config).filter(limits))
@@ -58,7 +66,7 @@ fn table<'c>(grants: impl Iterator<Item = Grant<'c>>) -> Grants {
             };
             let folders = grant.folders.iter().map(|folder| folder.0.clone()).collect();
             let (upload, download) = (rate(grant.upload), rate(grant.download));
-            (grant.user.as_str().to_owned(), ftp::PlaintextGrant { folders, ceiling, upload, download })
+            (grant.id(), ftp::PlaintextGrant { folders, ceiling, upload, download })
         })
         .collect()
 }

@@ -7,9 +7,9 @@ use carrack_core::password::{Cost, hash_with};
 use zeroize::Zeroizing;
 
 use crate::config::{
-    Access, Ccc, Checked, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Defence, Fault,
-    Fips, FolderPath, HashedPassword, Limits, Listen, Log, Login, Mode, Passive, Permission, Plaintext,
-    PlaintextGrant, PortRange, Tables, Timeouts, Upload, User, UserName, Users, check,
+    Access, Banner, Ccc, Checked, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse,
+    Defence, Fault, Fips, FolderPath, HashedPassword, Limits, Listen, Log, Login, Mode, Passive, Permission,
+    Plaintext, PlaintextGrant, PortRange, Tables, Timeouts, Upload, User, UserName, Users, check,
 };
 use crate::state::{StateError, StateFolder, standard_folder};
 
@@ -123,6 +123,7 @@ impl QuickStart {
         let reading = [Permission::List, Permission::Read];
         let user = |name: &UserName, password: Option<HashedPassword>, permissions: &[Permission]| User {
             name: name.clone(),
+            virtual_server: None,
             password,
             home: self.folder.clone(),
             permissions: permissions.to_vec(),
@@ -153,6 +154,7 @@ impl QuickStart {
             mode,
             address,
             sessions: None,
+            banner: Banner::standard(),
             plaintext,
             data_protection: DataProtection::Require,
             ccc: Ccc::Refuse,
@@ -175,6 +177,7 @@ impl QuickStart {
             users.push(user(&anonymous, None, &reading));
             PlaintextGrant {
                 user: anonymous,
+                virtual_server: None,
                 folders: vec![FolderPath(carrack_core::path::VirtualPath::root())],
                 write: false,
                 permissions: None,
@@ -205,6 +208,7 @@ impl QuickStart {
             defence: Defence::default(),
             fxp: None,
             plaintext,
+            virtual_server: Tables::default(),
             user: Tables(users),
             users: Users::default(),
             log: self.log.clone(),

@@ -87,7 +87,7 @@ fn created(config: &Config, user: &User) -> Created {
 /// SECURITY: rules of folders go by the path; a symbolic link would lead into a folder past its rules, or out of those
 /// that `[plaintext]` grants.
 fn links(config: &Config, user: &User) -> Links {
-    let confined = plaintext_grants(config).any(|grant| *grant.user == user.name);
+    let confined = plaintext_grants(config).any(|grant| grant.is_for(user));
     if confined || !user.folder.is_empty() { Links::Refuse } else { Links::Follow }
 }
 

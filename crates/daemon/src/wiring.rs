@@ -17,12 +17,12 @@ use carrack_core::session::Settings;
 use carrack_ftp_server as ftp;
 use carrack_net::Limits;
 use carrack_records::accounts::ConfiguredAccounts;
-use carrack_tls::{AcceptedClients, ClientCertificates, DataReuse, PartnerTls};
+use carrack_tls::{AcceptedClients, ClientCertificates, DataReuse, PartnerTls, ServerTls};
 
 use crate::access::UserNetworks;
 use crate::config::{
-    Ccc, CertificateName, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Listen, Login,
-    Mode, Permission as Word, RevokedSessions, UploadDigest, User,
+    self, Ccc, CertificateName, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Listen,
+    Login, Mode, Permission as Word, RevokedSessions, UploadDigest, User, VirtualServer,
 };
 use crate::hours::Schedule;
 use crate::log::{self, Guard, LogFileError, XferLog};
@@ -122,6 +122,7 @@ pub(crate) fn account(user: &User, home: Arc<dyn Backend>) -> Result<Account, Wi
         networks: (!user.networks.is_empty())
             .then(|| Arc::new(UserNetworks(user.networks.clone())) as Arc<dyn Networks>),
         folders: folders.collect(),
+        server: user.virtual_server.as_ref().map(|server| server.as_str().into()),
         shared,
         disabled: user.disabled,
         ..Account::new(name, credential, home)
@@ -171,6 +172,7 @@ pub(crate) fn permissions(words: &[Word]) -> Permissions {
 pub(crate) fn ftp_settings(
     config: &Config,
     listen: &Listen,
+    servers: ftp::ByName<Arc<ftp::VirtualServer>>,
     access: ftp::Access,
     public_address: &ftp::PublicAddresses,
     partners: Option<&Arc<PartnerTls>>,
@@ -180,14 +182,12 @@ pub(crate) fn ftp_settings(
             Mode::Explicit => ftp::Mode::Explicit,
             Mode::Implicit => ftp::Mode::Implicit,
         },
-        plaintext: plaintext::of_listener(config, listen),
+        greeting: listen.banner.as_str().to_owned(),
+        servers,
+        plaintext: plaintext::of_listener(config, listen, None),
         plaintext_grants: plaintext::narrowed(config, listen),
         grants_of_anybody: plaintext::of_anybody(config),
-        data_protection: match listen.data_protection {
-            DataProtection::Require => ftp::DataProtection::Require,
-            DataProtection::Optional => ftp::DataProtection::Optional,
-            DataProtection::Refuse => ftp::DataProtection::Refuse,
-        },
+        data_protection: data_protection(config::data_protection_at(listen, None)),
         clearing: match listen.ccc {
             Ccc::Refuse => ftp::Clearing::Refused,
             Ccc::Allow => ftp::Clearing::Allowed,
@@ -197,12 +197,12 @@ pub(crate) fn ftp_settings(
         data_tls_reuse_of_user: config
             .user
             .iter()
-            .filter_map(|user| Some((user.name.as_str().to_owned(), reuse(user.data_tls_reuse?))))
+            .filter_map(|user| Some((user.id(), reuse(user.data_tls_reuse?))))
             .collect(),
         charset_of_user: config
             .user
             .iter()
-            .filter_map(|user| Some((user.name.as_str().to_owned(), user.charset.as_ref()?.charset)))
+            .filter_map(|user| Some((user.id(), user.charset.as_ref()?.charset)))
             .collect(),
         data_close: match listen.data_close {
             DataClose::Strict => ftp::DataClose::Strict,
@@ -230,6 +230,32 @@ pub(crate) fn ftp_settings(
             partners: fxp.partners.clone().into(),
             tls: partners.cloned(),
         }),
+    }
+}
+
+/// A virtual server as one listener has it, with its names. `tls` is spoken with whoever names it.
+pub(crate) fn virtual_server(
+    config: &Config,
+    listen: &Listen,
+    server: &VirtualServer,
+    tls: Arc<ServerTls>,
+) -> (Vec<String>, Arc<ftp::VirtualServer>) {
+    let names: Vec<_> = server.names.iter().map(|name| name.as_str().to_owned()).collect();
+    let said = ftp::VirtualServer {
+        name: names.first().map(String::as_str).unwrap_or_default().into(),
+        greeting: server.banner.as_ref().unwrap_or(&listen.banner).as_str().to_owned(),
+        plaintext: plaintext::of_listener(config, listen, Some(server)),
+        data_protection: data_protection(config::data_protection_at(listen, Some(server))),
+        tls,
+    };
+    (names, Arc::new(said))
+}
+
+fn data_protection(word: DataProtection) -> ftp::DataProtection {
+    match word {
+        DataProtection::Require => ftp::DataProtection::Require,
+        DataProtection::Optional => ftp::DataProtection::Optional,
+        DataProtection::Refuse => ftp::DataProtection::Refuse,
     }
 }
 
@@ -284,16 +310,17 @@ fn while_uploading(config: &Config) -> WhileUploading {
 pub(crate) fn xferlog(config: &Config) -> Result<Option<(XferLog, Guard)>, LogFileError> {
     let Some(path) = &config.log.xferlog else { return Ok(None) };
     let without_password = |user: &&User| user.password.is_none() && user.login != Login::Certificate;
-    let anonymous = config.user.iter().filter(without_password).map(|user| user.name.as_str().to_owned());
+    let anonymous = config.user.iter().filter(without_password).map(User::id);
     log::xferlog(path, anonymous.collect()).map(Some)
 }
 
-/// Whether a listener asks for certificates.
+/// Whether a listener asks for certificates: clients that name this virtual server, or none.
 pub(crate) fn client_certificates(
     listen: &Listen,
+    server: Option<&VirtualServer>,
     accepted: Option<&Arc<AcceptedClients>>,
 ) -> ClientCertificates {
-    match (listen.client_certificate, accepted) {
+    match (config::client_certificate_at(listen, server), accepted) {
         (ClientCertificate::Optional, Some(accepted)) => ClientCertificates::Optional(Arc::clone(accepted)),
         (ClientCertificate::Required, Some(accepted)) => ClientCertificates::Required(Arc::clone(accepted)),
         // The check has made sure that something is accepted wherever clients are asked.

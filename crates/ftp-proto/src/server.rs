@@ -72,6 +72,8 @@ pub struct Server {
     carried: Carried,
     /// Whether HOST was said since the connection began or REIN was.
     host_was_said: bool,
+    /// Whether the greeting in force was said.
+    greeting: Greeting,
     /// Why the connection ends as soon as what is under way has ended.
     leaving: Option<CloseReason>,
     /// The peer sends nothing more.
@@ -82,6 +84,17 @@ pub struct Server {
     login_by: Option<Instant>,
     /// When the last command came that did anything, or the last transfer ended.
     active_at: Instant,
+}
+
+/// How far the operator's text is on its way to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Greeting {
+    /// It is queued, and nobody has read it.
+    Queued,
+    /// The client has it.
+    Said,
+    /// Another one than was said is in force: the login's reply has room for it.
+    Due,
 }
 
 /// What the machine waits for. One command is under way at a time.
@@ -148,6 +161,7 @@ impl Server {
             data: DataPort::default(),
             carried: Carried::Nothing,
             host_was_said: false,
+            greeting: Greeting::Queued,
             leaving: None,
             input_ended: false,
             tls_by: tls_deadline(&policy, now),
@@ -163,6 +177,7 @@ impl Server {
     ///
     /// All of them are taken; ask [`Server::wants_bytes`] before reading more.
     pub fn receive(&mut self, bytes: &[u8], _now: Instant) {
+        self.greeting_is_said();
         match self.stage {
             Stage::Closed => {}
             // SECURITY: between the 234 and the handshake there is nothing to be said in clear. Whoever says something is an
@@ -222,6 +237,7 @@ impl Server {
 
     /// Everything said and not sent yet, to be sent in one write.
     pub fn transmit(&mut self) -> Option<Vec<u8>> {
+        self.greeting_is_said();
         (!self.output.is_empty()).then(|| std::mem::take(&mut self.output))
     }
 
@@ -325,6 +341,13 @@ impl Server {
             self.perform(line, now);
         }
         found
+    }
+
+    /// From now on the greeting that is queued stays as it is.
+    fn greeting_is_said(&mut self) {
+        if self.greeting == Greeting::Queued {
+            self.greeting = Greeting::Said;
+        }
     }
 
     /// Queues a reply.

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carrack_core::Core;
-use carrack_core::account::{Account, Accounts};
+use carrack_core::account::{Account, Accounts, User};
 use carrack_core::event::Events;
 use carrack_core::login::Authenticator;
 use carrack_core::partial::NoIndex;
 use carrack_core::password::{self, Credential, PasswordHash};
 use carrack_ftp_server::{
-    Clearing, Compression, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode, Plaintext,
-    PublicAddresses, RevokedSessions, Timeouts,
+    ByName, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpServer, FtpSettings, Mode,
+    Plaintext, PublicAddresses, RevokedSessions, Timeouts,
 };
 use carrack_net::{Access, Admission, Drain, Limits, Listener, PortPool, Startups};
 use carrack_storage::local::{LocalSettings, LocalStore};
@@ -28,8 +28,8 @@ use carrack_tls::{Identity, ServerTls, Settings};
 struct OneAccount(Arc<Account>);
 
 impl Accounts for OneAccount {
-    fn find(&self, name: &str) -> Option<Arc<Account>> {
-        (name == self.0.name).then(|| Arc::clone(&self.0))
+    fn find(&self, user: User<'_>) -> Option<Arc<Account>> {
+        (user == User::from(&*self.0.name)).then(|| Arc::clone(&self.0))
     }
 }
 
@@ -62,6 +62,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 fn settings() -> FtpSettings {
     FtpSettings {
         mode: Mode::Explicit,
+        greeting: "Ready.".to_owned(),
+        servers: ByName::default(),
         plaintext: Plaintext::Refuse,
         plaintext_grants: HashMap::new(),
         grants_of_anybody: HashMap::new(),

@@ -30,6 +30,7 @@ use tokio::sync::watch;
 use crate::FtpServer;
 use crate::control::{Control, Traffic};
 use crate::data::Callers;
+use crate::virtual_server::VirtualServer;
 use crate::visitor::Visitor;
 use crate::witness::Witness;
 use data::Agreed;
@@ -57,8 +58,10 @@ struct Connection {
     callers: Callers,
     machine: Server,
     control: Control,
-    /// The name given with `HOST` in clear: the certificate goes by it, and nothing else does.
+    /// The name given with `HOST` in clear, for a handshake that names nobody.
     host: Option<String>,
+    /// The server that the client has named; `None` is the one that nobody has to name.
+    at: Option<Arc<VirtualServer>>,
     /// The TLS of the control connection, once it runs.
     tls: Option<Tls>,
     /// Who is logged in, and where they stand.
@@ -201,7 +204,12 @@ impl Connection {
 
     /// Where this client comes from, for events.
     fn origin(&self) -> Origin {
-        Origin { id: self.id, peer: self.peer, protocol: self.server.protocol() }
+        Origin {
+            id: self.id,
+            peer: self.peer,
+            protocol: self.server.protocol(),
+            server: self.at.as_ref().map(|at| Arc::clone(&at.name)),
+        }
     }
 
     /// Who hears of this client's handshakes.

@@ -33,15 +33,18 @@ mod public_address;
 mod reply_for;
 mod settings;
 mod transfer;
+mod virtual_server;
 mod visitor;
 mod witness;
 
 pub use data::{DataPorts, SharedPort};
 pub use public_address::{NamedAddress, PublicAddress, PublicAddresses};
 pub use settings::{
-    Access, Charset, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpSettings, HostName,
-    Mode, Network, PartnerSettings, PartnerTls, Plaintext, PlaintextGrant, RevokedSessions, Timeouts,
+    Access, ByName, Charset, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpSettings,
+    HostName, Mode, Network, PartnerSettings, PartnerTls, Plaintext, PlaintextGrant, RevokedSessions,
+    Timeouts,
 };
+pub use virtual_server::VirtualServer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

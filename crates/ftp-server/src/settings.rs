@@ -12,18 +12,23 @@ pub use carrack_ftp_proto::charset::Charset;
 pub use carrack_ftp_proto::command::HostName;
 pub use carrack_ftp_proto::server::{Clearing, Compression, Mode, Plaintext};
 pub use carrack_net::{Access, Network};
-pub use carrack_tls::{DataReuse, PartnerTls};
+pub use carrack_tls::{ByName, DataReuse, PartnerTls};
 
 use crate::public_address::PublicAddresses;
+use crate::virtual_server::VirtualServer;
 
 /// The settings of one FTP listener.
 #[derive(Clone, Debug)]
 pub struct FtpSettings {
     /// Explicit (`AUTH TLS`) or implicit (TLS from the first byte).
     pub mode: Mode,
+    /// The text of the `220`.
+    pub greeting: String,
+    /// The servers that clients can name. Who names none of them is at the server that the rest of this describes.
+    pub servers: ByName<Arc<VirtualServer>>,
     /// What a client gets that does not ask for TLS.
     pub plaintext: Plaintext,
-    /// What users may reach in a session without TLS, where that is not all they have.
+    /// By [`Account::id`], like all that is said of single users: what users may reach in a session without TLS, where that is not all they have.
     pub plaintext_grants: HashMap<String, PlaintextGrant>,
     /// What users may reach whom no password holds back, with TLS or without. Who has none here has nothing.
     pub grants_of_anybody: HashMap<String, PlaintextGrant>,

@@ -4,20 +4,24 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use carrack_core::account::{Account, Accounts, Outside};
+use carrack_core::account::{Account, Accounts, Outside, User};
 use carrack_core::password::{Cost, Credential};
 
-/// The accounts of a configuration: read once, found by name, never changed while in use.
+/// The accounts of a configuration: read once, found by name at their server, never changed while in use.
 #[derive(Default)]
 pub struct ConfiguredAccounts {
-    by_name: HashMap<String, Arc<Account>>,
+    /// Of the server that nobody has to name.
+    by_name: ByName,
+    at_virtual: HashMap<Arc<str>, ByName>,
     /// The costliest hash.
     costliest: Option<Cost>,
     are_alike: bool,
     outside: Option<Arc<dyn Outside>>,
 }
 
-/// Two accounts have the same name, so one of them could never be found.
+type ByName = HashMap<String, Arc<Account>>;
+
+/// Two accounts of one server have the same name, so one of them could never be found.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there are two accounts named {0:?}")]
 pub struct DuplicateAccount(pub String);
@@ -26,21 +30,28 @@ impl ConfiguredAccounts {
     /// Takes these accounts.
     ///
     /// # Errors
-    /// Two of them have the same name.
+    /// Two of them have the same name at the same server.
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Result<Self, DuplicateAccount> {
-        let mut by_name = HashMap::new();
+        let mut all = Self::default();
         for account in accounts {
+            let by_name = match &account.server {
+                None => &mut all.by_name,
+                Some(server) => all.at_virtual.entry(Arc::clone(server)).or_default(),
+            };
             if let Some(earlier) = by_name.insert(account.name.clone(), Arc::new(account)) {
                 return Err(DuplicateAccount(earlier.name.clone()));
             }
         }
-        let hashes = by_name.values().filter_map(|account| match &account.credential {
-            Credential::Password(hash) => Some(hash.cost()),
-            Credential::Anyone | Credential::NoPassword => None,
-        });
-        let costliest = hashes.clone().max_by_key(|cost| cost.weight());
-        let are_alike = hashes.clone().all(|cost| Some(cost) == costliest);
-        Ok(Self { costliest, are_alike, by_name, outside: None })
+        let hashes: Vec<_> = all
+            .all()
+            .filter_map(|account| match &account.credential {
+                Credential::Password(hash) => Some(hash.cost()),
+                Credential::Anyone | Credential::NoPassword => None,
+            })
+            .collect();
+        all.costliest = hashes.iter().copied().max_by_key(|cost| cost.weight());
+        all.are_alike = hashes.iter().all(|&cost| Some(cost) == all.costliest);
+        Ok(all)
     }
 
     /// The same, with somebody who is asked about all others.
@@ -51,12 +62,16 @@ impl ConfiguredAccounts {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.by_name.len()
+        self.all().count()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+        self.len() == 0
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Arc<Account>> {
+        self.by_name.values().chain(self.at_virtual.values().flat_map(HashMap::values))
     }
 }
 
@@ -67,11 +82,16 @@ impl fmt::Debug for ConfiguredAccounts {
 }
 
 impl Accounts for ConfiguredAccounts {
-    fn find(&self, name: &str) -> Option<Arc<Account>> {
-        self.by_name.get(name).cloned()
+    // SECURITY: by the server first and the name within it, so that no spelling of a name leads to another server's account.
+    fn find(&self, user: User<'_>) -> Option<Arc<Account>> {
+        let by_name = match user.server {
+            None => &self.by_name,
+            Some(server) => self.at_virtual.get(server)?,
+        };
+        by_name.get(user.name).cloned()
     }
 
-    /// The costliest hash decides: where hashes differ in cost, an unknown name takes as long as the slowest known one.
+    /// The costliest hash of all servers decides: where hashes differ in cost, an unknown name takes as long as the slowest known one.
     fn decoy_cost(&self) -> Cost {
         self.costliest.unwrap_or(Cost::RECOMMENDED)
     }

@@ -90,6 +90,7 @@ mod handshake;
 pub mod identity;
 mod info;
 pub mod issue;
+mod names;
 pub mod ocsp;
 mod policy;
 pub mod revocation;
@@ -116,6 +117,9 @@ pub use identity::{
     Sha256Fingerprint, Staple, Timestamp, describe,
 };
 pub use info::{TlsInfo, Version};
+pub use names::ByName;
 pub use policy::{Approval, Group, PolicyError, Standing, Suite, TlsPolicy};
 pub use rustls_pki_types::CertificateDer;
-pub use server::{ControlStream, ControlTls, Direction, HandshakeError, ServerTls, Sessions, Settings};
+pub use server::{
+    ControlStream, ControlTls, Direction, HandshakeError, Newcomer, ServerTls, Sessions, Settings,
+};

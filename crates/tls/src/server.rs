@@ -1,6 +1,7 @@
 //! The server's side of TLS: one configuration for ever, a session of its own for each control connection.
 
 use std::{
+    fmt,
     net::IpAddr,
     sync::{Arc, OnceLock},
 };
@@ -13,7 +14,7 @@ use rustls::{
     },
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
-use tokio_rustls::LazyConfigAcceptor;
+use tokio_rustls::{LazyConfigAcceptor, StartHandshake};
 
 pub use crate::control::ControlStream;
 pub use crate::handshake::HandshakeError;
@@ -80,6 +81,33 @@ impl Sessions {
     #[cfg(test)]
     pub(crate) fn counts(&self) -> (usize, usize) {
         self.0.counts()
+    }
+}
+
+/// A control connection whose ClientHello was read and not answered yet: what it asks for may decide which [`ServerTls`] answers.
+pub struct Newcomer {
+    start: StartHandshake<RecordByRecord>,
+}
+
+impl Newcomer {
+    /// Reads the ClientHello. The caller bounds the time.
+    ///
+    /// # Errors
+    /// The [`HandshakeError`], after its alert was sent.
+    pub async fn meet(socket: TcpStream) -> Result<Newcomer, HandshakeError> {
+        let start = LazyConfigAcceptor::new(Acceptor::default(), RecordByRecord::new(socket)).await?;
+        Ok(Newcomer { start })
+    }
+
+    /// The server's name that it asks for (SNI, RFC 6066 §3), in lower case.
+    pub fn server_name(&self) -> Option<String> {
+        self.start.client_hello().server_name().map(str::to_ascii_lowercase)
+    }
+}
+
+impl fmt::Debug for Newcomer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Newcomer").field("server_name", &self.server_name()).finish_non_exhaustive()
     }
 }
 
@@ -212,8 +240,15 @@ impl ControlTls {
     /// # Errors
     /// The [`HandshakeError`], after its alert was sent.
     pub async fn accept(&self, socket: TcpStream) -> Result<(ControlStream, TlsInfo), HandshakeError> {
-        let socket = RecordByRecord::new(socket);
-        let mut start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
+        self.accept_met(Newcomer::meet(socket).await?).await
+    }
+
+    /// The same for a control connection that was met.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn accept_met(&self, newcomer: Newcomer) -> Result<(ControlStream, TlsInfo), HandshakeError> {
+        let Newcomer { mut start } = newcomer;
         if let Err(error) = self.check_name(&start.client_hello()) {
             // The client learns why as far as the socket has room.
             let _ = start.io.write_all(&handshake::UNRECOGNIZED_NAME).await;
@@ -229,6 +264,11 @@ impl ControlTls {
         }
         let info = TlsInfo::of(stream.get_ref().1);
         Ok((ControlStream::new(stream), info))
+    }
+
+    /// Whose certificates are accepted, where its client is asked for one.
+    pub fn clients(&self) -> &ClientCertificates {
+        &self.server.clients
     }
 
     /// Whether what the client was shown stands for `name` as well as anything here does: where the certificates are for

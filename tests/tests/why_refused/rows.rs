@@ -158,12 +158,12 @@ pub(super) const TLS: &[Row] = &[
             server
         },
     ),
-    row("tls.identity.certificate", "refused", "No such host here", || {
+    row("tls.identity.certificate", "host_refused", "No such host here", || {
         let server = two_names().start();
         Control::clear(&server).expect("HOST nobody.example", 504);
         server
     }),
-    row("listen.hosts", "refused", "No such host here", || {
+    row("listen.hosts", "host_refused", "No such host here", || {
         let server = setup().listen("hosts = [\"ftp.example.com\"]").start();
         Control::clear(&server).expect("HOST nobody.example", 504);
         server

@@ -40,7 +40,9 @@ pub(crate) enum Order {
     /// Who is there, from where, and what they do
     Sessions,
     /// End a session, or all those of a user: what they transfer is cut, and they are told 421
-    #[command(override_usage = "carrack ctl kick <SESSION>\n       carrack ctl kick user <NAME>")]
+    #[command(
+        override_usage = "carrack ctl kick <SESSION>\n       carrack ctl kick user <NAME> [--virtual-server <SERVER>]"
+    )]
     Kick(Kick),
     /// Who is banned, until when, by whom and why
     Bans,
@@ -78,4 +80,7 @@ pub(crate) struct Kick {
     /// The number of a session, or the word user and a name
     #[arg(value_name = "WHOM", required = true, num_args = 1..=2)]
     pub(crate) whom: Vec<String>,
+    /// The virtual server of that user, by the first of its names [default: the one that clients need not name]
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) virtual_server: Option<String>,
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::account::{Account, Accounts, Outside};
+use crate::account::{Account, Accounts, Outside, User};
 use crate::password::Cost;
 
 /// The accounts that count, in one place for all that share it.
@@ -19,8 +19,8 @@ impl Current {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = accounts;
     }
 
-    pub(super) fn find(&self, name: &str) -> Option<Arc<Account>> {
-        self.accounts().find(name)
+    pub(super) fn find(&self, user: User<'_>) -> Option<Arc<Account>> {
+        self.accounts().find(user)
     }
 
     pub(super) fn decoy_cost(&self) -> Cost {

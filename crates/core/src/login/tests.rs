@@ -67,7 +67,8 @@ impl crate::account::Networks for Elsewhere {
 }
 
 impl Accounts for Two {
-    fn find(&self, name: &str) -> Option<Arc<Account>> {
+    fn find(&self, user: User<'_>) -> Option<Arc<Account>> {
+        let name = user.name;
         let credential = match name {
             "alice" => {
                 let hash = password::hash_with(b"secret", CHEAP).unwrap();
@@ -81,14 +82,14 @@ impl Accounts for Two {
             }
             "elsewhere" | "anybody-elsewhere" | "certified-elsewhere" => {
                 let here = match name {
-                    "elsewhere" => self.find("alice"),
-                    "anybody-elsewhere" => self.find("anonymous"),
-                    _ => self.find("certificate"),
+                    "elsewhere" => self.find("alice".into()),
+                    "anybody-elsewhere" => self.find("anonymous".into()),
+                    _ => self.find("certificate".into()),
                 }?;
                 let confined = here.confined_to(&[]);
                 return Some(Arc::new(Account { networks: Some(Arc::new(Elsewhere)), ..confined }));
             }
-            "both" | "either" => return self.find("alice").map(|alice| certified(&alice, name)),
+            "both" | "either" => return self.find("alice".into()).map(|alice| certified(&alice, name)),
             _ => return None,
         };
         let account = Account::new(name, credential, Arc::new(Nowhere));
@@ -141,8 +142,8 @@ async fn a_certificate_counts_where_the_account_says_so() {
         ("anybody-certified", None, "", false, refused(Why::NoCertificate)),
     ] {
         let what = format!("{user} with {certificate:?} and {password:?}");
-        assert_eq!(authenticator.by_certificate(HERE, user, certificate).is_some(), alone, "{what}");
-        let login = authenticator.authenticate(HERE, user, password.as_bytes(), certificate).await;
+        assert_eq!(authenticator.by_certificate(HERE, user.into(), certificate).is_some(), alone, "{what}");
+        let login = authenticator.authenticate(HERE, user.into(), password.as_bytes(), certificate).await;
         assert_eq!(login.map(drop), outcome, "{what}");
     }
 }
@@ -151,7 +152,7 @@ async fn a_certificate_counts_where_the_account_says_so() {
 async fn who_showed_a_certificate_that_counts_no_more_is_refused_with_the_right_password_too() {
     let authenticator = Authenticator::new(Arc::new(Two), 1);
     for (user, password) in [("alice", "secret"), ("either", "secret"), ("anonymous", ""), ("nobody", "")] {
-        let refusal = authenticator.refuse_certificate(HERE, user, password.as_bytes()).await;
+        let refusal = authenticator.refuse_certificate(HERE, user.into(), password.as_bytes()).await;
         assert_eq!(refusal, LoginError::Refused(Why::RefusedCertificate), "{user}");
     }
 }
@@ -159,9 +160,12 @@ async fn who_showed_a_certificate_that_counts_no_more_is_refused_with_the_right_
 #[tokio::test]
 async fn only_the_right_password_logs_in() {
     let authenticator = Authenticator::new(Arc::new(Two), 1);
-    assert_eq!(authenticator.authenticate(HERE, "alice", b"secret", None).await.unwrap().name, "alice");
     assert_eq!(
-        authenticator.authenticate(HERE, "anonymous", b"me@example.org", None).await.unwrap().name,
+        authenticator.authenticate(HERE, "alice".into(), b"secret", None).await.unwrap().name,
+        "alice"
+    );
+    assert_eq!(
+        authenticator.authenticate(HERE, "anonymous".into(), b"me@example.org", None).await.unwrap().name,
         "anonymous"
     );
     let long = [b'x'; MAX_PASSWORD + 1];
@@ -173,7 +177,7 @@ async fn only_the_right_password_logs_in() {
         ("bob", &long, Why::PasswordTooLong),
         ("anonymous", &long, Why::PasswordTooLong),
     ] {
-        let error = authenticator.authenticate(HERE, user, password, None).await.unwrap_err();
+        let error = authenticator.authenticate(HERE, user.into(), password, None).await.unwrap_err();
         assert_eq!(error, LoginError::Refused(why));
         assert_eq!(error.to_string(), "login incorrect");
     }
@@ -189,8 +193,8 @@ async fn a_user_who_may_not_come_from_there_is_refused_like_a_wrong_password_wit
         ("anybody-elsewhere", b"", None),
         ("certified-elsewhere", b"", Some(&right)),
     ] {
-        assert!(authenticator.by_certificate(HERE, user, certificate).is_none(), "{user}");
-        let error = authenticator.authenticate(HERE, user, password, certificate).await.unwrap_err();
+        assert!(authenticator.by_certificate(HERE, user.into(), certificate).is_none(), "{user}");
+        let error = authenticator.authenticate(HERE, user.into(), password, certificate).await.unwrap_err();
         assert_eq!(error, LoginError::Refused(Why::WrongNetwork), "{user}");
         assert_eq!(error.to_string(), "login incorrect");
     }
@@ -217,7 +221,7 @@ async fn every_refusal_hashes_once() {
         let (release, released) = std::sync::mpsc::channel::<()>();
         let busy = authenticator.hashing.run(HERE, CHEAP, move |_| released.recv().is_err());
         tokio::pin!(busy);
-        let login = authenticator.authenticate(HERE, user, password, certificate);
+        let login = authenticator.authenticate(HERE, user.into(), password, certificate);
         tokio::pin!(login);
         tokio::select! {
             biased;
@@ -246,7 +250,7 @@ async fn a_login_does_not_queue_for_ever() {
     }
     tokio::time::pause();
     for user in ["alice", "bob"] {
-        let outcome = authenticator.authenticate(HERE, user, b"secret", None).await;
+        let outcome = authenticator.authenticate(HERE, user.into(), b"secret", None).await;
         assert_eq!(outcome.unwrap_err(), LoginError::Overloaded);
     }
     drop(release);
@@ -264,7 +268,7 @@ impl Pace for Slow {
     fn before_login(
         &self,
         _: IpAddr,
-        _: &str,
+        _: User<'_>,
         _: Option<&Certificate>,
     ) -> Result<std::time::Duration, crate::pace::TooManyGuesses> {
         if self.0 { Ok(std::time::Duration::from_secs(3600)) } else { Err(crate::pace::TooManyGuesses) }
@@ -276,10 +280,10 @@ async fn a_login_waits_as_long_as_its_pace_says() {
     let with =
         |pace| Authenticator::with_limits(Arc::new(Two), HashingLimits::with_threads(1), Arc::new(pace));
     let began = tokio::time::Instant::now();
-    with(Slow(true)).authenticate(HERE, "anonymous", b"", None).await.unwrap();
+    with(Slow(true)).authenticate(HERE, "anonymous".into(), b"", None).await.unwrap();
     assert!(began.elapsed() >= std::time::Duration::from_secs(3600));
     for user in ["alice", "nobody", "anonymous"] {
-        let outcome = with(Slow(false)).authenticate(HERE, user, b"secret", None).await;
+        let outcome = with(Slow(false)).authenticate(HERE, user.into(), b"secret", None).await;
         assert_eq!(outcome.unwrap_err(), LoginError::TooManyGuesses);
     }
 }
@@ -297,15 +301,15 @@ impl crate::account::Outside for Bob {
         "users.program"
     }
 
-    fn ask<'a>(&'a self, _: IpAddr, user: &'a str, password: &'a [u8]) -> crate::account::Asked<'a> {
-        let answer = self.0.clone().map(|bob| bob.filter(|_| (user, password) == ("bob", b"secret")));
+    fn ask<'a>(&'a self, _: IpAddr, user: User<'a>, password: &'a [u8]) -> crate::account::Asked<'a> {
+        let answer = self.0.clone().map(|bob| bob.filter(|_| (user.name, password) == ("bob", b"secret")));
         Box::pin(std::future::ready(answer))
     }
 }
 
 impl Accounts for Beside {
-    fn find(&self, name: &str) -> Option<Arc<Account>> {
-        self.users.clone().filter(|account| account.name == name)
+    fn find(&self, user: User<'_>) -> Option<Arc<Account>> {
+        self.users.clone().filter(|account| account.name == user.name)
     }
 
     fn decoy_cost(&self) -> Cost {
@@ -318,7 +322,7 @@ impl Accounts for Beside {
 }
 
 fn alice() -> Arc<Account> {
-    Two.find("alice").unwrap()
+    Two.find("alice".into()).unwrap()
 }
 
 fn bob() -> Arc<Account> {
@@ -331,7 +335,7 @@ async fn who_stands_in_no_file_is_asked_about_and_no_refusal_tells_by_its_time()
     let authenticator = Authenticator::new(Arc::new(accounts), 1);
     let login = async |user: &str, password: &[u8]| {
         let begun = Instant::now();
-        let outcome = authenticator.authenticate(HERE, user, password, None).await;
+        let outcome = authenticator.authenticate(HERE, user.into(), password, None).await;
         (outcome.map(|account| account.name.clone()), begun.elapsed())
     };
     assert_eq!(login("alice", b"secret").await.0, Ok("alice".to_owned()));
@@ -358,7 +362,7 @@ async fn an_answer_is_held_to_the_rules_of_every_account_and_none_is_no_refusal(
         (Err(unanswered), LoginError::Unanswered(unanswered)),
     ] {
         let accounts = Arc::new(Beside { users: None, bob });
-        let outcome = Authenticator::new(accounts, 1).authenticate(HERE, "bob", b"secret", None).await;
+        let outcome = Authenticator::new(accounts, 1).authenticate(HERE, "bob".into(), b"secret", None).await;
         assert_eq!(outcome.err(), Some(error));
     }
 }
@@ -369,7 +373,7 @@ async fn accounts_that_take_over_count_on_whichever_connection() {
     let before = Authenticator::new(with(Some(alice())), 1);
     let after = before.with_accounts(with(None));
     let login = async |authenticator: &Authenticator| {
-        authenticator.authenticate(HERE, "alice", b"secret", None).await.is_ok()
+        authenticator.authenticate(HERE, "alice".into(), b"secret", None).await.is_ok()
     };
     assert!(login(&before).await && login(&after).await, "nothing has taken over yet");
     after.take_over();
@@ -377,6 +381,26 @@ async fn accounts_that_take_over_count_on_whichever_connection() {
     let disabled = Account { disabled: true, ..alice().confined_to(&[]) };
     let disabled = before.with_accounts(with(Some(Arc::new(disabled))));
     disabled.take_over();
-    let refused = before.authenticate(HERE, "alice", b"secret", None).await;
+    let refused = before.authenticate(HERE, "alice".into(), b"secret", None).await;
     assert_eq!(refused.err(), Some(LoginError::Refused(Why::Disabled)));
+}
+
+#[tokio::test]
+async fn an_account_of_another_server_is_nobodys_whoever_found_it() {
+    use crate::event::{Events, Origin, SessionId};
+    // These are found by their names alone.
+    let core = crate::Core::new(Authenticator::new(Arc::new(Two), 1), Events::default());
+    let origin = |server: Option<&str>| Origin {
+        id: SessionId(1),
+        peer: (HERE, 4711).into(),
+        protocol: "test",
+        server: server.map(Into::into),
+    };
+    let right = Arc::new(Certificate { key_sha256: [1; 32], ..Certificate::default() });
+    let (here, elsewhere) = (origin(None), origin(Some("a.example")));
+    assert_eq!(core.login(&here, "alice", b"secret", None).await.unwrap().name, "alice");
+    let refused = core.login(&elsewhere, "alice", b"secret", None).await.unwrap_err();
+    assert_eq!(refused, LoginError::Refused(Why::UnknownUser));
+    assert!(core.login_by_certificate(&here, "certificate", Some(&right)).is_some());
+    assert!(core.login_by_certificate(&elsewhere, "certificate", Some(&right)).is_none());
 }

@@ -101,7 +101,7 @@ impl Session {
         let look = self.mounts.locate(self.policy.look(target)?);
         // Under an owner's name that nobody can log in with: what a crash leaves of this is no upload that a client knows
         // of and could go on with. It expires like one.
-        let owner = format!("{}\0combining", self.account.name);
+        let owner = format!("{}\0combining", self.account.id());
         let file = place.store.create(&place.at, &owner, start).map_err(|error| self.refused(error))?;
         if file.position() != existing.map_or(0, |file| file.size) {
             file.discard()?;

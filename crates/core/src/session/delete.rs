@@ -17,7 +17,7 @@ impl Session {
         let file = self.mounts.locate(self.policy.delete(path)?);
         let partial = self.mounts.locate(self.policy.delete_partial(path)?);
         let _claim = self.claim(path)?;
-        let dropped = match partial.store.drop_partial(&partial.at, &self.account.name) {
+        let dropped = match partial.store.drop_partial(&partial.at, &self.account.id()) {
             // SECURITY: that a stranger left something unfinished is nothing to this one.
             Ok(dropped) => dropped && !self.account.shared,
             // No folder, no partial; the complete file's error says the same.

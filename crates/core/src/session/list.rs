@@ -21,8 +21,8 @@ impl Session {
         };
         let place = self.mounts.locate(permit);
         // SECURITY: what strangers who share an account have unfinished is shown to none of them.
-        let owner = (!self.account.shared).then_some(self.account.name.as_str());
-        let listing = self.outcome("list", path, place.store.list(&place.at, owner))?;
+        let owner = (!self.account.shared).then(|| self.account.id());
+        let listing = self.outcome("list", path, place.store.list(&place.at, owner.as_deref()))?;
         // SECURITY: a name that holds a line break would forge further lines.
         let listing =
             listing.filter(|entry| entry.as_ref().map_or(true, |entry| entry.name.is_presentable()));

@@ -17,14 +17,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::account::{Account, Accounts, InTransit};
+use crate::account::{Account, Accounts, InTransit, User};
 use crate::certificate::Certificate;
 use crate::digest::{Algorithm, Digests, WhileUploading};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event::{Change, Direction, Event, Events, Origin, SessionId};
 use crate::limits::{Allowance, Buckets, Limit, Rates, SessionPlace, SessionUse, Users};
 use crate::live::LiveSessions;
-use crate::login::{Authenticator, LoginError};
+use crate::login::{Authenticator, LoginError, Why};
 use crate::mounts::Mounts;
 use crate::path::VirtualPath;
 use crate::permission::Permissions;
@@ -121,9 +121,12 @@ impl Core {
         password: &[u8],
         certificate: Option<&Arc<Certificate>>,
     ) -> Result<Arc<Account>, LoginError> {
-        let from = origin.peer.ip();
+        let (from, who) = (origin.peer.ip(), User::of(origin, user));
         let outcome =
-            self.authenticator.authenticate(from, user, password, certificate.map(Arc::as_ref)).await;
+            self.authenticator.authenticate(from, who, password, certificate.map(Arc::as_ref)).await;
+        let outcome = outcome.and_then(|account| {
+            account.is_of(who).then_some(account).ok_or(LoginError::Refused(Why::UnknownUser))
+        });
         self.events.emit(&Event::Login {
             origin: origin.clone(),
             user: user.to_owned(),
@@ -135,7 +138,8 @@ impl Core {
 
     /// Refuses the login of a client who has shown a certificate that is no longer accepted, and tells the subscribers.
     pub async fn refuse_certificate(&self, origin: &Origin, user: &str, password: &[u8]) -> LoginError {
-        let error = self.authenticator.refuse_certificate(origin.peer.ip(), user, password).await;
+        let (from, who) = (origin.peer.ip(), User::of(origin, user));
+        let error = self.authenticator.refuse_certificate(from, who, password).await;
         self.events.emit(&Event::Login {
             origin: origin.clone(),
             user: user.to_owned(),
@@ -153,8 +157,9 @@ impl Core {
         user: &str,
         certificate: Option<&Arc<Certificate>>,
     ) -> Option<Arc<Account>> {
-        let from = origin.peer.ip();
-        let account = self.authenticator.by_certificate(from, user, certificate.map(Arc::as_ref))?;
+        let (from, who) = (origin.peer.ip(), User::of(origin, user));
+        let account = self.authenticator.by_certificate(from, who, certificate.map(Arc::as_ref))?;
+        let account = Some(account).filter(|account| account.is_of(who))?;
         self.events.emit(&Event::Login {
             origin: origin.clone(),
             user: user.to_owned(),
@@ -218,7 +223,7 @@ impl Session {
         origin: Origin,
         ceiling: Permissions,
     ) -> Result<Session, Limit> {
-        let place = core.users.enter(&account.name, account.limits.sessions).map_err(|most| {
+        let place = core.users.enter(&account.id(), account.limits.sessions).map_err(|most| {
             let limit = Limit::Sessions(most);
             core.limit_reached(&origin, &account.name, limit);
             limit
@@ -330,7 +335,7 @@ impl Session {
     }
 
     fn upload_key(&self, path: &VirtualPath) -> Key {
-        Key { user: self.account.name.clone(), path: path.clone() }
+        Key { user: self.account.id().into_owned(), path: path.clone() }
     }
 
     fn changed(&self, change: Change) {

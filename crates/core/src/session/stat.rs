@@ -48,7 +48,7 @@ impl Session {
         }
         let Ok(permit) = self.policy.resume(path) else { return Ok(None) };
         let place = self.mounts.locate(permit);
-        place.store.partial(&place.at, &self.account.name).map_err(|error| error.at(path))
+        place.store.partial(&place.at, &self.account.id()).map_err(|error| error.at(path))
     }
 
     fn is_folder(&self, path: &VirtualPath) -> bool {

@@ -84,7 +84,7 @@ impl Session {
         if start == Start::InPlace && !place.store.capabilities().has(Capability::Append) {
             return Err(ErrorKind::Unsupported.into());
         }
-        let file = place.store.create(&place.at, &self.account.name, start);
+        let file = place.store.create(&place.at, &self.account.id(), start);
         let file = file.map_err(|error| self.refused(error))?;
         // The file may have changed since we looked. A client's bytes go where it meant them to, or nowhere.
         let length = file.position();
@@ -147,7 +147,7 @@ impl Session {
             let place = self.mounts.locate(permit);
             let file = place
                 .store
-                .create(&place.at, &self.account.name, Start::Anew)
+                .create(&place.at, &self.account.id(), Start::Anew)
                 .map_err(|error| self.refused(error).at(&path))?;
             let start = Started { start: Start::Anew, ends_at: None, allowance };
             return Ok(self.upload(file, claim, path, start));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use carrack_core::account;
 use serde_json::{Map, Value};
 
 use super::check::{Fault, Faults, folders, roots};
@@ -12,8 +13,9 @@ use super::table::{Config, User};
 use super::{created, fips, homes};
 
 /// Keys that an answer may not have: who is asked has judged the login, and these are settled before it, or by the clock.
-const NOT_ANSWERED: [&str; 9] = [
+const NOT_ANSWERED: [&str; 10] = [
     "name",
+    "virtual_server",
     "password",
     "login",
     "certificate",
@@ -28,11 +30,18 @@ const NOT_ANSWERED: [&str; 9] = [
 ///
 /// # Errors
 /// A sentence about what is wrong with it.
-pub(crate) fn answered(config: &Config, name: &str, mut said: Map<String, Value>) -> Result<User, String> {
+pub(crate) fn answered(
+    config: &Config,
+    asked: account::User<'_>,
+    mut said: Map<String, Value>,
+) -> Result<User, String> {
     if let Some(key) = NOT_ANSWERED.iter().find(|key| said.contains_key(**key)) {
         return Err(format!("user.{key} cannot be answered"));
     }
-    said.insert("name".to_owned(), Value::String(name.to_owned()));
+    said.insert("name".to_owned(), Value::String(asked.name.to_owned()));
+    if let Some(server) = asked.server {
+        said.insert("virtual_server".to_owned(), Value::String(server.to_owned()));
+    }
     let text = toml::Value::try_from(said).and_then(|said| toml::to_string(&said));
     let text = text.map_err(|error| format!("user: {error}"))?;
     let document = toml::de::DeTable::parse(&text).map_err(|error| format!("user: {}", error.message()))?;

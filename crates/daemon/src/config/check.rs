@@ -15,7 +15,7 @@ use super::value::beside;
 use super::warnings::Warning;
 use super::{
     acme, addresses, clients, created, defence, fips, homes, hook, identities, limits, logs, plaintext,
-    tls_policy, warnings,
+    tls_policy, virtual_server, warnings,
 };
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
@@ -140,6 +140,7 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
     }
     config.state = state.clone();
     listeners(&config, &mut faults);
+    virtual_server::check(&config, &mut faults);
     plaintext::check(&config, &mut faults);
     fips::check(&config, &mut faults);
     defence::check(&config, &mut faults);
@@ -246,18 +247,21 @@ fn users(config: &mut Config, base: &Path, roots: &[PathBuf], faults: &mut Fault
             "add [[user]] with name, password and home",
         );
     }
-    let without_password: Vec<_> = plaintext::grants(config).map(|grant| grant.user.clone()).collect();
+    let grants = plaintext::grants(config).map(|grant| (grant.user.clone(), grant.server.cloned()));
+    let without_password: Vec<_> = grants.collect();
     let mut seen = HashMap::new();
     for (index, user) in config.user.0.iter_mut().enumerate() {
         let place = |key: &str| format!("user.{index}.{key}");
-        if seen.insert(user.name.clone(), index).is_some() {
+        let who = (user.name.clone(), user.virtual_server.clone());
+        let needs_password = user.login != Login::Certificate && !without_password.contains(&who);
+        if seen.insert(who, index).is_some() {
+            let at = user.virtual_server.as_ref().map(|server| format!(" at {}", server.as_str()));
             faults.add(
                 place("name"),
-                format!("there are two users named {:?}", user.name.as_str()),
+                format!("there are two users named {:?}{}", user.name.as_str(), at.unwrap_or_default()),
                 "rename or remove one",
             );
         }
-        let needs_password = user.login != Login::Certificate && !without_password.contains(&user.name);
         if user.password.is_none() && (needs_password || matches!(user.login, Login::Both | Login::Either)) {
             faults.add(
                 place("password"),

@@ -10,9 +10,10 @@ use carrack_tls::{
 
 use super::check::Faults;
 use super::table::{
-    ClientCertificate, Config, Login, RevokedSessions, Tls, UnknownRevocation, User, UserCertificate,
+    ClientCertificate, Config, Listen, Login, RevokedSessions, Tls, UnknownRevocation, User, UserCertificate,
 };
 use super::value::beside;
+use super::virtual_server::{VirtualServer, client_certificate, server_named};
 
 /// What is wrong with a file: the key that names it, what, and the mend.
 pub(crate) type Unusable = (&'static str, String, String);
@@ -23,13 +24,15 @@ pub(super) fn check(config: &mut Config, base: &Path, faults: &mut Faults) -> Op
         tls.client_ca = tls.client_ca.as_deref().map(|path| beside(base, path));
         tls.crl = tls.crl.iter().map(|path| beside(base, path)).collect();
     }
-    let asked = config.listen.iter().position(|listen| listen.client_certificate != ClientCertificate::Off);
+    let asked = place_that_asks(config);
     let has_authority = config.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some());
     for (index, user) in config.user.iter().enumerate() {
         for (at, named) in user.certificate.iter().enumerate() {
             one_name(named, &format!("user.{index}.certificate.{at}"), faults);
         }
-        login(user, index, asked.is_some(), faults);
+        let server = server_named(config, user.virtual_server.as_ref());
+        let asked = config.listen.iter().any(|listen| asks(listen, server));
+        login(user, index, asked, faults);
         if !user.certificate.is_empty() && !has_authority {
             faults.add(
                 format!("user.{index}.certificate.0.issuer"),
@@ -42,7 +45,7 @@ pub(super) fn check(config: &mut Config, base: &Path, faults: &mut Faults) -> Op
     let asked = asked?;
     if !has_authority && config.user.iter().all(|user| user.spki_sha256.is_empty()) {
         faults.add(
-            format!("listen.{asked}.client_certificate"),
+            asked,
             "no certificate would be accepted: there is neither tls.client_ca nor any spki_sha256 of a user",
             "name the authority as client_ca in [tls], or the keys as spki_sha256 of the users",
         );
@@ -55,6 +58,22 @@ pub(super) fn check(config: &mut Config, base: &Path, faults: &mut Faults) -> Op
             None
         }
     }
+}
+
+/// Whether clients of a server are asked for a certificate.
+pub(crate) fn asks(listen: &Listen, server: Option<&VirtualServer>) -> bool {
+    client_certificate(listen, server) != ClientCertificate::Off
+}
+
+/// The first word by which anybody is asked for a certificate.
+fn place_that_asks(config: &Config) -> Option<String> {
+    let of_listener = config.listen.iter().position(|listen| asks(listen, None));
+    let of_listener = of_listener.map(|index| format!("listen.{index}.client_certificate"));
+    of_listener.or_else(|| {
+        let asked = |server| config.listen.iter().any(|listen| asks(listen, Some(server)));
+        let of_server = config.virtual_server.iter().position(asked)?;
+        Some(format!("virtual_server.{of_server}.client_certificate"))
+    })
 }
 
 /// Whom the configuration accepts, from its files as they are now.

@@ -10,6 +10,7 @@ use carrack_tls::identity::Source;
 use carrack_tls::{Identity, IdentityError, Set};
 
 use super::check::Faults;
+use super::name::ServerName;
 use super::table::Config;
 use super::value::beside;
 use super::warnings::Warning;
@@ -19,8 +20,9 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// From so many days before its end on a certificate's end is told.
 const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// The identities of `[tls]`, the default first; `None` without `[tls]` and where something is wrong.
+/// The identities of `[tls]`, the default first, then those of virtual servers; `None` without `[tls]` and where something is wrong.
 pub(super) fn load(config: &mut Config, base: &Path, faults: &mut Faults) -> Option<Set> {
+    beside_a_default(config, faults);
     let tls = config.tls.as_mut()?;
     let (certificate, key) = match (&mut tls.certificate, &mut tls.key) {
         (Some(certificate), Some(key)) => (certificate, key),
@@ -55,8 +57,49 @@ pub(super) fn load(config: &mut Config, base: &Path, faults: &mut Faults) -> Opt
         }
         loaded.push(identity);
     }
+    for (index, server) in config.virtual_server.0.iter_mut().enumerate() {
+        let (Some(certificate), Some(key)) = (&mut server.certificate, &mut server.key) else { continue };
+        let place = format!("virtual_server.{index}");
+        let identity = one(&place, base, (certificate, key, &mut server.staple), faults);
+        let lacks = |identity: &Identity| server.names.iter().find(|name| !identity.is_for(name.as_str()));
+        if let Some(name) = identity.as_ref().and_then(lacks) {
+            faults.add(
+                format!("{place}.certificate"),
+                format!("{} does not stand for {}", certificate.display(), name.as_str()),
+                "have it issued with all names of the server (subject alternative names), or leave the name out",
+            );
+        }
+        loaded.push(identity);
+    }
     let mut all = loaded.into_iter().collect::<Option<Vec<_>>>()?.into_iter();
     Some(Set { default: all.next()?, further: all.collect() })
+}
+
+/// A certificate of a virtual server is one beside that for clients that name nobody.
+fn beside_a_default(config: &Config, faults: &mut Faults) {
+    let has_default = config.tls.as_ref().is_some_and(|tls| tls.certificate.is_some() && tls.key.is_some());
+    for (index, server) in config.virtual_server.iter().enumerate() {
+        let said = [
+            ("certificate", server.certificate.is_some()),
+            ("key", server.key.is_some()),
+            ("staple", server.staple.is_some()),
+        ];
+        let Some((name, _)) = said.into_iter().find(|(_, is_there)| *is_there) else { continue };
+        let place = format!("virtual_server.{index}.{name}");
+        if server.certificate.is_none() || server.key.is_none() {
+            faults.add(
+                place,
+                format!("the virtual server has `{name}`, and not both `certificate` and `key`"),
+                "name both files, or leave all of them out",
+            );
+        } else if !has_default {
+            faults.add(
+                place,
+                "[tls] has no certificate for clients that name nobody",
+                "add [tls] with certificate and key; they may be the same files",
+            );
+        }
+    }
 }
 
 fn one(
@@ -82,6 +125,9 @@ fn one(
         let mend = match (name, place) {
             ("staple", _) => "mend the path, or take it out until there is one",
             (_, "tls") => "mend the path, or take [tls] out for a self-signed identity",
+            (_, server) if server.starts_with("virtual_server") => {
+                "mend the path, or take certificate and key out of this [[virtual_server]]"
+            }
             _ => "mend the path, or take this [[tls.identity]] out",
         };
         faults.add(format!("{place}.{name}"), format!("{} {why}", path.display()), mend);
@@ -115,7 +161,9 @@ fn one(
 pub(super) fn warnings(config: &Config, set: &Set, warnings: &mut Vec<Warning>) {
     let Some(tls) = &config.tls else { return };
     let now = SystemTime::now();
-    let files = tls.certificate.iter().chain(tls.identity.iter().map(|row| &row.certificate));
+    let of_servers = config.virtual_server.iter().filter_map(|server| server.certificate.as_ref());
+    let files =
+        tls.certificate.iter().chain(tls.identity.iter().map(|row| &row.certificate)).chain(of_servers);
     let all: Vec<(&PathBuf, &Identity)> = files.zip(set.iter()).collect();
     for (position, (file, identity)) in all.iter().enumerate() {
         let shown = file.display();
@@ -143,6 +191,7 @@ pub(super) fn warnings(config: &Config, set: &Set, warnings: &mut Vec<Warning>) 
         }
     }
     hosts(config, &all, warnings);
+    virtual_servers(config, &all, warnings);
 }
 
 /// What is wrong with the time of a certificate, or soon will be.
@@ -178,6 +227,22 @@ fn out_of_time(identity: &Identity, now: SystemTime) -> Option<String> {
     }
     let left = end.duration_since(now).unwrap_or_default();
     (left < SOON).then(|| format!("{whose} ends in {}, at {}; renew it", days(left), first.not_after))
+}
+
+/// Names of virtual servers that no certificate has.
+fn virtual_servers(config: &Config, all: &[(&PathBuf, &Identity)], warnings: &mut Vec<Warning>) {
+    let names = config.virtual_server.iter().flat_map(|server| &server.names);
+    let without = |name: &&ServerName| !all.iter().any(|(_, identity)| identity.is_for(name.as_str()));
+    for name in names.filter(without) {
+        let refused = match all {
+            [_] => "clients that check certificates refuse it",
+            _ => "a handshake that asks for it is refused, as there are several certificates",
+        };
+        warnings.push(Warning(format!(
+            "no certificate of [tls] stands for the virtual server {}: {refused}",
+            name.as_str()
+        )));
+    }
 }
 
 /// Names that a listener answers to and no certificate has.

@@ -11,6 +11,7 @@
 mod acme;
 mod addresses;
 mod answer;
+mod banner;
 mod certificate;
 mod check;
 mod choice;
@@ -40,6 +41,7 @@ mod tls_policy;
 mod upload;
 mod users;
 mod value;
+mod virtual_server;
 mod warnings;
 mod words;
 
@@ -49,9 +51,10 @@ pub use carrack_net::Network;
 
 pub use acme::{Acme, AcmeCertificate, AcmeKey, Argument, Challenge, Directory, Email, OrderedName};
 pub(crate) use answer::answered;
+pub use banner::Banner;
 pub use certificate::CertificateName;
 pub use check::{Checked, Fault, check};
-pub(crate) use clients::trust as client_trust;
+pub(crate) use clients::{asks as asks_clients, trust as client_trust};
 pub use created::{AccessMode, FileMode, FolderMode, Group};
 pub use defence::{Access, Defence, Place};
 pub use file::{ConfigFile, state_of};
@@ -60,8 +63,8 @@ pub use fips::Fips;
 pub use hook::{Hook, HookEvent, HookName, HookUrl};
 pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
 pub use manual::manual;
-pub use name::{CharacterSet, Host};
-pub use plaintext::{Grant, grants as plaintext_grants};
+pub use name::{CharacterSet, Host, ServerName};
+pub use plaintext::{Grant, PlaintextGrant, PlaintextUser, grants as plaintext_grants};
 pub(crate) use problem::whole as whole_file;
 pub use problem::{Problem, Problems};
 pub use public_address::PublicAddress;
@@ -72,13 +75,17 @@ pub use show::show;
 pub use table::{
     Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits,
     LimitsHours, Listen, Log, LogFormat, LogLevel, Login, Metrics, Mode, Partials, Passive, PassiveNetwork,
-    Permission, Plaintext, PlaintextGrant, PlaintextUser, Publish, RevokedSessions, Timeouts, Tls,
-    TlsIdentity, TlsVersion, UnknownRevocation, Upload, UploadDigest, User, UserCertificate, UserHours,
+    Permission, Plaintext, Publish, RevokedSessions, Timeouts, Tls, TlsIdentity, TlsVersion,
+    UnknownRevocation, Upload, UploadDigest, User, UserCertificate, UserHours,
 };
 pub use tls_policy::Policies;
 pub(crate) use users::Seen;
 pub use users::{Users, UsersFile};
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
+pub use virtual_server::{
+    VirtualServer, client_certificate as client_certificate_at, data_protection as data_protection_at,
+    plaintext as plaintext_at, server_named, servers,
+};
 pub use warnings::Warning;
 
 use problem::Source;

@@ -59,3 +59,44 @@ impl Setting for Host {
         Shown::Value(quoted(&self.text))
     }
 }
+
+/// A name of a virtual server, in lower case; `*` may stand in the place of its first label.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct ServerName(String);
+
+impl ServerName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Setting for ServerName {
+    const KIND: Kind = Kind::Text {
+        what: "a name of the DNS",
+        example: "ftp.example.com",
+        pattern: Some("^(\\*\\.)?[A-Za-z0-9.-]+$"),
+        secret: false,
+    };
+    fn read(reader: &mut Reader<'_>, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Self> {
+        parsed(reader, key, value, |text| {
+            let (star, beneath) = match text.strip_prefix("*.") {
+                Some(beneath) => ("*.", beneath),
+                None => ("", text),
+            };
+            match HostName::parse(beneath.as_bytes()) {
+                Some(HostName::Domain(name)) => Ok(Self(format!("{star}{name}"))),
+                // A handshake can name none (RFC 6066 §3).
+                Some(HostName::Address(_)) => {
+                    Err(format!("{text:?} is an address, and a virtual server goes by names"))
+                }
+                None => Err(format!(
+                    "{text:?} is no name that a client can ask for: letters, digits, `-` and `.`; no port, and `*` for the whole first label alone"
+                )),
+            }
+        })
+    }
+    fn show(&self) -> Shown {
+        Shown::Value(quoted(&self.0))
+    }
+}

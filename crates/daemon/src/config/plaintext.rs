@@ -2,14 +2,65 @@
 
 use super::check::Faults;
 use super::limits::ByteRate;
+use super::name::ServerName;
+use super::section::{Tables, section};
 use super::table::{Config, Permission, Plaintext, User};
 use super::value::{FolderPath, UserName};
+use super::virtual_server::{plaintext, server_named};
+
+section! {
+    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and those of `[[plaintext.grant]]`, and each has its
+    /// folders and nothing else. Where a user has no password the same holds with TLS: TLS hides what travels, it does not tell who comes.
+    pub struct PlaintextGrant {
+        /// The user. There must be a `[[user]]` of this name; it may go without a password. Then any is taken, with TLS as well, and this
+        /// grant narrows the user's own permissions whether the client asks for TLS or not.
+        NewSessions user: UserName = [UserName::anonymous()];
+        /// The `virtual_server` of that user.
+        NewSessions virtual_server: Option<ServerName> = [optional];
+        /// The folders granted, as this user sees them.
+        NewSessions folders: Vec<FolderPath> = [required];
+        /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
+        NewSessions write: bool = [false];
+        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
+        /// Left out: what `write` says.
+        NewSessions permissions: Option<Vec<Permission>> = [optional];
+        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// The same for downloads.
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
+        /// Further users.
+        NewSessions grant: Tables<PlaintextUser> = [Tables::default()];
+    }
+}
+
+section! {
+    /// A further user who may log in without TLS, and what it has then; as in `[plaintext]`.
+    pub struct PlaintextUser {
+        /// The user.
+        NewSessions user: UserName = [required];
+        /// The `virtual_server` of that user.
+        NewSessions virtual_server: Option<ServerName> = [optional];
+        /// The folders granted, as this user sees them.
+        NewSessions folders: Vec<FolderPath> = [required];
+        /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
+        NewSessions write: bool = [false];
+        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
+        /// Left out: what `write` says.
+        NewSessions permissions: Option<Vec<Permission>> = [optional];
+        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
+        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
+        /// The same for downloads.
+        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
+    }
+}
 
 /// What one user is granted without TLS, whichever table says so.
 #[derive(Debug, Clone, Copy)]
 pub struct Grant<'c> {
     /// The user.
     pub user: &'c UserName,
+    /// The virtual server that it belongs to.
+    pub server: Option<&'c ServerName>,
     /// The folders, as this user sees them.
     pub folders: &'c [FolderPath],
     /// Whether anything may be changed, where `permissions` does not say what may be done.
@@ -26,6 +77,7 @@ pub struct Grant<'c> {
 pub fn grants(config: &Config) -> impl Iterator<Item = Grant<'_>> {
     let first = config.plaintext.iter().map(|table| Grant {
         user: &table.user,
+        server: table.virtual_server.as_ref(),
         folders: &table.folders,
         write: table.write,
         permissions: table.permissions.as_deref(),
@@ -34,6 +86,7 @@ pub fn grants(config: &Config) -> impl Iterator<Item = Grant<'_>> {
     });
     let further = config.plaintext.iter().flat_map(|table| table.grant.iter()).map(|table| Grant {
         user: &table.user,
+        server: table.virtual_server.as_ref(),
         folders: &table.folders,
         write: table.write,
         permissions: table.permissions.as_deref(),
@@ -43,19 +96,33 @@ pub fn grants(config: &Config) -> impl Iterator<Item = Grant<'_>> {
     first.chain(further)
 }
 
+/// What a client of the user's server gets that does not ask for TLS, listener by listener.
+fn words_of<'c>(config: &'c Config, user: &User) -> impl Iterator<Item = Plaintext> + 'c {
+    let server = server_named(config, user.virtual_server.as_ref());
+    config.listen.iter().map(move |listen| plaintext(listen, server))
+}
+
 /// Who comes, and finds nothing; and what is granted, and to nobody.
 pub(super) fn check(config: &Config, faults: &mut Faults) {
-    let listener_with = |word| config.listen.iter().position(|listen| listen.plaintext == word);
     let user_with = |word| config.user.iter().any(|user| user.plaintext == Some(word));
-    let limited = listener_with(Plaintext::Limit);
-    let is_limited_elsewhere = listener_with(Plaintext::Allow).is_some() && user_with(Plaintext::Limit);
+    let limited = config.listen.iter().position(|listen| listen.plaintext == Plaintext::Limit);
+    let limited = limited.map(|index| format!("listen.{index}.plaintext"));
+    let limited = limited.or_else(|| {
+        let mut servers = config.virtual_server.iter();
+        let limited = servers.position(|server| server.plaintext == Some(Plaintext::Limit))?;
+        Some(format!("virtual_server.{limited}.plaintext"))
+    });
+    let limits_a_user = config.user.iter().any(|user| {
+        user.plaintext == Some(Plaintext::Limit)
+            && words_of(config, user).any(|word| word == Plaintext::Allow)
+    });
     match (&config.plaintext, limited) {
-        (None, Some(index)) if !user_with(Plaintext::Allow) => faults.add(
-            format!("listen.{index}.plaintext"),
+        (None, Some(place)) if !user_with(Plaintext::Allow) => faults.add(
+            place,
             "\"limit\" grants what [plaintext] says, and there is no [plaintext]",
             "add [plaintext] with user and folders",
         ),
-        (Some(_), None) if !is_limited_elsewhere => faults.add(
+        (Some(_), None) if !limits_a_user => faults.add(
             "plaintext",
             "[plaintext] grants nothing, as no listener has plaintext = \"limit\"",
             "set plaintext = \"limit\" on a listener, or take [plaintext] out",
@@ -68,7 +135,10 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
             Some(index) => format!("plaintext.grant.{index}"),
         };
         granted(config, grant, &place, faults);
-        if grants(config).take(index).any(|earlier| earlier.user == grant.user) {
+        if grants(config)
+            .take(index)
+            .any(|earlier| (earlier.user, earlier.server) == (grant.user, grant.server))
+        {
             faults.add(
                 format!("{place}.user"),
                 format!("{:?} has a grant already", grant.user.as_str()),
@@ -83,11 +153,18 @@ pub(super) fn check(config: &Config, faults: &mut Faults) {
 
 fn granted(config: &Config, grant: Grant<'_>, place: &str, faults: &mut Faults) {
     let name = grant.user.as_str();
-    if !config.user.iter().any(|user| user.name == *grant.user) {
+    if !config.user.iter().any(|user| grant.is_for(user)) {
+        let (at, with) = match grant.server {
+            None => (String::new(), String::new()),
+            Some(server) => {
+                let server = server.as_str();
+                (format!(" at {server}"), format!(", virtual_server = {server:?}"))
+            }
+        };
         faults.add(
             format!("{place}.user"),
-            format!("there is no [[user]] named {name:?}"),
-            format!("add [[user]] with name = {name:?} and a home; it may go without a password"),
+            format!("there is no [[user]] named {name:?}{at}"),
+            format!("add [[user]] with name = {name:?}{with} and a home; it may go without a password"),
         );
     }
     if grant.folders.is_empty() {
@@ -106,7 +183,7 @@ fn granted(config: &Config, grant: Grant<'_>, place: &str, faults: &mut Faults) 
 fn said(config: &Config, user: &User, place: &str, faults: &mut Faults) {
     let Some(word) = user.plaintext else { return };
     let name = user.name.as_str();
-    let has_grant = grants(config).any(|grant| *grant.user == user.name);
+    let has_grant = grants(config).any(|grant| grant.is_for(user));
     if word == Plaintext::Limit && !has_grant {
         faults.add(
             place,
@@ -121,11 +198,16 @@ fn said(config: &Config, user: &User, place: &str, faults: &mut Faults) {
             "write \"limit\", or take the grant out",
         );
     }
-    if word != Plaintext::Refuse && config.listen.iter().all(|listen| listen.plaintext == Plaintext::Refuse) {
+    if word != Plaintext::Refuse && words_of(config, user).all(|word| word == Plaintext::Refuse) {
         faults.add(
             place,
             "no listener lets anybody in without TLS",
-            "set plaintext = \"limit\" on a listener, or take it out",
+            match user.virtual_server {
+                None => "set plaintext = \"limit\" on a listener, or take it out",
+                Some(_) => {
+                    "set plaintext = \"limit\" on a listener, and nothing stricter at the virtual server, or take it out"
+                }
+            },
         );
     }
 }

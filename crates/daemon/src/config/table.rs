@@ -10,17 +10,20 @@ use carrack_net::{Network, Startups};
 use carrack_tls::{Sha256Fingerprint, Suite};
 
 use super::acme::Acme;
+use super::banner::Banner;
 use super::certificate::CertificateName;
 use super::created::{FileMode, FolderMode, Group};
 use super::defence::{Access, Defence, Place};
 use super::hook::Hook;
 use super::limits::{ByteRate, Bytes, TimeOfDay, Weekday};
-use super::name::{CharacterSet, Host};
+use super::name::{CharacterSet, Host, ServerName};
+use super::plaintext::PlaintextGrant;
 use super::public_address::PublicAddress;
 use super::section::{Tables, section};
 pub use super::upload::Upload;
 use super::users::Users;
 use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
+use super::virtual_server::VirtualServer;
 pub use super::words::{
     Ccc, ClientCertificate, DataClose, DataProtection, DataTlsReuse, LogFormat, LogLevel, Login, Mode,
     Partials, Permission, Plaintext, Publish, RevokedSessions, TlsVersion, UnknownRevocation, UploadDigest,
@@ -59,6 +62,8 @@ section! {
         NewSessions fxp: Option<Fxp> = [optional];
         /// What clients get that do not ask for TLS.
         NewSessions plaintext: Option<PlaintextGrant> = [optional];
+        /// Servers that clients name.
+        NewSessions virtual_server: Tables<VirtualServer> = [Tables::default()];
         /// Who may log in.
         NewSessions user: Tables<User> = [Tables::default()];
         /// Where further users are found.
@@ -81,6 +86,8 @@ section! {
         NewSessions address: SocketAddr = [required];
         /// Control connections at a time on this listener, beside `limits.sessions`. Left out: as many as that.
         AtOnce sessions: Option<Count<1, 1_000_000>> = [optional];
+        /// The text of the greeting, of one line or several; not where a client names a `[[virtual_server]]` with one of its own.
+        NewSessions banner: Banner = [Banner::standard()];
         /// What a client gets that does not ask for TLS.
         NewSessions plaintext: Plaintext = [Plaintext::Refuse];
         /// Whether files and listings may travel in clear once the login was protected, and whether there are any; a folder may say otherwise.
@@ -299,52 +306,13 @@ section! {
 }
 
 section! {
-    /// What `plaintext = "limit"` grants: without TLS only this user may log in, and those of `[[plaintext.grant]]`, and each has its
-    /// folders and nothing else. Where a user has no password the same holds with TLS: TLS hides what travels, it does not tell who comes.
-    pub struct PlaintextGrant {
-        /// The user. There must be a `[[user]]` of this name; it may go without a password. Then any is taken, with TLS as well, and this
-        /// grant narrows the user's own permissions whether the client asks for TLS or not.
-        NewSessions user: UserName = [UserName::anonymous()];
-        /// The folders granted, as this user sees them.
-        NewSessions folders: Vec<FolderPath> = [required];
-        /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
-        NewSessions write: bool = [false];
-        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
-        /// Left out: what `write` says.
-        NewSessions permissions: Option<Vec<Permission>> = [optional];
-        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
-        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
-        /// The same for downloads.
-        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
-        /// Further users.
-        NewSessions grant: Tables<PlaintextUser> = [Tables::default()];
-    }
-}
-
-section! {
-    /// A further user who may log in without TLS, and what it has then; as in `[plaintext]`.
-    pub struct PlaintextUser {
-        /// The user.
-        NewSessions user: UserName = [required];
-        /// The folders granted, as this user sees them.
-        NewSessions folders: Vec<FolderPath> = [required];
-        /// Whether this user may change anything without TLS, as far as its own permissions go; where it has no password, with TLS too.
-        NewSessions write: bool = [false];
-        /// What may be done there without TLS, as far as the user's own permissions go, instead of `write`: `["write"]` is a drop box.
-        /// Left out: what `write` says.
-        NewSessions permissions: Option<Vec<Permission>> = [optional];
-        /// How fast all uploads of this user without TLS together may be, instead of what holds with TLS. 0: no limit.
-        NewSessions upload_bytes_per_s: Option<ByteRate> = [optional];
-        /// The same for downloads.
-        NewSessions download_bytes_per_s: Option<ByteRate> = [optional];
-    }
-}
-
-section! {
     /// Somebody who may log in. At least one, here or where `[users]` says.
     pub struct User {
         /// The name given to `USER`.
         NewSessions name: UserName = [required];
+        /// The `[[virtual_server]]` at which alone this user is known, by the first of its names. The same name at another server is somebody
+        /// else. Left out: the server of clients that name none of them.
+        NewSessions virtual_server: Option<ServerName> = [optional];
         /// The hash of the password, made by `carrack user hash`: argon2id, or PBKDF2 where `fips` asks for it. Hashes of other servers are taken
         /// as they are: bcrypt (`$2y$`), SHA-crypt (`$5$`, `$6$`) and yescrypt (`$y$`). Only the users of `[plaintext]` may go without, and
         /// have no more than it grants them then, with TLS as well.

@@ -128,7 +128,7 @@ pub(super) fn take_in(config: &mut Config, base: &Path) -> Result<Option<Beside>
     let mut users = read.map(|file| file.user.0).unwrap_or_default();
     for (index, user) in users.iter_mut().enumerate() {
         user.home = beside(&folder, &user.home);
-        if config.user.iter().any(|own| own.name == user.name) {
+        if config.user.iter().any(|own| own.id() == user.id()) {
             let fault = Fault::new(
                 format!("user.{index}.name"),
                 format!("{:?} stands in the configuration file, too", user.name.as_str()),

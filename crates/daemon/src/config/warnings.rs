@@ -29,6 +29,7 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
     homes(config, state, &mut warnings);
     super::defence::warnings(config, &mut warnings);
     super::logs::warnings(config, &mut warnings);
+    super::virtual_server::warnings(config, &mut warnings);
     for listen in config.listen.iter().filter(|listen| listen.plaintext == Plaintext::Allow) {
         warnings.push(Warning(format!(
             "{} takes logins without TLS: passwords and files travel in clear",
@@ -44,7 +45,7 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
         )));
     }
     let comes_in_clear = |user: &User| {
-        let is_granted = plaintext::grants(config).any(|grant| *grant.user == user.name);
+        let is_granted = plaintext::grants(config).any(|grant| grant.is_for(user));
         user.password.is_some() && (is_granted || user.plaintext == Some(Plaintext::Allow))
     };
     for user in config.user.iter().filter(|user| comes_in_clear(user)) {
@@ -55,7 +56,8 @@ pub(super) fn warnings(config: &Config, state: &Path) -> Vec<Warning> {
     }
     if let Some(tls) = &config.tls {
         let further = tls.identity.iter().map(|identity| &identity.key);
-        tls.key.iter().chain(further).for_each(|path| key(path, &mut warnings));
+        let of_servers = config.virtual_server.iter().filter_map(|server| server.key.as_ref());
+        tls.key.iter().chain(further).chain(of_servers).for_each(|path| key(path, &mut warnings));
     }
     if let Some(metrics) = config.metrics.as_ref().filter(|metrics| !metrics.address.ip().is_loopback()) {
         warnings.push(Warning(format!(

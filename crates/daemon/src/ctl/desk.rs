@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use carrack_core::account::User;
 use carrack_core::event::SessionId;
 use carrack_core::live::{Described, LiveSessions};
 use carrack_net::Bans;
@@ -211,7 +212,7 @@ impl Desk {
             Request::Sessions {} => {
                 Answer::Sessions(self.live.describe(PATIENCE).await.into_iter().map(shown).collect())
             }
-            Request::Kick { session: Some(session), user: None } => {
+            Request::Kick { session: Some(session), user: None, virtual_server: None } => {
                 if self.live.dismiss(SessionId(session)) {
                     tell_kicked(Some(session), None, 1);
                     Answer::Kicked { sessions: 1 }
@@ -221,10 +222,12 @@ impl Desk {
                     ))
                 }
             }
-            Request::Kick { session: None, user: Some(user) } => self.kick_user(&user).await,
-            Request::Kick { .. } => {
-                Answer::refused("kick takes either `session`, a number, or `user`, a name")
+            Request::Kick { session: None, user: Some(name), virtual_server } => {
+                self.kick_user(User { server: virtual_server.as_deref(), name: &name }).await
             }
+            Request::Kick { .. } => Answer::refused(
+                "kick takes either `session`, a number, or `user`, a name, and with that `virtual_server`",
+            ),
             Request::Bans {} => bans::list(&self.bans),
             Request::Ban { network, for_s, why } => {
                 bans::ban(&self.bans, &self.live, &network, for_s, why.as_deref(), PATIENCE).await
@@ -240,14 +243,17 @@ impl Desk {
         }
     }
 
-    async fn kick_user(&self, user: &str) -> Answer {
+    async fn kick_user(&self, user: User<'_>) -> Answer {
         let all = self.live.describe(PATIENCE).await;
         let is_theirs = |one: &&Described| {
-            one.doing.as_ref().and_then(|doing| doing.user.as_deref()).is_some_and(|name| name == user)
+            one.doing.as_ref().is_some_and(|doing| {
+                doing.user.as_deref() == Some(user.name) && doing.server.as_deref() == user.server
+            })
         };
         let told = all.iter().filter(is_theirs).filter(|one| self.live.dismiss(one.origin.id));
         let sessions = told.count();
         if sessions == 0 {
+            let user = user.to_string();
             return Answer::refused(format!("{user:?} has no session; `carrack ctl sessions` lists them"));
         }
         tell_kicked(None, Some(user), sessions);
@@ -264,8 +270,9 @@ impl Desk {
     }
 }
 
-fn tell_kicked(session: Option<u64>, user: Option<&str>, sessions: usize) {
-    tracing::info!(target: "carrack", session, user, sessions, "kicked");
+fn tell_kicked(session: Option<u64>, user: Option<User<'_>>, sessions: usize) {
+    let (user, virtual_server) = (user.map(|user| user.name), user.and_then(|user| user.server));
+    tracing::info!(target: "carrack", session, user, virtual_server, sessions, "kicked");
 }
 
 /// A stream that is read here, while others hold it as well.
@@ -312,6 +319,7 @@ fn shown(Described { origin, lasted, doing }: Described) -> Session {
         }
     };
     let (idle_s, bytes) = doing.as_ref().map(|doing| (doing.silent.as_secs(), doing.bytes)).unzip();
+    let server = doing.as_ref().and_then(|doing| doing.server.as_deref().map(str::to_owned));
     let (user, tls, doing) = match doing {
         Some(doing) => (doing.user, doing.tls.map(str::to_owned), doing.errand.map(errand)),
         None => (None, None, None),
@@ -322,6 +330,7 @@ fn shown(Described { origin, lasted, doing }: Described) -> Session {
         protocol: origin.protocol.to_owned(),
         lasted_s: lasted.as_secs(),
         user,
+        virtual_server: server,
         tls,
         idle_s,
         bytes,

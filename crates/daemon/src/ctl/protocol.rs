@@ -20,6 +20,9 @@ pub enum Request {
         /// The name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         user: Option<String>,
+        /// The virtual server of that user.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        virtual_server: Option<String>,
     },
     /// To know who is banned.
     Bans {},
@@ -160,6 +163,9 @@ pub struct Session {
     /// Who is logged in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
+    /// The virtual server that the client has named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub virtual_server: Option<String>,
     /// The TLS of its control connection; left out in clear, and where it did not say in time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<String>,
@@ -302,7 +308,7 @@ mod tests {
     fn requests_read_as_they_are_documented_and_what_is_not_is_refused() {
         let read = |text: &str| serde_json::from_str::<Request>(text);
         assert_eq!(read(r#"{"command":"status"}"#).unwrap(), Request::Status {});
-        let kick = Request::Kick { session: Some(7), user: None };
+        let kick = Request::Kick { session: Some(7), user: None, virtual_server: None };
         assert_eq!(read(r#"{"command":"kick","session":7}"#).unwrap(), kick);
         assert_eq!(serde_json::to_string(&kick).unwrap(), r#"{"command":"kick","session":7}"#);
         for wrong in ["", "{}", r#"{"command":"halt"}"#, r#"{"command":"drain","now":true}"#, "\"status\""] {

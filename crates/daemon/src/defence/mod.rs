@@ -16,6 +16,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use carrack_core::account::User;
 use carrack_core::certificate::Certificate;
 use carrack_core::event::{Event, Subscriber};
 use carrack_core::login::LoginError;
@@ -95,12 +96,15 @@ pub(crate) struct Defence {
 
 struct Tables {
     sources: Scores<Source>,
-    names: Scores<Box<str>>,
+    names: Scores<Who>,
     certificates: Scores<[u8; 32]>,
     /// From where somebody has logged in, and as whom.
     known: Seen<Source>,
-    known_as: Seen<(Source, Box<str>)>,
+    known_as: Seen<(Source, Who)>,
 }
+
+/// A name that somebody gave, at a virtual server or at the one that nobody has to name.
+type Who = (Option<Box<str>>, Box<str>);
 
 impl Defence {
     /// Nothing counts against anybody yet. `admission` knows who is logged in from where.
@@ -120,7 +124,7 @@ impl Defence {
     fn wait(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         certificate: Option<&Certificate>,
         now: Instant,
     ) -> Result<Duration, TooManyGuesses> {
@@ -150,7 +154,7 @@ impl Defence {
     }
 
     /// Somebody has logged in.
-    fn succeeded(&self, from: IpAddr, user: &str, now: Instant) {
+    fn succeeded(&self, from: IpAddr, user: User<'_>, now: Instant) {
         let source = Source::of(from);
         let mut tables = self.tables();
         tables.known.see(source, now);
@@ -163,7 +167,7 @@ impl Defence {
     fn failed(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         certificate: Option<&Certificate>,
         now: Moment,
     ) -> Option<Ban> {
@@ -200,8 +204,8 @@ impl Defence {
 }
 
 /// A name as it is told apart.
-fn name(user: &str) -> Option<Box<str>> {
-    (user.len() <= NAME_LONGEST).then(|| user.into())
+fn name(user: User<'_>) -> Option<Who> {
+    (user.name.len() <= NAME_LONGEST).then(|| (user.server.map(Into::into), user.name.into()))
 }
 
 impl Pace for Defence {
@@ -212,7 +216,7 @@ impl Pace for Defence {
     fn before_login(
         &self,
         from: IpAddr,
-        user: &str,
+        user: User<'_>,
         certificate: Option<&Certificate>,
     ) -> Result<Duration, TooManyGuesses> {
         self.wait(from, user, certificate, Instant::now())
@@ -222,7 +226,7 @@ impl Pace for Defence {
 impl Subscriber for Defence {
     fn event(&self, event: &Event) {
         let Event::Login { origin, user, certificate, outcome } = event else { return };
-        let from = origin.peer.ip();
+        let (from, user) = (origin.peer.ip(), User::of(origin, user));
         match outcome {
             Ok(()) => self.succeeded(from, user, Instant::now()),
             Err(LoginError::Refused(_)) => {

@@ -38,7 +38,7 @@ impl World {
     }
 
     fn fail(&self, from: &str, user: &str) -> Option<Ban> {
-        self.defence.failed(from.parse().unwrap(), user, None, self.now)
+        self.defence.failed(from.parse().unwrap(), user.into(), None, self.now)
     }
 
     fn fail_often(&self, times: usize, from: &str, user: &str) -> Option<Ban> {
@@ -46,12 +46,12 @@ impl World {
     }
 
     fn succeed(&self, from: &str, user: &str) {
-        self.defence.succeeded(from.parse().unwrap(), user, self.now.monotonic);
+        self.defence.succeeded(from.parse().unwrap(), user.into(), self.now.monotonic);
     }
 
     /// The wait in whole seconds, rounded; `None` where it is refused.
     fn wait(&self, from: &str, user: &str) -> Option<u64> {
-        let wait = self.defence.wait(from.parse().unwrap(), user, None, self.now.monotonic);
+        let wait = self.defence.wait(from.parse().unwrap(), user.into(), None, self.now.monotonic);
         wait.ok().map(|wait| wait.as_secs_f64().round() as u64)
     }
 
@@ -130,10 +130,13 @@ fn a_certificate_is_slowed_wherever_it_comes_from() {
     let shown = Certificate { key_sha256: [7; 32], ..Certificate::default() };
     for n in 0..6 {
         let from = format!("192.0.2.{n}").parse().unwrap();
-        world.defence.failed(from, &format!("user-{n}"), Some(&shown), world.now);
+        world.defence.failed(from, format!("user-{n}").as_str().into(), Some(&shown), world.now);
     }
     let wait = |certificate: Option<&Certificate>| {
-        world.defence.wait("203.0.113.1".parse().unwrap(), "alice", certificate, world.now.monotonic).unwrap()
+        world
+            .defence
+            .wait("203.0.113.1".parse().unwrap(), "alice".into(), certificate, world.now.monotonic)
+            .unwrap()
     };
     assert_eq!(wait(None), Duration::ZERO);
     assert_eq!(wait(Some(&shown)), SECOND * 4);

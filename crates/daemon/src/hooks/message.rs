@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use carrack_core::account::User;
 use carrack_core::certificate::Certificate;
 use carrack_core::event::{Change, Direction, Event, Origin, Outcome, Protection, TransferFinished};
 use carrack_core::path::VirtualPath;
@@ -21,7 +22,7 @@ const MAX_TEXT: usize = 512;
 pub(super) struct Told {
     pub(super) event: HookEvent,
     pub(super) data: Map<String, Value>,
-    /// Whose file it is about, and which: who runs on this machine may want to open it.
+    /// Whose file it is about, by [`User::id`], and which: who runs on this machine may want to open it.
     pub(super) file: Option<(String, VirtualPath)>,
     /// Who caused it, where anybody can as often as they like.
     pub(super) stranger: Option<std::net::IpAddr>,
@@ -41,6 +42,12 @@ impl Told {
             }
             Event::Login { origin, user, certificate: _, outcome: Err(why) } => {
                 refusal("login", Some((origin, Some(user))), None, &why.to_string(), origin.peer.ip())
+            }
+            Event::ServerRefused { origin, name, option, why } => {
+                let mut told = refusal("host", Some((origin, None)), None, why, origin.peer.ip());
+                told.data.insert("host".to_owned(), cut(name).into());
+                told.data.insert("option".to_owned(), (*option).into());
+                told
             }
             Event::ConnectionRefused { peer, reason: _, option, why } => {
                 let mut told = refusal("connection", None, None, why, peer.ip());
@@ -72,7 +79,7 @@ impl Told {
                     Change::Renamed { from, to } => {
                         with_path(&mut data, "path", Some(from));
                         with_path(&mut data, "to", Some(to));
-                        let file = Some((user.clone(), to.clone()));
+                        let file = Some((id(origin, user), to.clone()));
                         return Some(Told { file, ..told(HookEvent::Rename, data) });
                     }
                     Change::MadeDirectory(path) => (HookEvent::MakeDirectory, path),
@@ -80,7 +87,7 @@ impl Told {
                     Change::SetAttributes { .. } | Change::Combined { .. } => return None,
                 };
                 with_path(&mut data, "path", Some(path));
-                Told { file: Some((user.clone(), path.clone())), ..told(event, data) }
+                Told { file: Some((id(origin, user), path.clone())), ..told(event, data) }
             }
             _ => return None,
         })
@@ -129,7 +136,7 @@ fn transfer(finished: &TransferFinished) -> Told {
         data.insert("why".to_owned(), why.to_string().into());
     }
     // Of an upload that failed there is no file.
-    let file = (event != HookEvent::UploadFailed).then(|| (user.clone(), path.clone()));
+    let file = (event != HookEvent::UploadFailed).then(|| (id(origin, user), path.clone()));
     Told { event, data, file, stranger: None }
 }
 
@@ -152,6 +159,11 @@ fn refusal(
     Told { event: HookEvent::Refusal, data, file: None, stranger: Some(stranger) }
 }
 
+/// Who it is among the users of all servers.
+fn id(origin: &Origin, user: &str) -> String {
+    User::of(origin, user).id().into_owned()
+}
+
 fn of_user(origin: &Origin, user: &str) -> Map<String, Value> {
     of_session(origin, Some(user.to_owned()))
 }
@@ -161,6 +173,9 @@ fn of_session(origin: &Origin, user: Option<String>) -> Map<String, Value> {
     data.insert("session".to_owned(), origin.id.0.into());
     data.insert("peer".to_owned(), origin.peer.ip().to_canonical().to_string().into());
     data.insert("protocol".to_owned(), origin.protocol.into());
+    if let Some(server) = &origin.server {
+        data.insert("virtual_server".to_owned(), (**server).into());
+    }
     if let Some(user) = user {
         data.insert("user".to_owned(), user.into());
     }

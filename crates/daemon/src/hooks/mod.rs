@@ -96,8 +96,7 @@ impl Hooks {
             wanted.push(Wanted { on: hook.on.clone(), is_program: hook.url.is_none() });
         }
         let posts: Arc<[_]> = posts.into();
-        let homes =
-            config.user.iter().map(|user| (user.name.as_str().to_owned(), user.home.clone())).collect();
+        let homes = config.user.iter().map(|user| (user.id(), user.home.clone())).collect();
         let mut run = [0; 8];
         // Where the system has no randomness the time has to do.
         if aws_lc_rs::rand::fill(&mut run).is_err() {

@@ -3,6 +3,7 @@
 use super::*;
 use std::time::Duration;
 
+use carrack_core::account::User;
 use carrack_core::certificate::Certificate;
 use carrack_core::error::ErrorKind;
 use carrack_core::event::{
@@ -17,7 +18,12 @@ fn path(text: &[u8]) -> VirtualPath {
 }
 
 fn origin() -> Origin {
-    Origin { id: SessionId(3), peer: "192.0.2.7:4711".parse().unwrap(), protocol: "ftp" }
+    Origin { id: SessionId(3), peer: "192.0.2.7:4711".parse().unwrap(), protocol: "ftp", server: None }
+}
+
+/// The same at a virtual server.
+fn elsewhere() -> Origin {
+    Origin { server: Some("ftp.example.org".into()), ..origin() }
 }
 
 fn transfer(direction: Direction, outcome: Outcome) -> Event {
@@ -83,6 +89,12 @@ fn examples() -> Vec<Event> {
             option: "tls.client_ca",
             why: "it has expired".to_owned(),
         },
+        Event::ServerRefused {
+            origin: origin(),
+            name: "www.example.org".to_owned(),
+            option: Some("listen.hosts"),
+            why: "No such host here.",
+        },
         Event::OperationRefused {
             origin: origin(),
             user,
@@ -95,7 +107,9 @@ fn examples() -> Vec<Event> {
 
 /// An event as the manual shows it.
 fn shown(event: &Event) -> String {
-    let homes = HashMap::from([("alice".to_owned(), PathBuf::from("/srv/alice"))]);
+    let there = elsewhere();
+    let homes = [(User::from("alice"), "/srv/alice"), (User::of(&there, "alice"), "/srv/other")];
+    let homes = homes.map(|(user, home)| (user.id().into_owned(), PathBuf::from(home))).into();
     let at = SystemTime::UNIX_EPOCH + Duration::new(1_795_348_800, 250_000_000);
     let text = Told::of(event).unwrap().text("evt_8f0c6f5ad2b1e3470000000000000007", at, Some(&homes));
     assert!(!text.contains(&b'\n'));
@@ -118,6 +132,18 @@ fn the_manual_shows_each_event_as_it_is_told() {
     } else {
         assert_eq!(&text[begin..end], wanted);
     }
+}
+
+#[test]
+fn the_same_name_at_a_virtual_server_is_somebody_else_with_another_home() {
+    let change = Change::Deleted(path(b"/in/report.csv"));
+    let event = Event::FileChanged { origin: elsewhere(), user: "alice".to_owned(), change };
+    let value: serde_json::Value = serde_json::from_str(&shown(&event)).unwrap();
+    assert_eq!(
+        (&value["data"]["user"], &value["data"]["virtual_server"]),
+        (&"alice".into(), &"ftp.example.org".into())
+    );
+    assert_eq!(value["data"]["file"], "/srv/other/in/report.csv");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use carrack_tls::{Identity, IdentityError};
 
-use crate::config::Tls;
+use crate::config::{Tls, VirtualServer};
 use crate::watch::Stamp;
 
 /// The files of one identity.
@@ -29,13 +29,18 @@ impl From<Identity> for Loaded {
 
 impl Files {
     /// Those that a configuration names, the default's first.
-    pub(crate) fn of(tls: &Tls) -> Vec<Files> {
-        let default = tls.certificate.as_ref().zip(tls.key.as_ref());
-        let default = default.map(|(certificate, key)| (certificate, key, &tls.staple));
-        let further = tls.identity.iter().map(|row| (&row.certificate, &row.key, &row.staple));
+    pub(crate) fn of(tls: Option<&Tls>, servers: &[VirtualServer]) -> Vec<Files> {
+        let tls = tls.into_iter();
+        let default =
+            tls.clone().filter_map(|tls| Some((tls.certificate.as_ref()?, tls.key.as_ref()?, &tls.staple)));
+        let further =
+            tls.flat_map(|tls| tls.identity.iter()).map(|row| (&row.certificate, &row.key, &row.staple));
+        let of_servers = servers
+            .iter()
+            .filter_map(|row| Some((row.certificate.as_ref()?, row.key.as_ref()?, &row.staple)));
         default
-            .into_iter()
             .chain(further)
+            .chain(of_servers)
             .map(|(certificate, key, staple)| Files {
                 certificate: certificate.clone(),
                 key: key.clone(),

@@ -61,7 +61,7 @@ pub(super) enum Unusable {
 }
 
 impl Source {
-    /// What `[tls]` names, then what `[acme]` orders.
+    /// What `[tls]` and the virtual servers name, then what `[acme]` orders.
     ///
     /// # Errors
     /// What is kept of `[acme]` cannot be opened.
@@ -70,7 +70,10 @@ impl Source {
         names: Vec<String>,
         state: Arc<StateFolder>,
     ) -> Result<Source, StateError> {
-        let mut origins: Vec<_> = config.tls.iter().flat_map(Files::of).map(Origin::Configured).collect();
+        let mut origins: Vec<_> = Files::of(config.tls.as_ref(), &config.virtual_server)
+            .into_iter()
+            .map(Origin::Configured)
+            .collect();
         if let Some(acme) = &config.acme {
             let folder = Arc::new(state.acme()?);
             let first = acme.certificate.iter().filter_map(|certificate| certificate.names.first());

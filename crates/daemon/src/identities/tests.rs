@@ -61,7 +61,7 @@ impl World {
         };
         let set = Set { default: load("a"), further: vec![load("b")] };
         let state = StateFolder::open(&path("state")).unwrap();
-        let origins = Files::of(&tls).into_iter().map(Origin::Configured).collect();
+        let origins = Files::of(Some(&tls), &[]).into_iter().map(Origin::Configured).collect();
         let source = Source::new(origins, Vec::new(), Arc::new(state));
         World { keeper: Keeper::start(source, Some(set), Vec::new()).unwrap(), folder }
     }
@@ -221,7 +221,10 @@ impl Ordered {
         let set = configured.map(|(chain, key)| {
             let file = self.folder.path().join("configured.pem");
             fs::write(&file, format!("{chain}{key}")).unwrap();
-            origins.insert(0, Origin::Configured(Files::of(&tls(&file, &file, Vec::new())).remove(0)));
+            origins.insert(
+                0,
+                Origin::Configured(Files::of(Some(&tls(&file, &file, Vec::new())), &[]).remove(0)),
+            );
             Set::from(Identity::load(&file, &file).unwrap())
         });
         Keeper::start(Source::new(origins, vec!["localhost".to_owned()], Arc::new(state)), set, policies)

@@ -67,6 +67,9 @@ impl Subscriber for EventLog {
             Event::ConnectionRefused { peer, reason, option, why } => {
                 self.refused(*peer, reason, option, why)
             }
+            Event::ServerRefused { origin, name, option, why } => {
+                self.server_refused(origin, name, *option, why);
+            }
             Event::Login { origin, user, certificate, outcome } => {
                 self.login(origin, user, certificate.as_deref(), outcome);
             }
@@ -109,6 +112,7 @@ impl Subscriber for EventLog {
                     session = origin.id.0,
                     peer = %origin.peer,
                     user,
+                    virtual_server = origin.server.as_deref(),
                     seconds = lasted.as_secs_f64(),
                     "session_end"
                 );
@@ -123,7 +127,7 @@ impl Subscriber for EventLog {
 }
 
 impl EventLog {
-    fn connected(&self, Origin { id, peer, protocol }: &Origin) {
+    fn connected(&self, Origin { id, peer, protocol, .. }: &Origin) {
         if self.admits(*peer) {
             tracing::info!(target: TARGET, session = id.0, %peer, protocol, "connected");
         }
@@ -174,25 +178,31 @@ impl EventLog {
 
     /// What a user can repeat at will is limited like what a stranger can.
     fn operation_failed(&self, origin: &Origin, user: &str, what: &str, path: &VirtualPath, error: &str) {
-        let Origin { id, peer, .. } = origin;
+        let Origin { id, peer, server, .. } = origin;
         if self.admits(*peer) {
-            let path = path.display();
-            tracing::warn!(target: TARGET, session = id.0, %peer, user, what, %path, error, "operation_failed");
+            let (path, virtual_server) = (path.display(), server.as_deref());
+            tracing::warn!(target: TARGET, session = id.0, %peer, user, virtual_server, what, %path, error, "operation_failed");
         }
     }
 
     /// What a user can repeat at will is limited like what a stranger can.
     fn limit_reached(&self, origin: &Origin, user: &str, limit: Limit) {
-        let Origin { id, peer, .. } = origin;
+        let Origin { id, peer, server, .. } = origin;
         if self.admits(*peer) {
-            let option = limit.most().option;
-            tracing::warn!(target: TARGET, session = id.0, %peer, user, option, %limit, "limit_reached");
+            let (option, virtual_server) = (limit.most().option, server.as_deref());
+            tracing::warn!(target: TARGET, session = id.0, %peer, user, virtual_server, option, %limit, "limit_reached");
         }
     }
 
     fn refused(&self, peer: SocketAddr, reason: &str, option: &str, why: &str) {
         if self.admits(peer) {
             tracing::warn!(target: TARGET, %peer, reason, option, why, "connection_refused");
+        }
+    }
+
+    fn server_refused(&self, Origin { id, peer, .. }: &Origin, name: &str, option: Option<&str>, why: &str) {
+        if self.admits(*peer) {
+            tracing::warn!(target: TARGET, session = id.0, %peer, name, option, why, "host_refused");
         }
     }
 
@@ -223,9 +233,10 @@ impl EventLog {
         let (subject, issuer) = (subject.as_deref(), issuer.as_deref());
         let session = origin.id.0;
         let peer = origin.peer;
+        let virtual_server = origin.server.as_deref();
         let (option, why) = match outcome {
             Ok(()) => {
-                tracing::info!(target: TARGET, session, %peer, user, subject, issuer, spki_sha256, "login");
+                tracing::info!(target: TARGET, session, %peer, user, virtual_server, subject, issuer, spki_sha256, "login");
                 return;
             }
             Err(error @ LoginError::Refused(why)) => (error.option(), why.as_str()),
@@ -236,7 +247,7 @@ impl EventLog {
             Err(error @ LoginError::TooManyGuesses) => (error.option(), "too many failed logins before it"),
         };
         if self.admits(peer) {
-            tracing::warn!(target: TARGET, session, %peer, user, subject, issuer, spki_sha256, option, why, "login_failed");
+            tracing::warn!(target: TARGET, session, %peer, user, virtual_server, subject, issuer, spki_sha256, option, why, "login_failed");
         }
     }
 }
@@ -306,6 +317,7 @@ fn transfer(finished: &TransferFinished) {
         session = origin.id.0,
         peer = %origin.peer,
         user,
+        virtual_server = origin.server.as_deref(),
         direction,
         path = %path.display(),
         bytes,
@@ -344,6 +356,7 @@ fn changed(origin: &Origin, user: &str, change: &Change) {
         session = origin.id.0,
         peer = %origin.peer,
         user,
+        virtual_server = origin.server.as_deref(),
         what,
         path = %path.display(),
         to,
@@ -384,7 +397,12 @@ mod tests {
         let layer = tracing_subscriber::fmt::layer()
             .event_format(Line::Text { colour: false })
             .with_writer(move || writer.clone());
-        let origin = Origin { id: SessionId(7), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" };
+        let origin = Origin {
+            id: SessionId(7),
+            peer: "192.0.2.1:4711".parse().unwrap(),
+            protocol: "ftp",
+            server: None,
+        };
         let event = Event::OperationFailed {
             origin,
             user: "alice".to_owned(),
@@ -412,7 +430,12 @@ mod tests {
         let layer = tracing_subscriber::fmt::layer()
             .event_format(Line::Text { colour: false })
             .with_writer(move || writer.clone());
-        let origin = Origin { id: SessionId(7), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" };
+        let origin = Origin {
+            id: SessionId(7),
+            peer: "192.0.2.1:4711".parse().unwrap(),
+            protocol: "ftp",
+            server: None,
+        };
         let long = "ä".repeat(50_000);
         let certificate =
             Certificate { subject: long.clone(), issuer: "CN=short".to_owned(), ..Certificate::default() };

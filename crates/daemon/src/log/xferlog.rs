@@ -12,6 +12,7 @@
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
+use carrack_core::account::User;
 use carrack_core::event::{Change, Direction, Event, Origin, Outcome, Subscriber, TransferFinished};
 use jiff::Zoned;
 
@@ -37,7 +38,7 @@ struct Entry<'e> {
 }
 
 impl XferLog {
-    /// Hands lines to `queue`. The users in `anonymous` log in without a password.
+    /// Hands lines to `queue`. The users in `anonymous`, by [`User::id`], log in without a password.
     pub(crate) fn new(queue: Queue, anonymous: HashSet<String>) -> Self {
         Self { queue, anonymous }
     }
@@ -46,9 +47,10 @@ impl XferLog {
         let Entry { seconds, bytes, path, ascii, direction, user, complete } = *entry;
         let (address, path) = (origin.peer.ip().to_canonical(), one_word(path));
         let representation = if ascii { 'a' } else { 'b' };
-        let access = if self.anonymous.contains(user) { 'a' } else { 'r' };
+        let user = User::of(origin, user);
+        let access = if self.anonymous.contains(&*user.id()) { 'a' } else { 'r' };
         let completion = if complete { 'c' } else { 'i' };
-        let (user, service) = (one_word(user), origin.protocol);
+        let (user, service) = (one_word(&user.to_string()), origin.protocol);
         let mut line = at.strftime("%a %b %d %H:%M:%S %Y").to_string();
         // Writing to a string does not fail.
         let _ = writeln!(
@@ -130,7 +132,7 @@ mod tests {
     }
 
     fn origin(peer: &str) -> Origin {
-        Origin { id: SessionId(7), peer: peer.parse().unwrap(), protocol: "ftps" }
+        Origin { id: SessionId(7), peer: peer.parse().unwrap(), protocol: "ftps", server: None }
     }
 
     #[test]
@@ -148,6 +150,11 @@ mod tests {
         assert_eq!(
             log().line(&at, &origin("192.0.2.7:4711"), &entry),
             "Mon Nov 02 09:05:06 2026 3 192.0.2.7 1024 /a_b/c_d b _ i r alice ftps 0 * c\n"
+        );
+        let at_one = Origin { server: Some("ftp.example".into()), ..origin("192.0.2.7:4711") };
+        assert_eq!(
+            log().line(&at, &at_one, &entry),
+            "Mon Nov 02 09:05:06 2026 3 192.0.2.7 1024 /a_b/c_d b _ i r alice@ftp.example ftps 0 * c\n"
         );
         let entry = Entry { direction: 'd', user: "anonymous", ascii: true, complete: false, ..entry };
         assert_eq!(

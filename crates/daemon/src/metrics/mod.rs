@@ -9,6 +9,7 @@ mod users;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use carrack_core::account::User;
 use carrack_core::event::{Channel, Direction, Event, Outcome, Subscriber};
 use carrack_core::login::LoginError;
 use carrack_net::{Bans, Drain, Moment, Phase};
@@ -234,7 +235,8 @@ impl Subscriber for Metrics {
                 self.transfers.get_or_create(&[("direction", direction), ("outcome", outcome)]).inc();
                 let seconds = finished.lasted.as_secs_f64();
                 self.seconds.get_or_create(&[("direction", direction)]).observe(seconds);
-                self.users.transfer(&finished.user, direction, outcome, finished.bytes);
+                let user = User::of(&finished.origin, &finished.user);
+                self.users.transfer(user, direction, outcome, finished.bytes);
             }
             Event::OperationRefused { kind, .. } => {
                 self.refused.get_or_create(&[("why", kind.word())]).inc();
@@ -292,7 +294,12 @@ mod tests {
     #[test]
     fn what_happens_is_counted_by_a_few_words() {
         let (metrics, _) = measured();
-        let origin = Origin { id: SessionId(7), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" };
+        let origin = Origin {
+            id: SessionId(7),
+            peer: "192.0.2.1:4711".parse().unwrap(),
+            protocol: "ftp",
+            server: None,
+        };
         metrics.event(&Event::Connected { origin: origin.clone() });
         for resumed in [false, true, true] {
             let suite = "TLS13_AES_256_GCM_SHA384";
@@ -355,7 +362,12 @@ mod tests {
         let metrics = Arc::new(measured().0);
         let events = Events::new([Arc::<Metrics>::clone(&metrics) as Arc<dyn Subscriber>]);
         let core = Core::new(Authenticator::new(Arc::new(accounts), 1), events);
-        let origin = Origin { id: SessionId(7), peer: "192.0.2.1:4711".parse().unwrap(), protocol: "ftp" };
+        let origin = Origin {
+            id: SessionId(7),
+            peer: "192.0.2.1:4711".parse().unwrap(),
+            protocol: "ftp",
+            server: None,
+        };
         let has = |line: &str| metrics.text(SystemTime::now()).lines().any(|found| found == line);
 
         // Nobody is there any more to open a session for.

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
+use carrack_core::account::User;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
@@ -16,7 +17,7 @@ type OfUser = Family<Vec<(&'static str, String)>, Counter>;
 #[derive(Debug)]
 pub(super) struct Users {
     most: usize,
-    /// Who has a label: the first that transferred something since the start.
+    /// Who has a label, by [`User::id`]: the first that transferred something since the start.
     named: Mutex<HashSet<String>>,
     transfers: OfUser,
     bytes: OfUser,
@@ -36,24 +37,53 @@ impl Users {
     }
 
     /// Counts a transfer that ended.
-    pub(super) fn transfer(&self, user: &str, direction: &'static str, outcome: &'static str, bytes: u64) {
+    pub(super) fn transfer(
+        &self,
+        user: User<'_>,
+        direction: &'static str,
+        outcome: &'static str,
+        bytes: u64,
+    ) {
         if self.most == 0 {
             return;
         }
-        let user = self.label(user);
-        let direction = ("direction", direction.to_owned());
-        self.bytes.get_or_create(&vec![("user", user.clone()), direction.clone()]).inc_by(bytes);
-        self.transfers.get_or_create(&vec![("user", user), direction, ("outcome", outcome.to_owned())]).inc();
+        let mut labels = self.labels(user);
+        labels.push(("direction", direction.to_owned()));
+        self.bytes.get_or_create(&labels).inc_by(bytes);
+        labels.push(("outcome", outcome.to_owned()));
+        self.transfers.get_or_create(&labels).inc();
     }
 
-    fn label(&self, user: &str) -> String {
+    fn labels(&self, user: User<'_>) -> Vec<(&'static str, String)> {
         let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-        if !named.contains(user) {
+        let id = user.id();
+        if !named.contains(&*id) {
             if named.len() >= self.most {
-                return OTHERS.to_owned();
+                return vec![("user", OTHERS.to_owned())];
             }
-            named.insert(user.to_owned());
+            named.insert(id.into_owned());
         }
-        user.to_owned()
+        let server = user.server.map(|server| ("virtual_server", server.to_owned()));
+        std::iter::once(("user", user.name.to_owned())).chain(server).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn namesakes_at_two_servers_have_a_label_each_and_take_a_place_each() {
+        let mut registry = Registry::default();
+        let users = Users::new(2, &mut registry);
+        for server in [None, Some("a.example"), Some("b.example")] {
+            users.transfer(User { server, name: "alice" }, "upload", "complete", 1);
+        }
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for labels in ["user=\"alice\"", "user=\"alice\",virtual_server=\"a.example\"", "user=\"(others)\""] {
+            let line = format!("user_transferred_bytes_total{{{labels},direction=\"upload\"}} 1");
+            assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+        }
     }
 }

@@ -15,7 +15,7 @@ use carrack_core::session::Settings as CoreSettings;
 use carrack_ftp_server::{DataPorts, FtpServer, NamedAddress};
 use carrack_net::{Admission, Bans, Drain, Listener, NamedHost};
 use carrack_records::accounts::ConfiguredAccounts;
-use carrack_tls::{AcceptedClients, PartnerTls, ServerTls, Sessions, Settings};
+use carrack_tls::{AcceptedClients, ByName, PartnerTls, ServerTls, Sessions, Settings};
 use tokio::sync::watch;
 
 use super::data_ports::{self, SharedListener};
@@ -23,7 +23,7 @@ use super::doors::{Door, kept};
 use super::{Handed, Listening, StartError};
 use crate::access::Lists;
 use crate::addresses::Addresses;
-use crate::config::{Checked, ClientCertificate, Config, Listen, Policies, Seen};
+use crate::config::{Checked, Config, Listen, Policies, Seen, VirtualServer, asks_clients, servers};
 use crate::hours::Schedule;
 use crate::identities::Shown;
 use crate::outside::Questions;
@@ -118,14 +118,23 @@ impl Generation {
         let kept = kept(&config.listen, doors_before);
         for (index, ((listen, policy), kept)) in config.listen.iter().zip(policies).zip(kept).enumerate() {
             let access = lists.of_listener(index);
-            let settings = wiring::ftp_settings(&config, listen, access, &told, partners.as_ref());
-            let tls = ServerTls::new(Settings {
-                identities: lasting.shown.identities(),
-                policy,
-                clients: wiring::client_certificates(listen, accepted.as_ref()),
-                sessions: lasting.sessions.clone(),
-            });
-            let tls = Arc::new(tls.map_err(|error| StartError::Tls(error.to_string()))?);
+            // SECURITY: TLS of its own for each name, so that none resumes what another has agreed.
+            let tls = |server: Option<&VirtualServer>| {
+                let tls = ServerTls::new(Settings {
+                    identities: lasting.shown.identities(),
+                    policy: policy.clone(),
+                    clients: wiring::client_certificates(listen, server, accepted.as_ref()),
+                    sessions: lasting.sessions.clone(),
+                });
+                tls.map(Arc::new).map_err(|error| StartError::Tls(error.to_string()))
+            };
+            let virtual_servers = config
+                .virtual_server
+                .iter()
+                .map(|server| Ok(wiring::virtual_server(&config, listen, server, tls(Some(server))?)));
+            let servers = ByName::new(virtual_servers.collect::<Result<Vec<_>, StartError>>()?);
+            let settings = wiring::ftp_settings(&config, listen, servers, access, &told, partners.as_ref());
+            let tls = tls(None)?;
             let core = Arc::clone(&core);
             doors.push(match kept {
                 Some(door) => door.renewed(listen, door.server().renewed(settings, core, tls)),
@@ -162,7 +171,8 @@ impl Generation {
 impl Generation {
     /// Whether any of its listeners asks for certificates.
     pub(super) fn asks_clients(&self) -> bool {
-        self.config.listen.iter().any(|listen| listen.client_certificate != ClientCertificate::Off)
+        let asks = |listen: &Listen| servers(&self.config).any(|server| asks_clients(listen, server));
+        self.config.listen.iter().any(asks)
     }
 
     /// Tells which listeners there are that were not there `before`, and the other way round.

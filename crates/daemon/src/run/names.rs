@@ -18,6 +18,9 @@ pub(super) fn names(config: &Config) -> Vec<String> {
     for name in config.acme.iter().flat_map(Acme::names) {
         add(name.as_str().to_owned());
     }
+    for name in config.virtual_server.iter().flat_map(|server| &server.names) {
+        add(name.as_str().to_owned());
+    }
     for listen in config.listen.iter() {
         let ip = listen.address.ip();
         if !ip.is_unspecified() {

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use carrack_core::live::LiveSessions;
+use carrack_core::account::User;
+use carrack_core::live::{Doing, LiveSessions};
 use tokio::sync::Notify;
 use tokio::sync::watch::Receiver;
 
@@ -57,21 +58,20 @@ impl watch::Keeper for Follower {
 pub(super) async fn end_sessions_of_gone(live: LiveSessions, gone: HashSet<String>) {
     let all = live.describe(PATIENCE).await;
     for one in all {
-        let Some(user) = one.doing.and_then(|doing| doing.user).filter(|user| gone.contains(user)) else {
-            continue;
-        };
-        if live.dismiss(one.origin.id) {
+        let Some(Doing { user: Some(user), server, .. }) = one.doing else { continue };
+        let is_gone = gone.contains(&*User { server: server.as_deref(), name: &user }.id());
+        if is_gone && live.dismiss(one.origin.id) {
             let session = one.origin.id.0;
             tracing::info!(target: "carrack", session, user, "user_gone");
         }
     }
 }
 
-/// Whose sessions those are.
+/// Whose sessions those are, by [`User::id`].
 pub(super) fn gone(before: &Generation, after: &Generation) -> HashSet<String> {
     let names = |config: &Config| -> HashSet<String> {
         let users = config.user.iter().filter(|user| !user.disabled);
-        users.map(|user| user.name.as_str().to_owned()).collect()
+        users.map(crate::config::User::id).collect()
     };
     let after = names(&after.config);
     names(&before.config).into_iter().filter(|name| !after.contains(name)).collect()

@@ -54,7 +54,8 @@ impl Server {
         if self.take_waiting(introduction.serial()).is_some() {
             self.login = LoginPhase::LoggedIn(grant, Means::Certificate);
             self.active_at = now;
-            self.say(&Reply::new(Code::LOGGED_IN_BY_SECURITY_EXCHANGE, "Logged in by certificate."));
+            let reply = self.welcome(Code::LOGGED_IN_BY_SECURITY_EXCHANGE, "Logged in by certificate.");
+            self.say(&reply);
         }
     }
 
@@ -70,7 +71,8 @@ impl Server {
         if self.take_waiting(login.serial()).is_some() {
             self.login = LoginPhase::LoggedIn(grant, Means::Password);
             self.active_at = now;
-            self.say(&Reply::new(Code::LOGGED_IN, "Logged in."));
+            let reply = self.welcome(Code::LOGGED_IN, "Logged in.");
+            self.say(&reply);
         }
     }
 

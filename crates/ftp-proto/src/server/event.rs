@@ -42,7 +42,7 @@ pub enum Event {
     Host {
         /// The name or address.
         host: HostName,
-        /// Answered by `answer`: `220`, or `504` where that is no name of this server.
+        /// Answered by `host_accepted`, or by `answer` with `504` where that is no name of this server.
         pending: Pending<HostKind>,
     },
     /// REIN behind a HOST: no name was said (RFC 7151 §3.2.1).

@@ -6,8 +6,8 @@ use super::data::DataPort;
 use super::parameters::Parameters;
 use super::security::{self, Security};
 use super::{
-    Carried, Certificates, CloseReason, DataRole, Event, Grant, Next, Outcome, Password, Plaintext, Purpose,
-    Server, reply,
+    Carried, Certificates, CloseReason, DataRole, Event, Grant, Greeting, HostKind, Next, Outcome, Password,
+    Pending, Plaintext, Policy, Purpose, Server, information, reply,
 };
 use crate::command::HostName;
 use crate::reply::{Code, Reply};
@@ -106,6 +106,40 @@ impl Server {
         self.login = LoginPhase::Nobody;
         self.host_was_said = true;
         self.ask(Purpose::Reply, |pending| Event::Host { host, pending })
+    }
+
+    /// From now on another policy holds: what the client is at has another name. Nobody may be logged in. A greeting that is new is
+    /// said in place of the one that nobody has read yet, by [`Server::host_accepted`], or by the login's reply.
+    pub fn hold_to(&mut self, policy: Policy, now: Instant) {
+        if policy.greeting != self.policy.greeting {
+            self.greeting = match self.greeting {
+                Greeting::Queued => {
+                    self.output.clear();
+                    self.say(&information::greeting(&policy.greeting));
+                    Greeting::Queued
+                }
+                Greeting::Said | Greeting::Due => Greeting::Due,
+            };
+        }
+        self.tls_by = super::tls_deadline(&policy, now).map(|by| self.tls_by.unwrap_or(by));
+        self.policy = policy;
+    }
+
+    /// `220` to HOST, with the greeting in force where that was not said yet (RFC 7151 §3).
+    pub fn host_accepted(&mut self, host: Pending<HostKind>, now: Instant) {
+        let reply = self.welcome(Code::SERVICE_READY, "Host accepted.");
+        self.answer(host, reply, now);
+    }
+
+    /// A reply, behind the greeting where that was not said yet.
+    pub(super) fn welcome(&mut self, code: Code, text: &str) -> Reply {
+        match std::mem::replace(&mut self.greeting, Greeting::Said) {
+            Greeting::Queued | Greeting::Said => Reply::new(code, text),
+            Greeting::Due => {
+                let mut lines = self.policy.greeting.lines();
+                Reply::lines(code, lines.next().unwrap_or_default(), lines, text)
+            }
+        }
     }
 
     /// REIN: as just connected, but for TLS, which stays: RFC 4217 §13 would have the connection go on in clear, and this

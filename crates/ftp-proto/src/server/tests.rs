@@ -62,7 +62,7 @@ impl Driver {
                 Event::BeginTls(pending) => self.server.tls_established(pending, now),
                 Event::EndTls(pending) => self.server.tls_ended(pending, now),
                 Event::Host { pending, .. } => {
-                    self.server.answer(pending, Reply::new(Code::SERVICE_READY, "Yes."), now);
+                    self.server.host_accepted(pending, now);
                 }
                 Event::Introduction { pending, .. } => self.server.password_needed(pending),
                 Event::Login { pending, .. } => self.server.login_accepted(pending, Grant::default(), now),
@@ -186,6 +186,53 @@ proptest! {
             prop_assert_eq!(driver.heard.iter().filter(|event| event.starts_with("Close(")).count(), 1);
         }
     }
+}
+
+fn other(plaintext: Plaintext) -> Policy {
+    Policy { greeting: "Other\nof two lines".to_owned(), ..policy(Mode::Explicit, plaintext) }
+}
+
+#[test]
+fn a_greeting_that_nobody_has_read_gives_way_and_a_later_one_is_said_once() {
+    let allow = || Plaintext::Allow { except: Vec::new() };
+    let mut driver = Driver::new(policy(Mode::Explicit, allow()));
+    driver.server.hold_to(other(allow()), driver.now);
+    assert_eq!(said(&mut driver.server), "220-Other\r\n220 of two lines\r\n");
+    driver.receive(b"USER a\r\nPASS b\r\n");
+    assert!(said(&mut driver.server).ends_with("\r\n230 Logged in.\r\n"), "it was said");
+
+    let mut driver = Driver::new(policy(Mode::Explicit, allow()));
+    assert_eq!(said(&mut driver.server), "220 Carrack\r\n");
+    driver.server.hold_to(other(allow()), driver.now);
+    assert_eq!(said(&mut driver.server), "");
+    driver.receive(b"USER a\r\nPASS b\r\n");
+    let told = said(&mut driver.server);
+    assert!(told.ends_with("\r\n230-Other\r\n of two lines\r\n230 Logged in.\r\n"), "{told}");
+
+    let mut driver = Driver::new(policy(Mode::Explicit, allow()));
+    said(&mut driver.server);
+    driver.server.hold_to(other(allow()), driver.now);
+    driver.receive(b"HOST b\r\nHOST b\r\n");
+    assert_eq!(
+        said(&mut driver.server),
+        "220-Other\r\n of two lines\r\n220 Host accepted.\r\n220 Host accepted.\r\n"
+    );
+}
+
+#[test]
+fn what_is_held_to_counts_for_the_next_command_and_asks_for_tls_in_time() {
+    let mut driver = Driver::new(policy(Mode::Explicit, Plaintext::Allow { except: Vec::new() }));
+    let begin = driver.now;
+    driver.receive(b"USER a\r\n");
+    assert!(said(&mut driver.server).ends_with("331 Password required.\r\n"));
+    driver.now = begin + Duration::from_secs(7);
+    let stricter = Policy { tls_timeout: Duration::from_secs(5), ..other(Plaintext::Refuse) };
+    driver.server.hold_to(stricter.clone(), driver.now);
+    driver.receive(b"USER a\r\n");
+    assert!(said(&mut driver.server).starts_with("530 This server wants TLS"));
+    assert_eq!(driver.server.deadline(), Some(begin + Duration::from_secs(12)));
+    driver.server.hold_to(stricter, begin + Duration::from_secs(11));
+    assert_eq!(driver.server.deadline(), Some(begin + Duration::from_secs(12)), "nothing prolongs it");
 }
 
 #[test]

@@ -178,7 +178,7 @@ impl Connection {
 
     /// How bytes of this protection cross the network, and whether their folder has to allow it.
     pub(super) fn clear_data(&self, protection: Protection) -> ClearData {
-        match (protection, self.server.settings.data_protection) {
+        match (protection, self.data_protection()) {
             (Protection::Private, DataProtection::Refuse) => ClearData::ProtectedByFolder,
             (Protection::Private, DataProtection::Require | DataProtection::Optional) => ClearData::Protected,
             (Protection::Clear, DataProtection::Refuse) => ClearData::ByFolder,
@@ -199,8 +199,8 @@ impl Connection {
                 identity: self.server.tls.identities().current(),
             },
             (Protection::Private, Some(tls)) => {
-                let user = self.visitor.as_ref().map(|visitor| visitor.session().account().name.as_str());
-                let of_user = user.and_then(|user| settings.data_tls_reuse_of_user.get(user));
+                let user = self.visitor.as_ref().map(|visitor| visitor.session().account().id());
+                let of_user = user.and_then(|user| settings.data_tls_reuse_of_user.get(&*user));
                 Protect::Tls {
                     control: Arc::clone(&tls.control),
                     reuse: of_user.copied().unwrap_or(settings.data_tls_reuse),

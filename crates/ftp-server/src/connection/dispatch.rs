@@ -34,7 +34,7 @@ impl Connection {
             Event::Host { host, pending } => self.judge_host(&host, pending),
             Event::Introduction { user, pending } => self.settle_introduction(&user, pending),
             Event::Login { user, password, pending } => self.judge_login(user, password, pending),
-            Event::HostForgotten => self.host = None,
+            Event::HostForgotten => self.forget_host(),
             Event::LoggedOut => self.log_out(),
             Event::CloseDataPort => self.data_port = None,
             Event::Passive { style, pending } => self.listen(style, pending),

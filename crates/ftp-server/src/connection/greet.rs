@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use carrack_core::event::{Channel, Event, Origin};
 use carrack_ftp_proto::server::{self, Certificates, CloseReason, Fxp, Mode, Policy, Server};
 use carrack_net::{Accepted, Phase, Slot};
-use carrack_tls::HandshakeError;
+use carrack_tls::{ControlStream, ControlTls, HandshakeError, Newcomer, TlsInfo};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{timeout, timeout_at};
@@ -16,6 +16,7 @@ use super::{Connection, Ended, Tls, certificates};
 use crate::control::Control;
 use crate::data::Callers;
 use crate::settings::{DataProtection, PartnerSettings};
+use crate::virtual_server::VirtualServer;
 use crate::{FtpServer, FtpSettings};
 
 /// The first byte of every TLS connection: a handshake record (RFC 8446 §5.1).
@@ -36,12 +37,11 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot
     let Accepted { stream, peer, local, bound, is_check } = accepted;
     let id = server.core.next_session();
     let certificates = certificates::asked(server.tls.clients());
-    let machine = Server::new(policy(&server.settings, certificates), Instant::now());
+    let machine = Server::new(policy(&server.settings, None, certificates), Instant::now());
     let partners = server.settings.fxp.as_ref().map(|fxp| Arc::clone(&fxp.partners));
     let balancers = Arc::clone(&server.settings.balancers);
     let callers = Callers::new(peer.ip(), partners.unwrap_or_default()).behind(balancers);
-    let trust_changes = certificates::changes(server.tls.clients());
-    let live = server.core.live.enter(Origin { id, peer, protocol: server.protocol() });
+    let live = server.core.live.enter(Origin { id, peer, protocol: server.protocol(), server: None });
     let mut connection = Connection {
         server,
         slot,
@@ -54,9 +54,10 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot
         machine,
         control: Control::clear(stream),
         host: None,
+        at: None,
         tls: None,
         visitor: None,
-        trust_changes,
+        trust_changes: None,
         data_port: None,
         work: None,
         errand: None,
@@ -92,12 +93,17 @@ pub(crate) async fn serve(server: Arc<FtpServer>, accepted: Accepted, slot: Slot
     }
 }
 
-fn policy(settings: &FtpSettings, certificates: Certificates) -> Policy {
+/// What holds for a client at this server.
+pub(super) fn policy(
+    settings: &FtpSettings,
+    at: Option<&VirtualServer>,
+    certificates: Certificates,
+) -> Policy {
     Policy {
         certificates,
         mode: settings.mode,
-        plaintext: settings.plaintext.clone(),
-        data_protection: match settings.data_protection {
+        plaintext: at.map_or(&settings.plaintext, |at| &at.plaintext).clone(),
+        data_protection: match at.map_or(settings.data_protection, |at| at.data_protection) {
             DataProtection::Optional => server::DataProtection::Optional,
             DataProtection::Require | DataProtection::Refuse => server::DataProtection::Require,
         },
@@ -112,7 +118,7 @@ fn policy(settings: &FtpSettings, certificates: Certificates) -> Policy {
         login_timeout: settings.timeouts.login,
         idle_timeout: settings.timeouts.idle,
         login_failures: settings.login_failures,
-        greeting: "Carrack FTP server ready.".into(),
+        greeting: at.map_or(&settings.greeting, |at| &at.greeting).clone(),
     }
 }
 
@@ -150,6 +156,17 @@ impl Connection {
         }
     }
 
+    /// Shakes hands as the server that the client names in the handshake, else as the one that it has named with HOST before.
+    async fn agree(&mut self, stream: TcpStream) -> Result<Agreement, HandshakeError> {
+        let newcomer = Newcomer::meet(stream).await?;
+        let (asked, host) = (newcomer.server_name(), self.host.take());
+        let at = self.named(asked.as_deref().or(host.as_deref()));
+        let tls = at.as_ref().map_or(&self.server.tls, |at| &at.tls);
+        let control = tls.control_of_host(self.peer.ip(), host);
+        let (stream, info) = control.accept_met(newcomer).await?;
+        Ok(Agreement { at, control, stream, info })
+    }
+
     async fn shake_hands(&mut self, stream: TcpStream) -> Result<(), Ended> {
         let deadline = self.machine.handshake_deadline().unwrap_or_else(Instant::now).into();
         let implicit = self.server.settings.mode == Mode::Implicit;
@@ -158,16 +175,17 @@ impl Connection {
             return Err(Ended::NotTls);
         }
         self.announce();
-        let control = self.server.tls.control_of_host(self.peer.ip(), self.host.take());
-        match timeout_at(deadline, control.accept(stream)).await {
-            Ok(Ok((stream, info))) => {
-                self.witness().secured(Channel::Session, &info);
+        match timeout_at(deadline, self.agree(stream)).await {
+            Ok(Ok(Agreement { at, control, stream, info })) => {
                 let server_name = stream.server_name();
                 self.control = Control::tls(stream);
                 if let Some(client) = control.client() {
                     self.tell_unsure(client);
                 }
+                self.trust_changes = certificates::changes(control.clients());
                 self.tls = Some(Tls { control: Arc::new(control), info, told: None, server_name });
+                self.go_to(at);
+                self.witness().secured(Channel::Session, &info);
                 Ok(())
             }
             Ok(Err(HandshakeError::ClientCertificate(refusal))) => {
@@ -188,6 +206,15 @@ impl Connection {
             }
         }
     }
+}
+
+/// What a handshake has come to.
+struct Agreement {
+    /// The server that the client has named.
+    at: Option<Arc<VirtualServer>>,
+    control: ControlTls,
+    stream: ControlStream,
+    info: TlsInfo,
 }
 
 /// Whether the client begins with a TLS record; a plain FTP client waits, or says USER.

@@ -1,5 +1,6 @@
 //! What a connection tells whoever runs the server, and how it goes when it is told to.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use carrack_core::event::Incomplete;
@@ -68,6 +69,7 @@ impl Connection {
         });
         Doing {
             user: self.visitor.as_ref().map(|visitor| visitor.session().account().name.clone()),
+            server: self.at.as_ref().map(|at| Arc::clone(&at.name)),
             tls: self.tls.as_ref().filter(|_| self.control.is_tls()).map(|tls| tls.info.version.as_str()),
             silent: self.heard.elapsed(),
             bytes: self.moved_before + moved,

@@ -87,10 +87,10 @@ impl Connection {
         let session = self.open_session(Arc::clone(&account)).map_err(reply_for::limit)?;
         self.slot.set_logged_in(true);
         if let Some(tls) = &self.tls {
-            tls.control.logged_in(&account.name, account.shared);
+            tls.control.logged_in(&account.id(), account.shared);
         }
         let grant = Grant {
-            charset: self.server.settings.charset_of_user.get(&account.name).copied(),
+            charset: self.server.settings.charset_of_user.get(&*account.id()).copied(),
             clear_data: account.in_transit == InTransit::MayBeClear
                 || account.folders.iter().any(|folder| folder.in_transit == InTransit::MayBeClear),
         };
@@ -103,9 +103,9 @@ impl Connection {
     /// those whom no password holds back, however they come.
     fn open_session(&self, account: Arc<Account>) -> Result<Session, Limit> {
         let settings = &self.server.settings;
-        let in_clear = settings.plaintext_grants.get(&account.name).filter(|_| self.tls.is_none());
+        let in_clear = settings.plaintext_grants.get(&*account.id()).filter(|_| self.tls.is_none());
         let (account, ceiling) = match (&account.credential, in_clear) {
-            (Credential::Anyone, _) => match settings.grants_of_anybody.get(&account.name) {
+            (Credential::Anyone, _) => match settings.grants_of_anybody.get(&*account.id()) {
                 Some(grant) => (grant.narrow(&account), grant.ceiling),
                 // SECURITY: nothing is left to whoever comes by without a word of the operator.
                 None => (account, Permissions::NONE),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
-use carrack_core::account::{Account, Accounts};
+use carrack_core::account::{Account, Accounts, User};
 use carrack_core::backend::{Backend, Extension, Kept, PartialIndex, PartialRecord};
 use carrack_core::error::{ErrorKind, Result};
 use carrack_core::event::{Event, Events, Incomplete, Origin, Outcome, Protection, SessionId, Subscriber};
@@ -88,7 +88,7 @@ impl World {
 
     pub(crate) fn open(&self, account: Account, read_only: bool) -> Session {
         let peer = "192.0.2.1:1".parse().unwrap();
-        let origin = Origin { id: SessionId(1), peer, protocol: "test" };
+        let origin = Origin { id: SessionId(1), peer, protocol: "test", server: None };
         let ceiling = if read_only { Permissions::READ_ONLY } else { Permissions::ALL };
         Session::open(&self.core, Arc::new(account), origin, ceiling).unwrap()
     }
@@ -238,7 +238,7 @@ impl PartialIndex for Index {
 struct Nobody;
 
 impl Accounts for Nobody {
-    fn find(&self, _: &str) -> Option<Arc<Account>> {
+    fn find(&self, _: User<'_>) -> Option<Arc<Account>> {
         None
     }
 }

@@ -23,7 +23,7 @@ fn has(identity: &Identity, name: &str) -> bool {
 
 /// How a certificate stands for a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Fit {
+pub(crate) enum Fit {
     /// The name itself is in it.
     Exactly,
     /// By a `*` in the place of the first label (RFC 9525 §6.3).
@@ -31,7 +31,7 @@ pub(super) enum Fit {
 }
 
 /// How a certificate with this name in it stands for the name that is asked for.
-pub(super) fn fit(in_it: &str, asked: &str) -> Option<Fit> {
+pub(crate) fn fit(in_it: &str, asked: &str) -> Option<Fit> {
     if let Ok(address) = asked.parse::<IpAddr>() {
         return (in_it.parse() == Ok(address)).then_some(Fit::Exactly);
     }

@@ -27,6 +27,7 @@ pub use crate::certificate::{
     CertificateDescription, NotACertificate, NotAFingerprint, Sha256Fingerprint, Timestamp, describe,
 };
 use crate::{armour::pem_fault, policy};
+pub(crate) use choice::{Fit, fit};
 pub use error::{IdentityError, Problem, Source};
 pub use self_signed::SelfSigned;
 pub(crate) use shown::Showing;
