@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use carrack_core::account::{self, Account, Asked, Outside, Unanswered};
 use carrack_core::backend::PartialIndex;
 use carrack_core::password::Credential;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -78,11 +78,13 @@ impl Questions {
             return Ok(None);
         };
         // SECURITY: beside here the password is in nothing but this; it is on no command line and in no environment.
-        let mut question = json!({"user": user.name, "password": password, "address": from.to_string()});
-        if let Some(server) = user.server {
-            question["virtual_server"] = server.into();
-        }
-        let question = Zeroizing::new(question.to_string().into_bytes());
+        let mut question = Map::from_iter([
+            ("user".to_owned(), Value::from(user.name)),
+            ("password".to_owned(), password.into()),
+            ("address".to_owned(), from.to_string().into()),
+        ]);
+        question.extend(user.server.map(|server| ("virtual_server".to_owned(), server.into())));
+        let question = Zeroizing::new(Value::Object(question).to_string().into_bytes());
         let asked = async {
             let _place = self.places.acquire().await.map_err(|error| error.to_string())?;
             self.respondent.ask(&question).await
