@@ -2,6 +2,7 @@
 //! disk. Afterwards all is as it was.
 
 use std::fs;
+use std::io::Read;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::Command;
@@ -24,6 +25,11 @@ fn limit_descriptors(server: &Server, most: u64) {
     prlimit(pid, Resource::Nofile, Rlimit { current: Some(most), maximum: Some(most) }).unwrap();
 }
 
+fn is_greeted(server: &Server) -> bool {
+    let mut newcomer = TcpStream::connect(server.address(Mode::Explicit)).unwrap();
+    newcomer.read_exact(&mut [0; 4]).is_ok()
+}
+
 #[test]
 fn without_file_descriptors_who_comes_is_closed_and_who_is_there_is_served() {
     let server = Setup::new().start();
@@ -44,6 +50,8 @@ fn without_file_descriptors_who_comes_is_closed_and_who_is_there_is_served() {
     assert!((400..500).contains(&reply.code), "{reply}");
 
     drop(crowd);
+    // Who was in the queue is taken in or closed before who comes now.
+    wait::until_true("a newcomer to be greeted", || is_greeted(&server));
     wait::until_true("the crowd to be gone", || descriptors(&server) <= at_first);
     control.upload("after", b"bytes");
     assert_eq!(Control::open(&server).download("after"), b"bytes");

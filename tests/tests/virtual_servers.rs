@@ -203,7 +203,10 @@ fn host_behind_auth_selects_where_the_certificate_is_for_the_name() {
     assert!(refused.contains("send HOST before AUTH"), "{refused}");
     control.login(USER);
     let line = apart.logged("host_refused", |_| true);
-    assert_eq!((line.text("name"), line.text("option")), ("a.example".into(), "tls.identity".into()));
+    assert_eq!(
+        (line.text("name"), line.text("option")),
+        ("a.example".into(), "tls.identity.certificate".into())
+    );
 }
 
 #[test]

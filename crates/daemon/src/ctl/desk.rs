@@ -99,6 +99,24 @@ pub(crate) struct Desk {
     socket: Arc<Path>,
     /// The process that has taken this one's place.
     taken: watch::Sender<Option<u32>>,
+    /// How many are being answered.
+    answering: watch::Sender<usize>,
+}
+
+/// One who is being answered, for as long as the value lives.
+struct Answering(watch::Sender<usize>);
+
+impl Answering {
+    fn new(count: &watch::Sender<usize>) -> Self {
+        count.send_modify(|count| *count += 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
 }
 
 impl Desk {
@@ -111,7 +129,13 @@ impl Desk {
         socket: &Path,
     ) -> (Self, mpsc::Receiver<Order>) {
         let (serving, orders) = mpsc::channel(ASKING);
-        (Self { live, bans, serving, called, socket: socket.into(), taken: watch::Sender::new(None) }, orders)
+        let (taken, answering) = (watch::Sender::new(None), watch::Sender::new(0));
+        (Self { live, bans, serving, called, socket: socket.into(), taken, answering }, orders)
+    }
+
+    /// How many are being answered, for whoever ends the server: an answer may be that it ends.
+    pub(crate) fn answering(&self) -> watch::Receiver<usize> {
+        self.answering.subscribe()
     }
 
     /// Answers whoever comes to the socket, for as long as it is polled.
@@ -149,6 +173,7 @@ impl Desk {
             if asked.await?? == 0 {
                 return Ok(());
             }
+            let _answered = Answering::new(&self.answering);
             let answer = if line.ends_with(b"\n") {
                 match serde_json::from_slice(&line) {
                     Ok(Request::TakeOver {}) => match self.hand_over(&stream).await {

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use carrack_ftp_server::FtpServer;
 use carrack_records::partials::PartialJournal;
@@ -30,6 +30,9 @@ use crate::log::{Guard, Queue};
 use crate::metrics::{Metrics, Sources};
 use crate::watch::{self, Calls};
 use crate::{access, addresses, clients, defence, hours, housekeeping, http, quota};
+
+/// How long the end waits for answers at the control socket.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// A server that serves.
 pub(super) struct Serving {
@@ -153,6 +156,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
         serving.provided.called.take(),
         &of_state(serving.lasting.state.path()),
     );
+    let mut answering = desk.answering();
     serving.upkeep.spawn(desk.serve(control, Arc::clone(&serving.control_stops)));
     serving.systemd.ready(serving.generation.doors.len());
     if let Some(predecessor) = predecessor {
@@ -195,6 +199,8 @@ pub(super) async fn serve(server: Server) -> Stopped {
     let stopped = serving.go_down(why, &cut, signals, orders).await;
     serving.lasting.quotas.stop();
     serving.of_generation.shutdown().await;
+    // Whoever has asked for this end hears of it.
+    let _ = tokio::time::timeout(FAREWELL, answering.wait_for(|count| *count == 0)).await;
     serving.upkeep.shutdown().await;
     defence::save(&serving.lasting.bans, &serving.lasting.bans_file);
     serving.flush().await;
