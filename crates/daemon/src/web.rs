@@ -6,8 +6,8 @@ use std::time::SystemTime;
 use carrack_tls::WebTls;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Body, Bytes};
-use hyper::header::{HOST, HeaderMap, HeaderValue, RETRY_AFTER};
-use hyper::{Request, Response, Uri};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderValue, RETRY_AFTER, USER_AGENT};
+use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -42,6 +42,29 @@ where
 {
     let (host, port) = place(request.uri(), "http", 80)?;
     send(connect(&host, port).await?, request, most).await
+}
+
+/// POSTs JSON to a server that the configuration names, with these headers: by HTTPS, or in clear where its URL says so.
+pub(crate) async fn post_json(
+    url: &Uri,
+    tls: &WebTls,
+    headers: impl IntoIterator<Item = (&'static str, String)>,
+    body: &[u8],
+    most: usize,
+) -> Result<Response<Full<Bytes>>, Failure> {
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(url)
+        .header(CONTENT_TYPE, "application/json")
+        .header(USER_AGENT, concat!("carrack/", env!("CARGO_PKG_VERSION")));
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    let request = request.body(Full::new(Bytes::copy_from_slice(body)))?;
+    match url.scheme_str() {
+        Some("http") => exchange_in_clear(request, most).await,
+        _ => exchange(tls, request, most).await,
+    }
 }
 
 /// SECURITY: a URL may come from a server; none leads away from the scheme that is meant (RFC 8555 §6.1).

@@ -5,10 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use carrack_tls::{Authorities, WebTls};
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, USER_AGENT};
-use hyper::{Method, Request, StatusCode, Uri};
+use hyper::{StatusCode, Uri};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -106,25 +103,12 @@ async fn run(words: &[String], event: &Value, body: &[u8]) -> Result<(), Failure
     program::run(&mut command, &line).await.map_err(Failure::new)
 }
 
-/// Standard Webhooks 1.0.0: identifier and time of the attempt are signed with the body.
 async fn post(url: &Uri, secret: &Secret, tls: &WebTls, event: &Value, body: &[u8]) -> Result<(), Failure> {
     let now = SystemTime::now();
     let timestamp = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     let id = event.get("id").and_then(Value::as_str).unwrap_or_default();
-    let request = Request::builder()
-        .method(Method::POST)
-        .uri(url)
-        .header(CONTENT_TYPE, "application/json")
-        .header(USER_AGENT, concat!("carrack/", env!("CARGO_PKG_VERSION")))
-        .header("webhook-id", id)
-        .header("webhook-timestamp", timestamp)
-        .header("webhook-signature", secret.sign(id, timestamp, body))
-        .body(Full::new(Bytes::copy_from_slice(body)))
-        .map_err(|error| Failure::new(error.to_string()))?;
-    let answered = match url.scheme_str() {
-        Some("http") => web::exchange_in_clear(request, ANSWER_BYTES).await,
-        _ => web::exchange(tls, request, ANSWER_BYTES).await,
-    };
+    let signed = secret.headers(id, timestamp, body);
+    let answered = web::post_json(url, tls, signed, body, ANSWER_BYTES).await;
     let answer = answered.map_err(|error| Failure::new(error.to_string()))?;
     let status = answer.status();
     if status.is_success() {

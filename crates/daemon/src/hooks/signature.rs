@@ -37,8 +37,16 @@ impl Secret {
         read().map_err(|why: String| format!("{} holds no secret: {why}", file.display()))
     }
 
-    /// The header `webhook-signature` of an attempt at `timestamp`, in seconds since 1970.
-    pub(crate) fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
+    /// The headers of an attempt at `timestamp`, in seconds since 1970: identifier and time are signed with the body.
+    pub(crate) fn headers(&self, id: &str, timestamp: u64, body: &[u8]) -> [(&'static str, String); 3] {
+        [
+            ("webhook-id", id.to_owned()),
+            ("webhook-timestamp", timestamp.to_string()),
+            ("webhook-signature", self.sign(id, timestamp, body)),
+        ]
+    }
+
+    fn sign(&self, id: &str, timestamp: u64, body: &[u8]) -> String {
         let mut signing = hmac::Context::with_key(&self.0);
         signing.update(format!("{id}.{timestamp}.").as_bytes());
         signing.update(body);

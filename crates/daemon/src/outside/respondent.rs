@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use carrack_tls::{Authorities, WebTls};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, USER_AGENT};
-use hyper::{Method, Request, StatusCode, Uri};
+use http_body_util::BodyExt;
+use hyper::{StatusCode, Uri};
 use tokio::process::Command;
 
 use crate::config::Users;
@@ -79,27 +77,15 @@ async fn post(
     tls: &WebTls,
     question: &[u8],
 ) -> Result<Vec<u8>, web::Failure> {
-    let mut request = Request::builder()
-        .method(Method::POST)
-        .uri(url)
-        .header(CONTENT_TYPE, "application/json")
-        .header(USER_AGENT, concat!("carrack/", env!("CARGO_PKG_VERSION")));
+    let mut signed = None;
     if let Some(secret) = secret {
-        // Standard Webhooks 1.0.0, as for events.
         let mut random = [0; 16];
         aws_lc_rs::rand::fill(&mut random).map_err(|_| "the system has no randomness")?;
         let id = format!("login_{:032x}", u128::from_ne_bytes(random));
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        request = request
-            .header("webhook-id", &id)
-            .header("webhook-timestamp", now)
-            .header("webhook-signature", secret.sign(&id, now, question));
+        signed = Some(secret.headers(&id, now, question));
     }
-    let request = request.body(Full::new(Bytes::copy_from_slice(question)))?;
-    let answer = match url.scheme_str() {
-        Some("http") => web::exchange_in_clear(request, ANSWER_BYTES).await?,
-        _ => web::exchange(tls, request, ANSWER_BYTES).await?,
-    };
+    let answer = web::post_json(url, tls, signed.into_iter().flatten(), question, ANSWER_BYTES).await?;
     match answer.status() {
         StatusCode::OK => Ok(answer.into_body().collect().await?.to_bytes().to_vec()),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Ok(NO.to_vec()),
