@@ -1,7 +1,6 @@
 //! What becomes of those who are there, and of those who come, when the machine has no more to give: file descriptors, room on the
 //! disk. Afterwards all is as it was.
 
-use std::fs;
 use std::io::Read;
 use std::net::TcpStream;
 use std::path::Path;
@@ -14,11 +13,6 @@ use carrack_tests::setup::{EVERYTHING, Setup};
 use carrack_tests::tls_client::TlsClient;
 use carrack_tests::{tree, wait};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-
-/// How many file descriptors the server has open.
-fn descriptors(server: &Server) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count()
-}
 
 fn limit_descriptors(server: &Server, most: u64) {
     let pid = Pid::from_raw(server.pid().try_into().unwrap());
@@ -35,7 +29,7 @@ fn without_file_descriptors_who_comes_is_closed_and_who_is_there_is_served() {
     let server = Setup::new().start();
     let mut control = Control::open(&server);
     control.upload("before", b"bytes");
-    let at_first = descriptors(&server);
+    let at_first = server.descriptors();
     limit_descriptors(&server, at_first as u64 + 8);
 
     let crowd: Vec<_> =
@@ -52,7 +46,7 @@ fn without_file_descriptors_who_comes_is_closed_and_who_is_there_is_served() {
     drop(crowd);
     // Who was in the queue is taken in or closed before who comes now.
     wait::until_true("a newcomer to be greeted", || is_greeted(&server));
-    wait::until_true("the crowd to be gone", || descriptors(&server) <= at_first);
+    wait::until_true("the crowd to be gone", || server.descriptors() <= at_first);
     control.upload("after", b"bytes");
     assert_eq!(Control::open(&server).download("after"), b"bytes");
 }

@@ -185,7 +185,7 @@ fn every_call_fails_once_and_nothing_is_lost() {
         assert!(run_session(&server, run).1);
     }
     let at_first = wait::until("the first sessions to be gone", || {
-        server.logs.lines().iter().filter(|line| line.is("disconnected")).nth(2).map(|_| descriptors(&server))
+        server.logs.lines().iter().filter(|line| line.is("disconnected")).nth(2).map(|_| server.descriptors())
     });
     let counts = counts(&server, 3);
     let all = std::env::var_os("CARRACK_TORTURE").is_some();
@@ -216,9 +216,5 @@ fn every_call_fails_once_and_nothing_is_lost() {
         }
     }
     println!("{} sessions with a failing call, of which {survived} came to their end", (run - 4) / 2);
-    wait::until_true("all to be closed", || descriptors(&server) <= at_first);
-}
-
-fn descriptors(server: &Server) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap().count()
+    wait::until_true("all to be closed", || server.descriptors() <= at_first);
 }

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// Content type, version and length of a record (RFC 8446 §5.1).
-const HEADER: usize = 5;
+pub(super) const HEADER: usize = 5;
 /// The longest protected record: TLS 1.2 allows 2,048 bytes beside the data (RFC 5246 §6.2.3), TLS 1.3 only 256, which the
 /// cipher checks.
 const LONGEST: usize = 16 * 1024 + 2048;
@@ -462,8 +462,13 @@ pub(super) fn key_and_iv(
         ConnectionTrafficSecrets::Aes128Gcm { key, iv }
         | ConnectionTrafficSecrets::Aes256Gcm { key, iv }
         | ConnectionTrafficSecrets::Chacha20Poly1305 { key, iv } => Ok((key, iv)),
-        _ => Err(Error::General("a cipher of which nothing is known here".to_owned())),
+        _ => Err(unknown_cipher()),
     }
+}
+
+/// A cipher that rustls has learned since.
+pub(super) fn unknown_cipher() -> Error {
+    Error::General("a cipher of which nothing is known here".to_owned())
 }
 
 fn unexpected(content: ContentType) -> Error {

@@ -13,10 +13,11 @@ use rustls::{
     ConnectionTrafficSecrets, ContentType, Error, SupportedCipherSuite, crypto::cipher::NONCE_LEN as IV,
 };
 
-use super::buffer::{Outbox, copy};
+use super::{
+    buffer::{Outbox, copy},
+    record_layer::{HEADER, key_and_iv, unknown_cipher},
+};
 
-/// Content type, version and length of a record (RFC 8446 §5.1).
-const HEADER: usize = 5;
 const EXPLICIT_NONCE: usize = 8;
 const TAG: usize = 16;
 /// What the longest field of any form adds to a record's plaintext.
@@ -63,10 +64,10 @@ impl Sealer {
             ConnectionTrafficSecrets::Aes128Gcm { .. } => (&AES_128_GCM, true),
             ConnectionTrafficSecrets::Aes256Gcm { .. } => (&AES_256_GCM, true),
             ConnectionTrafficSecrets::Chacha20Poly1305 { .. } => (&CHACHA20_POLY1305, false),
-            _ => return Err(unknown()),
+            _ => return Err(unknown_cipher()),
         };
-        let (key, iv) = super::record_layer::key_and_iv(secrets)?;
-        let key = UnboundKey::new(algorithm, key.as_ref()).map_err(|_| unknown())?;
+        let (key, iv) = key_and_iv(secrets)?;
+        let key = UnboundKey::new(algorithm, key.as_ref()).map_err(|_| unknown_cipher())?;
         let (form, limit) = match suite {
             SupportedCipherSuite::Tls13(suite) => (Form::Tls13, suite.common.confidentiality_limit),
             SupportedCipherSuite::Tls12(suite) if has_explicit_nonce => {
@@ -74,7 +75,7 @@ impl Sealer {
             }
             SupportedCipherSuite::Tls12(suite) => (Form::Tls12, suite.common.confidentiality_limit),
         };
-        let iv = iv.as_ref().try_into().map_err(|_| unknown())?;
+        let iv = iv.as_ref().try_into().map_err(|_| unknown_cipher())?;
         Ok(Self { key: LessSafeKey::new(key), iv, form, next, limit })
     }
 
@@ -156,10 +157,6 @@ fn additional_data(number: u64, content: u8, length: usize) -> Option<[u8; 13]> 
     let [a, b, c, d, e, f, g, h] = number.to_be_bytes();
     let [high, low] = u16::try_from(length).ok()?.to_be_bytes();
     Some([a, b, c, d, e, f, g, h, content, VERSION[0], VERSION[1], high, low])
-}
-
-fn unknown() -> Error {
-    Error::General("a cipher of which nothing is known here".to_owned())
 }
 
 #[cfg(test)]
