@@ -1,17 +1,21 @@
 //! `carrack serve --take-over`: another process takes a server's place, nobody is refused, and a failure changes nothing.
 
 use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use carrack_tests::acme::{Accounts, AcmeServer, NAME, certificate};
 use carrack_tests::control::Control;
-use carrack_tests::logs::Logs;
+use carrack_tests::logs::{Line, Logs};
 use carrack_tests::programs::{Program, Run, Tls, curl, needs, url};
 use carrack_tests::server::{Mode, Server, listening, program, spawn};
 use carrack_tests::setup::{Setup, USER};
 use carrack_tests::tls_client::TlsClient;
 use carrack_tests::wait;
+use carrack_tests::wire::Wire;
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The process that takes over; ended when dropped.
@@ -165,18 +169,185 @@ fn a_process_that_does_not_come_up_changes_nothing() {
     assert!(server.wait().success());
 }
 
+/// Waits for a data connection: its command was said, and no one has come yet.
+fn waiting(control: &mut Control, command: &str) -> SocketAddr {
+    let at = control.passive();
+    control.say(command);
+    at
+}
+
+/// Comes, and sends what was asked for.
+fn comes(control: &mut Control, at: SocketAddr, bytes: &[u8]) {
+    let mut data = Wire::connect(at);
+    control.wait_for(150);
+    data.secure(&control.tls).unwrap();
+    data.send(bytes).unwrap();
+    data.finish().unwrap();
+    control.wait_for(226);
+}
+
 #[test]
-fn what_cannot_be_handed_over_is_said() {
-    let server = Setup::new().one_data_port().start();
+fn a_connection_to_the_shared_data_port_finds_the_process_of_its_session() {
+    for version in [Tls::V12, Tls::V13] {
+        let mut server = Setup::new()
+            .quick_logins()
+            .one_data_port()
+            .explicit("data_protection = \"optional\"")
+            .option("timeouts", "drain_s", "600")
+            .start();
+        let session =
+            |server: &Server| Control::session(server, Mode::Explicit, &TlsClient::new(version), USER);
+        let mut old: Vec<_> = (0..2).map(|_| session(&server)).collect();
+        let at: Vec<_> =
+            old.iter_mut().enumerate().map(|(n, old)| waiting(old, &format!("STOR old{n}"))).collect();
+        let mut next = Next::start(&server, &server.config());
+        next.took_over();
+        // Nobody of the address waits in the new process, and then two do.
+        comes(&mut old[0], at[0], b"alone");
+        let (mut one, mut two) = (session(&server), session(&server));
+        let of_one = waiting(&mut one, "STOR one");
+        two.passive();
+        comes(&mut old[1], at[1], b"among others");
+        comes(&mut one, of_one, b"new");
+        two.upload("two", b"newer");
+        old.iter_mut().for_each(|old| drop(old.wait_for(421)));
+        assert!(server.wait().success());
+        // Who names no session, or no TLS at all, is the only one's who waits.
+        one.tls = one.tls.with_no_sessions();
+        one.upload("unnamed", b"alone again");
+        one.expect("PROT C", 200);
+        let mut data = one.data();
+        one.expect("STOR clear", 150);
+        data.send(b"in clear").unwrap();
+        data.finish().unwrap();
+        one.wait_for(226);
+        for (name, bytes) in [
+            ("old0", "alone"),
+            ("old1", "among others"),
+            ("one", "new"),
+            ("two", "newer"),
+            ("unnamed", "alone again"),
+            ("clear", "in clear"),
+        ] {
+            assert_eq!(fs::read_to_string(server.home().join(name)).unwrap(), bytes, "{name}");
+        }
+        next.end();
+    }
+}
+
+#[test]
+fn clear_data_finds_the_only_session_that_waits_in_either_process() {
+    let mut server = Setup::new()
+        .quick_logins()
+        .one_data_port()
+        .explicit("data_protection = \"optional\"")
+        .option("timeouts", "drain_s", "600")
+        .start();
+    let clear = || {
+        let mut control = Control::open(&server);
+        control.expect("PROT C", 200);
+        control
+    };
+    let send = |control: &mut Control, at: SocketAddr| {
+        let mut data = Wire::connect(at);
+        control.wait_for(150);
+        data.send(b"in clear").unwrap();
+        data.finish().unwrap();
+        control.wait_for(226);
+    };
+    let (mut old, mut busy) = (clear(), Control::open(&server));
+    let at = waiting(&mut old, "STOR old");
+    let mut data = busy.begin("STOR busy");
+    let next = Next::start(&server, &server.config());
+    next.took_over();
+    send(&mut old, at);
+    old.wait_for(421);
+    // The old process is there still, and nobody waits in it.
+    let mut new = clear();
+    let at = waiting(&mut new, "STOR new");
+    send(&mut new, at);
+    data.send(b"enough").unwrap();
+    data.finish().unwrap();
+    busy.wait_for(226);
+    assert!(server.wait().success());
+    for name in ["old", "new"] {
+        assert_eq!(fs::read_to_string(server.home().join(name)).unwrap(), "in clear", "{name}");
+    }
+}
+
+/// The events that a program was told, in their order.
+fn told(file: &Path) -> Vec<String> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let event = |line: &str| serde_json::from_str::<serde_json::Value>(line).ok();
+    let path = |event: serde_json::Value| event["data"]["path"].as_str().unwrap().to_owned();
+    text.lines().filter_map(event).map(path).collect()
+}
+
+#[test]
+fn events_that_wait_for_hooks_are_told_in_order_by_whoever_is_left() {
+    let setup = Setup::new().quick_logins().option("timeouts", "drain_s", "600");
+    let (script, file) = (setup.scratch().join("hook"), setup.scratch().join("told"));
+    // It takes nothing for as long as there is no such file.
+    fs::write(&script, format!("#!/bin/sh\ntest -e {0} && cat >>{0}\n", file.display())).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let hook = format!("\n[[hook]]\nname = \"program\"\non = [\"upload\"]\nprogram = [{script:?}]\n");
+    let mut server = setup.table(&hook).start();
+    let mut old = Control::open(&server);
+    old.upload("first", b"bytes");
+    let data = old.begin("STOR second");
+    server.logged("hook_failed", |_| true);
     let mut next = Next::start(&server, &server.config());
-    assert_eq!(wait::until("its end", || next.child.try_wait().unwrap()).code(), Some(1));
-    next.logs.wait_for("the reason", |lines| {
-        lines
-            .iter()
-            .any(|line| line.raw.contains("keeps its place") && line.raw.contains("passive.ports"))
-            .then_some(())
+    next.took_over();
+    let mut new = Control::open(&server);
+    new.upload("other", b"bytes");
+    data.finish().unwrap();
+    old.wait_for(226);
+    old.wait_for(421);
+    assert!(server.wait().success());
+    fs::write(&file, "").unwrap();
+    let all = wait::until("the events", || Some(told(&file)).filter(|told| told.len() == 3));
+    assert_eq!(all, ["/first", "/second", "/other"]);
+    new.upload("last", b"bytes");
+    let all = wait::until("the last", || Some(told(&file)).filter(|told| told.len() == 4));
+    assert_eq!(all[3], "/last");
+    next.end();
+}
+
+#[test]
+fn certificates_are_ordered_by_whoever_has_the_place() {
+    let Some(mut acme) = AcmeServer::prepared(Accounts::Open, 90 * 24 * 3600) else { return };
+    let mut server = acme.setup("http-01").table(&certificate(&[NAME])).start();
+    server.logged("acme_failed", |_| true);
+    let mut next = Next::start(&server, &server.config());
+    next.took_over();
+    assert!(server.wait().success());
+    acme.run();
+    kill_process(Pid::from_child(&next.child), Signal::HUP).unwrap();
+    let issued = next.logs.wait_for_line("the certificate", |line| line.is("acme_issued"));
+    next.logs.wait_for_line("its use", |line| line.is("certificate_replaced"));
+    assert_eq!(issued.text("name"), NAME);
+    next.end();
+}
+
+#[test]
+fn what_cannot_be_taken_over_is_said() {
+    let mut server = Setup::new().quick_logins().option("timeouts", "drain_s", "600").start();
+    let mut busy = Control::open(&server);
+    let data = busy.begin("STOR upload");
+    let mut second = Next::start(&server, &server.config());
+    second.took_over();
+    let mut third = Next::start(&server, &server.config());
+    assert_eq!(wait::until("its end", || third.child.try_wait().unwrap()).code(), Some(1));
+    third.logs.wait_for("the reason", |lines| {
+        let says =
+            |line: &Line| line.raw.contains("keeps its place") && line.raw.contains("has not ended yet");
+        lines.iter().any(says).then_some(())
     });
     Control::open(&server).expect("NOOP", 200);
+    data.finish().unwrap();
+    busy.wait_for(226);
+    assert!(server.wait().success());
+    second.end();
     let nowhere = server.scratch().join("ctl.sock");
     let run = Program::new(program())
         .args(["serve", "--config"])

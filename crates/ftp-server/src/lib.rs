@@ -37,7 +37,7 @@ mod virtual_server;
 mod visitor;
 mod witness;
 
-pub use data::{DataPorts, SharedPort};
+pub use data::{DataPorts, Elsewhere, SharedPort, Stray};
 pub use public_address::{NamedAddress, PublicAddress, PublicAddresses};
 pub use settings::{
     Access, ByName, Charset, Clearing, Compression, DataClose, DataProtection, DataReuse, FtpSettings,

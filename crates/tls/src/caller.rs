@@ -1,5 +1,6 @@
 //! A connection on a data port that many sessions share: whom does it name, before anything is answered?
 
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustls::server::ClientHello;
@@ -42,9 +43,13 @@ impl Caller {
         Caller { socket, inbox: Inbox::default(), names: None }
     }
 
-    /// Reads the ClientHello.
-    pub(crate) async fn meet(registry: &Registry, socket: TcpStream) -> Result<Caller, HandshakeError> {
-        let mut caller = Caller::unread(socket);
+    /// Reads the ClientHello, of which `received` was read already.
+    pub(crate) async fn meet(
+        registry: &Registry,
+        socket: TcpStream,
+        received: &[u8],
+    ) -> Result<Caller, HandshakeError> {
+        let mut caller = Caller { inbox: Inbox::holding(received), ..Caller::unread(socket) };
         read_client_hello(&caller.socket, &mut caller.inbox, |_: &ClientHello<'_>| ()).await?;
         caller.names = registry.named_by(caller.inbox.received());
         Ok(caller)
@@ -58,6 +63,19 @@ impl Caller {
             Some(Relation::Stranger) => Named::Stranger,
             None => Named::Nobody,
         }
+    }
+
+    /// Whether it names a session of this process.
+    pub fn names_anybody(&self) -> bool {
+        self.names.is_some()
+    }
+
+    /// Its socket once more with what was read of it, for another process that may know whom it names.
+    ///
+    /// # Errors
+    /// The process has as many file descriptors as it may.
+    pub fn share(&mut self) -> std::io::Result<(OwnedFd, Vec<u8>)> {
+        Ok((self.socket.as_fd().try_clone_to_owned()?, self.inbox.received().to_vec()))
     }
 
     /// Whether the session it names was seen on a connection other than its own: its client keeps one cache for parallel
@@ -92,7 +110,7 @@ mod tests {
         let mut hello = Vec::new();
         client.connection().write_tls(&mut hello).unwrap();
         far.write_all(&hello).await.unwrap();
-        server.sessions().meet(near).await.unwrap()
+        server.sessions().meet(near, &[]).await.unwrap()
     }
 
     #[tokio::test]
@@ -118,10 +136,10 @@ mod tests {
     async fn what_speaks_no_tls_is_said_to_speak_none() {
         let (near, mut far) = pair().await;
         far.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
-        assert!(matches!(server().sessions().meet(near).await, Err(HandshakeError::NotTls)));
+        assert!(matches!(server().sessions().meet(near, &[]).await, Err(HandshakeError::NotTls)));
         let (near, far) = pair().await;
         drop(far);
-        assert!(matches!(server().sessions().meet(near).await, Err(HandshakeError::Closed)));
+        assert!(matches!(server().sessions().meet(near, &[]).await, Err(HandshakeError::Closed)));
     }
 
     #[tokio::test]

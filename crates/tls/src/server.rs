@@ -69,12 +69,12 @@ pub struct Sessions(Arc<Registry>);
 
 impl Sessions {
     /// Reads the ClientHello of a connection on a data port that sessions share, to find the control connection with which
-    /// its handshake is to be tried. Nothing is answered yet. The caller bounds the time.
+    /// its handshake is to be tried. `received` was read of it already. Nothing is answered yet. The caller bounds the time.
     ///
     /// # Errors
     /// The [`HandshakeError`], after its alert was sent as far as the socket had room.
-    pub async fn meet(&self, socket: TcpStream) -> Result<Caller, HandshakeError> {
-        Caller::meet(&self.0, socket).await
+    pub async fn meet(&self, socket: TcpStream, received: &[u8]) -> Result<Caller, HandshakeError> {
+        Caller::meet(&self.0, socket, received).await
     }
 
     /// How many control connections are alive, and how many TLS 1.2 sessions.

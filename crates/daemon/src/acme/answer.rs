@@ -1,7 +1,7 @@
 //! How is an authority shown that a name is ours: by HTTP, by TLS, or through the DNS?
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ use super::error::AcmeError;
 use crate::config::{Acme, Challenge};
 use crate::http::{self, Answer};
 use crate::places;
+use crate::run::Handed;
 
 /// Where the authority asks (RFC 8555 §8.3).
 const PATH: &str = "/.well-known/acme-challenge/";
@@ -91,13 +92,13 @@ impl Shown {
 }
 
 impl Answers {
-    /// Listens where that is needed.
-    pub(super) fn new(acme: &Acme) -> std::io::Result<(Self, Option<Questions>)> {
+    /// Listens where that is needed, with the socket that was handed over for it where there is one.
+    pub(super) fn new(acme: &Acme, handed: &mut Handed) -> std::io::Result<(Self, Option<Questions>)> {
         let Some(address) = address(acme) else {
             let hook = acme.dns_hook.iter().map(|word| word.as_str().into()).collect();
             return Ok((Self::Dns(DnsHook::new(hook)), None));
         };
-        let listener = Listener::bind(address)?;
+        let listener = handed.listen(address, None)?;
         if acme.challenge == Challenge::Http01 {
             let tokens = Tokens::default();
             let kind = Kind::Http(Arc::clone(&tokens));
@@ -149,6 +150,14 @@ fn lock(tokens: &Tokens) -> MutexGuard<'_, HashMap<String, String>> {
 }
 
 impl Questions {
+    /// The listener once more, for another process.
+    ///
+    /// # Errors
+    /// The process has as many file descriptors as it may.
+    pub(crate) fn share(&self) -> std::io::Result<TcpListener> {
+        self.listener.share()
+    }
+
     /// Answers for as long as it is polled.
     pub(crate) async fn serve(self) {
         match self.kind {

@@ -24,7 +24,7 @@ use carrack_tls::{Authorities, Identity, WebTls};
 use tokio::sync::Notify;
 
 use crate::config::{self, AcmeCertificate};
-use crate::run::StartError;
+use crate::run::{Handed, StartError};
 use crate::state::{AcmeFolder, StateFolder};
 use account::blocking;
 use answer::Answers;
@@ -56,18 +56,20 @@ impl Acme {
     pub(crate) fn start(
         settings: &config::Acme,
         state: &StateFolder,
+        handed: &mut Handed,
     ) -> Result<(Arc<Self>, Option<Questions>), StartError> {
         let web = Web::new(Arc::new(trusting(settings.ca.as_deref())?));
         let folder = Arc::new(state.acme()?);
-        let (answers, questions) = Answers::new(settings).map_err(|source| StartError::Challenges {
-            address: answer::address(settings).map(|address| address.to_string()).unwrap_or_default(),
-            key: if settings.challenge == config::Challenge::Http01 {
-                "http_address"
-            } else {
-                "tls_alpn_address"
-            },
-            source,
-        })?;
+        let (answers, questions) =
+            Answers::new(settings, handed).map_err(|source| StartError::Challenges {
+                address: answer::address(settings).map(|address| address.to_string()).unwrap_or_default(),
+                key: if settings.challenge == config::Challenge::Http01 {
+                    "http_address"
+                } else {
+                    "tls_alpn_address"
+                },
+                source,
+            })?;
         let acme = Self { settings: settings.clone(), folder, answers, web, mended: Notify::new() };
         Ok((Arc::new(acme), questions))
     }

@@ -68,6 +68,8 @@ impl Drop for Succession {
 pub(crate) struct Successor {
     /// Its id.
     pub(crate) process: u32,
+    /// Whether it serves the shared data port.
+    pub(crate) data_port: bool,
     /// It waits for the end of this one, which is that of the connection.
     pub(crate) _stream: Arc<UnixStream>,
 }
@@ -183,8 +185,11 @@ impl Desk {
                         }
                         Err(why) => Answer::refused(why),
                     },
-                    Ok(Request::Ready { process }) => match succession.take() {
-                        Some(begun) => self.succeeded(begun, process, &stream).await,
+                    Ok(Request::Ready { process, data_port }) => match succession.take() {
+                        Some(begun) => {
+                            let _stream = Arc::clone(&stream);
+                            self.succeeded(begun, Successor { process, data_port, _stream }).await
+                        }
                         None => Answer::refused("nothing was handed over"),
                     },
                     Ok(request) => self.answer(request).await,
@@ -210,9 +215,9 @@ impl Desk {
         Ok(succession)
     }
 
-    async fn succeeded(&self, begun: Succession, process: u32, stream: &Arc<UnixStream>) -> Answer {
+    async fn succeeded(&self, begun: Succession, successor: Successor) -> Answer {
         let (answer, answered) = oneshot::channel();
-        let successor = Successor { process, _stream: Arc::clone(stream) };
+        let process = successor.process;
         if self.serving.send(Order::Ready(successor, answer)).await.is_err() {
             return Answer::refused("the server has ended");
         }

@@ -22,5 +22,6 @@ pub use protocol::{
     Request, Session, State, Status, Unbanned, Upgraded, Wrong,
 };
 pub(crate) use socket::{ControlSocket, of_state};
+pub(crate) use take_over::Leaving;
 pub use take_over::{Predecessor, TakeOverError, TakenOver};
 pub use upgrade::Called;

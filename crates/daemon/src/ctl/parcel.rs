@@ -6,6 +6,7 @@
 //!                                    ◄─        {"handed-over":{…}} and the descriptors (SCM_RIGHTS, unix(7))
 //!  starts; a failure closes the connection, and the old one goes on
 //!  {"command":"ready","process":4712} ─►       accepts no more, drains
+//!                                              (with "data_port":true where the new one serves that)
 //!                                    ◄─        {"draining":{…}}; the connection ends with its process
 //! ```
 
@@ -32,6 +33,8 @@ pub(crate) struct Parcel {
     pub(crate) sockets: Vec<(TcpListener, SocketAddr, Option<Mode>)>,
     pub(crate) lock: OwnedFd,
     pub(crate) control: UnixListener,
+    /// The number of the shared data port, and by what its connections are offered.
+    pub(crate) strays: Option<(u16, OwnedFd)>,
 }
 
 impl Parcel {
@@ -41,11 +44,15 @@ impl Parcel {
             address: *address,
             mode: mode.map(|mode| mode.to_string()),
         };
-        let answer = Answer::HandedOver(HandedOver { sockets: self.sockets.iter().map(place).collect() });
+        let answer = Answer::HandedOver(HandedOver {
+            sockets: self.sockets.iter().map(place).collect(),
+            data_port: self.strays.as_ref().map(|(number, _)| *number),
+        });
         let mut line = serde_json::to_vec(&answer)?;
         line.push(b'\n');
         let sockets = self.sockets.iter().map(|(socket, ..)| socket.as_fd());
-        let fds: Vec<_> = sockets.chain([self.lock.as_fd(), self.control.as_fd()]).collect();
+        let strays = self.strays.iter().map(|(_, socket)| socket.as_fd());
+        let fds: Vec<_> = sockets.chain([self.lock.as_fd(), self.control.as_fd()]).chain(strays).collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
         let mut rights = SendAncillaryBuffer::new(&mut space);
         if !rights.push(SendAncillaryMessage::ScmRights(&fds)) {
@@ -75,18 +82,20 @@ impl Parcel {
             line.extend_from_slice(bytes.get(..received.bytes).unwrap_or_default());
         }
         match serde_json::from_slice(&line)? {
-            Answer::HandedOver(HandedOver { sockets }) => Self::of(sockets, fds).map(Ok),
+            Answer::HandedOver(handed) => Self::of(handed, fds).map(Ok),
             Answer::Refused(refusal) => Ok(Err(refusal.why)),
             _ => Err(io::ErrorKind::InvalidData.into()),
         }
     }
 
-    fn of(places: Vec<Place>, mut fds: Vec<OwnedFd>) -> io::Result<Self> {
-        if fds.len() != places.len() + 2 {
+    fn of(handed: HandedOver, mut fds: Vec<OwnedFd>) -> io::Result<Self> {
+        let HandedOver { sockets: places, data_port } = handed;
+        if fds.len() != places.len() + 2 + usize::from(data_port.is_some()) {
             return Err(io::Error::other(
                 "some of the sockets were lost on the way; raise the limit on open files",
             ));
         }
+        let strays = data_port.and_then(|number| Some((number, fds.pop()?)));
         let (Some(control), Some(lock)) = (fds.pop(), fds.pop()) else {
             return Err(io::ErrorKind::InvalidData.into());
         };
@@ -94,6 +103,6 @@ impl Parcel {
             let mode = mode.and_then(|mode| mode.parse().ok());
             (TcpListener::from(fd), address, mode)
         });
-        Ok(Self { sockets: sockets.collect(), lock, control: control.into() })
+        Ok(Self { sockets: sockets.collect(), lock, control: control.into(), strays })
     }
 }

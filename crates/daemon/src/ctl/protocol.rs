@@ -54,6 +54,9 @@ pub enum Request {
     Ready {
         /// Its id.
         process: u32,
+        /// Whether it serves the data port that was handed over.
+        #[serde(default)]
+        data_port: bool,
     },
 }
 
@@ -251,6 +254,10 @@ pub struct Draining {
 pub struct HandedOver {
     /// What each was opened for.
     pub sockets: Vec<Place>,
+    /// The data port that all sessions share, where there is one. Its sockets are among the others, and behind them comes one by which
+    /// connections are offered that belong to the process before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_port: Option<u16>,
 }
 
 /// What a socket was opened for.

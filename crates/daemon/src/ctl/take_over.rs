@@ -36,7 +36,13 @@ pub enum TakeOverError {
 pub struct Predecessor {
     stream: UnixStream,
     control: UnixListener,
+    /// The number of its shared data port, and by what connections are offered to it.
+    strays: Option<(u16, OwnedFd)>,
 }
+
+/// A server whose place is taken, on its way to its end.
+#[derive(Debug)]
+pub(crate) struct Leaving(BufReader<UnixStream>);
 
 /// What it has handed over.
 #[derive(Debug)]
@@ -60,12 +66,13 @@ impl Predecessor {
         let (address, _held) = short(socket).map_err(not_there)?;
         let mut stream = UnixStream::connect(address).map_err(not_there)?;
         say(&mut stream, &Request::TakeOver {})?;
-        let Parcel { sockets, lock, control } = Parcel::receive(&stream)?.map_err(TakeOverError::Refused)?;
+        let Parcel { sockets, lock, control, strays } =
+            Parcel::receive(&stream)?.map_err(TakeOverError::Refused)?;
         let mut handed = Handed::default();
         for (socket, address, mode) in sockets {
             handed.add(socket, address, mode);
         }
-        Ok(TakenOver { handed, lock, predecessor: Predecessor { stream, control } })
+        Ok(TakenOver { handed, lock, predecessor: Predecessor { stream, control, strays } })
     }
 
     /// The control socket, which both processes have.
@@ -73,18 +80,30 @@ impl Predecessor {
         self.control.try_clone()
     }
 
-    /// Tells it that its place is taken, and waits for its end. For a thread that may wait.
-    pub(crate) fn succeed(mut self, told: impl FnOnce()) -> io::Result<()> {
-        say(&mut self.stream, &Request::Ready { process: std::process::id() })?;
+    /// By what connections at the shared data port of this number are offered to it, where it has that port.
+    pub(crate) fn strays(&mut self, number: u16) -> Option<OwnedFd> {
+        self.strays.take_if(|(port, _)| *port == number).map(|(_, socket)| socket)
+    }
+
+    /// Tells it that its place is taken, with its shared data port or without. It accepts nobody any more then. For a thread that
+    /// may wait.
+    pub(crate) fn succeed(mut self, data_port: bool) -> io::Result<Leaving> {
+        say(&mut self.stream, &Request::Ready { process: std::process::id(), data_port })?;
         let mut lines = BufReader::new(self.stream);
         let mut line = String::new();
         lines.read_line(&mut line)?;
-        if !matches!(serde_json::from_str(&line)?, Answer::Draining(_)) {
-            return Err(io::Error::other(line));
+        match serde_json::from_str(&line)? {
+            Answer::Draining(_) => Ok(Leaving(lines)),
+            _ => Err(io::Error::other(line)),
         }
-        told();
+    }
+}
+
+impl Leaving {
+    /// Waits for its end. For a thread that may wait.
+    pub(crate) fn wait(mut self) -> io::Result<()> {
         // It says nothing more: its end is that of the connection.
-        match lines.read_line(&mut line) {
+        match self.0.read_line(&mut String::new()) {
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(()),
             Err(error) => Err(error),

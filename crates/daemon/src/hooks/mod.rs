@@ -77,20 +77,22 @@ pub(crate) type Measured = (String, u64, [(&'static str, u64); 4]);
 pub(crate) struct Deliveries(Vec<Delivery>);
 
 impl Hooks {
-    /// Opens the outboxes in the state folder; `None` where the configuration has no hook.
+    /// Opens the outboxes in the state folder; `None` where the configuration has no hook. Where it `joins` another process that
+    /// delivers from them, nothing is to be delivered before that has ended and [`settle`](Self::settle) was called.
     ///
     /// # Errors
     /// An outbox, a secret or an authority cannot be read.
     pub(crate) fn start(
         config: &Config,
         state: &Path,
+        joins: bool,
     ) -> Result<Option<(Arc<Hooks>, Deliveries)>, HookError> {
         if config.hook.is_empty() {
             return Ok(None);
         }
         let (mut posts, mut deliveries, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
         for hook in config.hook.iter() {
-            let delivery = delivery(hook, state)?;
+            let delivery = delivery(hook, state, joins)?;
             posts.push(Arc::clone(&delivery.post));
             deliveries.push(delivery);
             wanted.push(Wanted { on: hook.on.clone(), is_program: hook.url.is_none() });
@@ -115,6 +117,11 @@ impl Hooks {
         Ok(Some((Arc::new(hooks), Deliveries(deliveries))))
     }
 
+    /// Takes up what the process before has left, which has ended. It reads files: not for an event thread.
+    pub(crate) fn settle(&self) {
+        self.posts.iter().for_each(|post| post.settle());
+    }
+
     /// Waits for the disk to have all events so far, for a bounded time.
     pub(crate) fn flush(&self) {
         self.desk.flush();
@@ -126,10 +133,11 @@ impl Hooks {
     }
 }
 
-fn delivery(hook: &Hook, state: &Path) -> Result<Delivery, HookError> {
+fn delivery(hook: &Hook, state: &Path, joins: bool) -> Result<Delivery, HookError> {
     let name = hook.name.as_str();
     let folder = state.join("hooks").join(name);
-    let outbox = Outbox::open(&folder, OUTBOX_BYTES).map_err(|error| HookError {
+    let open = if joins { Outbox::join } else { Outbox::open };
+    let outbox = open(&folder, OUTBOX_BYTES).map_err(|error| HookError {
         name: name.to_owned(),
         why: format!("{}: {error}", folder.display()),
         mend: "make the folder readable and writable for this user, or move it away",

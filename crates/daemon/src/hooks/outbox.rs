@@ -17,6 +17,10 @@ use std::path::{Path, PathBuf};
 /// How large a file grows before the next is begun.
 const FILE_BYTES: u64 = 1024 * 1024;
 
+/// How many files another process may still begin, which writes in the same folder until it ends: those of this one have their numbers
+/// behind them.
+const FILES_OF_ANOTHER: u64 = 1 << 32;
+
 /// What an event's file is called, behind its number.
 const ENDING: &str = ".events";
 
@@ -67,38 +71,16 @@ impl Outbox {
     /// Opens what an earlier run has left in `folder`, or begins. No more than `limit` bytes wait.
     pub(super) fn open(folder: &Path, limit: u64) -> io::Result<Self> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-        let delivered_path = folder.join("delivered");
-        let mut delivered_file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(delivered_path)?;
+        let mut delivered_file = delivered_file(folder)?;
         let mut text = String::new();
         // Unreadable, it counts as nothing: events come twice then, and none is lost.
         let _ = delivered_file.read_to_string(&mut text);
         let mut words = text.split_whitespace().filter_map(|word| word.parse::<u64>().ok());
         let (first, delivered) = (words.next().unwrap_or(0), words.next().unwrap_or(0));
-        let mut numbers = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let name = entry?.file_name();
-            let number = name.to_str().and_then(|name| name.strip_suffix(ENDING));
-            numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
-        }
-        numbers.sort_unstable();
-        let mut outbox = Self {
-            folder: folder.to_owned(),
-            limit,
-            files: VecDeque::new(),
-            next: numbers.last().map_or(0, |last| last + 1).max(first),
-            writing: None,
-            reading: None,
-            delivered,
-            delivered_file,
-            current: None,
-            waiting: 0,
-        };
+        let numbers = numbers(folder)?;
+        let next = numbers.last().map_or(0, |last| last + 1).max(first);
+        let mut outbox = Self::empty(folder, limit, next, delivered_file);
+        outbox.delivered = delivered;
         for number in numbers {
             match number < first {
                 true => std::fs::remove_file(outbox.path(number))?,
@@ -110,6 +92,36 @@ impl Outbox {
         }
         outbox.waiting = outbox.count()?;
         Ok(outbox)
+    }
+
+    /// Opens a folder from which another process still delivers, to write there. What waits in it is found once
+    /// [`settle`](Self::settle) was called, when that process has ended.
+    pub(super) fn join(folder: &Path, limit: u64) -> io::Result<Self> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let next = numbers(folder)?.last().map_or(0, |last| last + 1) + FILES_OF_ANOTHER;
+        Ok(Self::empty(folder, limit, next, delivered_file(folder)?))
+    }
+
+    /// Takes up what the other process has left.
+    pub(super) fn settle(&mut self) -> io::Result<()> {
+        self.sync()?;
+        *self = Self::open(&self.folder, self.limit)?;
+        Ok(())
+    }
+
+    fn empty(folder: &Path, limit: u64, next: u64, delivered_file: File) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            limit,
+            files: VecDeque::new(),
+            next,
+            writing: None,
+            reading: None,
+            delivered: 0,
+            delivered_file,
+            current: None,
+            waiting: 0,
+        }
     }
 
     /// Takes up a file of an earlier run, without the torn line at its end.
@@ -251,6 +263,24 @@ impl Outbox {
         let text = format!("{number:020} {:020}\n", self.delivered);
         self.delivered_file.write_all_at(text.as_bytes(), 0)
     }
+}
+
+fn delivered_file(folder: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.open(folder.join("delivered"))
+}
+
+/// Of the files in the folder, in order.
+fn numbers(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.strip_suffix(ENDING));
+        numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 #[cfg(test)]

@@ -43,6 +43,13 @@ impl Post {
         post
     }
 
+    /// Takes up what another process has left in the outbox, which has ended.
+    pub(super) fn settle(&self) {
+        if let Err(error) = self.with_outbox(Outbox::settle) {
+            failed(self, &error);
+        }
+    }
+
     /// Works on the outbox. It may wait for the disk.
     pub(super) fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
         let mut outbox = self.outbox.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! Where do passive data connections come in?
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use carrack_ftp_server::{DataPorts, SharedPort};
@@ -28,10 +28,16 @@ pub(super) fn tell_balancers(config: &Config, ports: &DataPorts) {
 }
 
 /// A listener of the port that all sessions share: somebody has to serve it.
-pub(super) type SharedListener = (Arc<SharedPort>, Listener);
+pub(super) struct SharedListener {
+    pub(super) port: Arc<SharedPort>,
+    pub(super) listener: Listener,
+    /// The listener once more, for a process that takes over.
+    pub(super) socket: TcpListener,
+    pub(super) address: SocketAddr,
+}
 
 /// Takes a shared port now where the configuration listens and it is not taken yet, so that a start tells when something else has it. All
-/// addresses at which it is taken then.
+/// addresses at which it is taken then. What was handed over for it is served in any case: sessions of the process before were told of it.
 pub(super) fn bind(
     config: &Config,
     ports: &DataPorts,
@@ -40,17 +46,20 @@ pub(super) fn bind(
 ) -> Result<(Vec<SharedListener>, Vec<IpAddr>), StartError> {
     let DataPorts::Shared(port) = ports else { return Ok((Vec::new(), Vec::new())) };
     let listened = config.listen.iter().map(|listen| listen.address.ip());
+    let fresh: Vec<_> = distinct(taken.iter().copied().chain(listened))
+        .into_iter()
+        .filter(|ip| !taken.contains(ip))
+        .map(|ip| SocketAddr::new(ip, port.number()))
+        .collect();
     let mut shared = Vec::new();
-    for ip in distinct(taken.iter().copied().chain(listened)) {
-        if !taken.contains(&ip) {
-            let address = SocketAddr::new(ip, port.number());
-            let listener =
-                handed.listen(address, None).map_err(|source| StartError::DataPort { address, source })?;
-            shared.push((Arc::clone(port), listener));
-        }
+    let handed_beside = handed.others_at(port.number(), &fresh);
+    for address in fresh.into_iter().chain(handed_beside) {
+        let failed = |source| StartError::DataPort { address, source };
+        let listener = handed.listen(address, None).map_err(failed)?;
+        let socket = listener.share().map_err(failed)?;
+        shared.push(SharedListener { port: Arc::clone(port), listener, socket, address });
     }
-    let fresh = shared.iter().filter_map(|(_, listener)| Some(listener.local_addr().ok()?.ip()));
-    let all = taken.iter().copied().chain(fresh).collect();
+    let all = taken.iter().copied().chain(shared.iter().map(|shared| shared.address.ip())).collect();
     Ok((shared, all))
 }
 

@@ -56,7 +56,7 @@ impl Handed {
     ///
     /// # Errors
     /// The system refuses it.
-    pub(super) fn listen(&mut self, address: SocketAddr, mode: Option<Mode>) -> io::Result<Listener> {
+    pub(crate) fn listen(&mut self, address: SocketAddr, mode: Option<Mode>) -> io::Result<Listener> {
         let mode = mode.map(|mode| mode.to_string());
         let is_named = |socket: &Socket| mode.as_deref().unwrap_or_default() == socket.name;
         let is_listener = mode.is_some();
@@ -70,6 +70,12 @@ impl Handed {
             Some(place) => Listener::over(self.0.swap_remove(place).socket),
             None => Listener::bind(address),
         }
+    }
+
+    /// The addresses of those for no listener of the configuration, at this port and not among `addresses`.
+    pub(super) fn others_at(&self, port: u16, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+        let others = self.0.iter().filter(|socket| socket.name.is_empty() && socket.address.port() == port);
+        others.map(|socket| socket.address).filter(|address| !addresses.contains(address)).collect()
     }
 
     /// Makes sure that nobody waits at a socket that nothing serves.

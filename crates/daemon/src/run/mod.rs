@@ -13,6 +13,7 @@ mod reload;
 mod serving;
 mod signals;
 mod start_error;
+mod strays;
 mod succession;
 mod systemd;
 mod told;
@@ -97,6 +98,7 @@ pub struct Server {
     cut: Arc<CutTransfers>,
     journal: Arc<PartialJournal>,
     acme: Option<(Arc<Acme>, Option<Questions>)>,
+    acme_socket: Option<TcpListener>,
     metrics: Option<(Arc<Metrics>, Listener)>,
     control: ControlSocket,
     control_socket: UnixListener,
@@ -137,8 +139,9 @@ impl Server {
             .map_err(|source| StartError::Journal { folder: state.path().display().to_string(), source })?;
         let journal = Arc::new(journal);
 
-        let hooks = Hooks::start(&checked.config, state.path())?;
-        let acme = checked.config.acme.as_ref().map(|acme| Acme::start(acme, &state)).transpose()?;
+        let hooks = Hooks::start(&checked.config, state.path(), provided.predecessor.is_some())?;
+        let acme = checked.config.acme.as_ref();
+        let acme = acme.map(|acme| Acme::start(acme, &state, handed)).transpose()?;
         let state = Arc::new(state);
         let source = Source::of(&checked.config, names::names(&checked.config), Arc::clone(&state))?;
         let keeper = Keeper::start(source, checked.identities.take(), checked.tls.listeners.clone())?;
@@ -201,6 +204,8 @@ impl Server {
             let authenticator = Authenticator::with_limits(Arc::new(accounts), limits, defence);
             Core::with(authenticator, events, settings)
         };
+        let questions = acme.as_ref().and_then(|(_, questions)| questions.as_ref());
+        let acme_socket = questions.map(Questions::share).transpose().map_err(StartError::System)?;
         let made = Generation::make(&lasting, checked, core, None, handed)?;
         match &provided.predecessor {
             // A listener that is not in the configuration any more ends with the server that had it.
@@ -219,6 +224,7 @@ impl Server {
             cut,
             journal,
             acme,
+            acme_socket,
             metrics,
             control,
             control_socket,

@@ -1,6 +1,7 @@
 //! A server at work: who accepts, what is kept up, what the operator says.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use tokio::sync::watch::Sender;
 use tokio::task::JoinSet;
 
 use super::cut::Stopped;
+use super::data_ports::SharedListener;
 use super::doors::Door;
 use super::generation::{Generation, Lasting, Made};
 use super::reload::{self, Accepted, Next, Refused};
@@ -53,6 +55,16 @@ pub(super) struct Serving {
     /// Who has this server's place.
     pub(super) successor: Option<Successor>,
     acme: Option<Arc<Acme>>,
+    /// Where certificate authorities ask, once more.
+    pub(super) acme_socket: Option<TcpListener>,
+    /// What certificates are ordered by.
+    pub(super) ordering: JoinSet<()>,
+    /// The sockets of the data port that all sessions share, once more.
+    pub(super) data_sockets: Vec<(TcpListener, SocketAddr)>,
+    /// Who accepts there.
+    pub(super) at_data_port: JoinSet<()>,
+    /// By what a process that takes over offers connections of that port.
+    pub(super) strays: Option<OwnedFd>,
     metrics: Option<Arc<Metrics>>,
     pub(super) logs: Vec<Queue>,
     xferlog: Option<Guard>,
@@ -62,7 +74,7 @@ pub(super) struct Serving {
     /// Whether one of them was lost to a defect.
     is_broken: bool,
     /// What goes on until the end.
-    upkeep: JoinSet<()>,
+    pub(super) upkeep: JoinSet<()>,
     /// What goes on until the next reload.
     of_generation: JoinSet<()>,
     certificates: Calls,
@@ -89,20 +101,32 @@ pub(super) async fn serve(server: Server) -> Stopped {
         cut,
         journal,
         acme,
+        acme_socket,
         metrics,
         control,
         control_socket,
         metrics_socket,
         mut signals,
     } = server;
-    let predecessor = provided.predecessor.take();
+    let control_is_ours = control.ownership();
     let (mut upkeep, certificates) = (JoinSet::new(), Calls::default());
     upkeep.spawn(async move { log.tell_suppressed().await });
+    let predecessor = provided.predecessor.take();
+    let has_succeeded = predecessor.is_some();
+    let leaving = match predecessor {
+        Some(predecessor) => succession::take_place(predecessor, &lasting, &control_is_ours).await,
+        None => None,
+    };
+    let mut ordering = JoinSet::new();
     let acme = acme.map(|(acme, questions)| {
-        upkeep.spawn(acme::keep(Arc::clone(&acme), Arc::clone(&certificates.written)));
+        ordering.spawn(acme::keep(Arc::clone(&acme), Arc::clone(&certificates.written)));
         questions.into_iter().for_each(|questions| {
-            upkeep.spawn(questions.serve());
+            ordering.spawn(questions.serve());
         });
+        if has_succeeded {
+            // The one before may have been given one since this one has looked.
+            certificates.asked.notify_one();
+        }
         acme
     });
     let metrics = metrics.map(|(metrics, listener)| {
@@ -110,10 +134,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
         upkeep.spawn(http::serve(listener, move |path| answers.answer(path, &drain)));
         metrics
     });
-    let hooks = hooks.map(|(hooks, deliveries)| {
-        upkeep.spawn(hooks::deliver(deliveries));
-        hooks
-    });
+    let told = hooks.as_ref().map(|(hooks, _)| Arc::clone(hooks));
     let (users_file, seen) = tokio::sync::watch::channel(None);
     let users_changed = Arc::new(Notify::new());
     let follower = Follower::new(seen, Arc::clone(&users_changed));
@@ -127,9 +148,9 @@ pub(super) async fn serve(server: Server) -> Stopped {
         systemd: Systemd::of_environment(),
         metrics_socket,
         control_socket,
-        control_is_ours: control.ownership(),
+        control_is_ours,
         control_stops: Arc::default(),
-        is_alone: Arc::new(AtomicBool::new(predecessor.is_none())),
+        is_alone: Arc::new(AtomicBool::new(!has_succeeded)),
         successor: None,
         generation: Arc::clone(&made.generation),
         journal,
@@ -137,7 +158,12 @@ pub(super) async fn serve(server: Server) -> Stopped {
         metrics,
         logs,
         xferlog,
-        hooks,
+        hooks: told,
+        acme_socket,
+        ordering,
+        data_sockets: Vec::new(),
+        at_data_port: JoinSet::new(),
+        strays: None,
         accepting: JoinSet::new(),
         is_broken: false,
         upkeep,
@@ -159,16 +185,17 @@ pub(super) async fn serve(server: Server) -> Stopped {
     let mut answering = desk.answering();
     serving.upkeep.spawn(desk.serve(control, Arc::clone(&serving.control_stops)));
     serving.systemd.ready(serving.generation.doors.len());
-    if let Some(predecessor) = predecessor {
+    if has_succeeded {
         let left = Left {
             journal: Arc::clone(&serving.journal),
             config: Arc::clone(&serving.generation.config),
-            state: Arc::clone(&serving.lasting.state),
-            control_is_ours: Arc::clone(&serving.control_is_ours),
+            hooks,
             is_alone: Arc::clone(&serving.is_alone),
             quotas: Arc::clone(&serving.lasting.quotas),
         };
-        serving.upkeep.spawn(succession::succeed(predecessor, left));
+        serving.upkeep.spawn(succession::settle(leaving, left));
+    } else if let Some((_, deliveries)) = hooks {
+        serving.upkeep.spawn(hooks::deliver(deliveries));
     }
     let why = loop {
         let told = tokio::select! {
@@ -223,8 +250,9 @@ impl Serving {
             self.accepting.spawn(FtpServer::serve_current(current, listener));
         }
         // Sessions that drain still finish their transfers, so this goes on until the end.
-        for (port, listener) in shared {
-            self.upkeep.spawn(port.serve(listener));
+        for SharedListener { port, listener, socket, address } in shared {
+            self.at_data_port.spawn(port.serve(listener));
+            self.data_sockets.push((socket, address));
         }
         match (&generation.accepted, &self.trusted) {
             (Some(_), Some(trusted)) if generation.asks_clients() => {

@@ -32,7 +32,7 @@ impl Serving {
                 return None;
             }
             Order::Ready(successor, answer) => {
-                self.succeed(successor);
+                self.succeed(successor).await;
                 (answer, self.draining(), Some(Told::Stop("another process has taken over")))
             }
         };

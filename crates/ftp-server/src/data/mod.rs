@@ -14,4 +14,4 @@ pub(crate) use failure::Failure;
 pub(crate) use port::{DataPort, PassivePort};
 pub use ports::DataPorts;
 pub(crate) use shared::Expects;
-pub use shared::SharedPort;
+pub use shared::{Elsewhere, SharedPort, Stray};

@@ -12,6 +12,7 @@
 //! A seat only gets candidates. The session that holds it does the handshake and judges the proof, exactly as on a port of
 //! its own, so no session waits for the handshake of another.
 
+mod elsewhere;
 mod introduce;
 mod route;
 #[cfg(test)]
@@ -20,7 +21,7 @@ mod tests;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use carrack_net::{Accepted, Listener};
@@ -30,6 +31,7 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+pub use elsewhere::{Elsewhere, Stray};
 use introduce::Introductions;
 use route::{Route, route};
 
@@ -51,6 +53,26 @@ pub struct SharedPort {
     sessions: Sessions,
     waiting: Mutex<Waiting>,
     introductions: Introductions,
+    elsewhere: RwLock<Option<Arc<dyn Elsewhere>>>,
+}
+
+/// A connection whose other end is known, before its ClientHello.
+struct Arrival {
+    stream: TcpStream,
+    peer: IpAddr,
+    /// What another process has read of it.
+    received: Vec<u8>,
+    rivals: Rivals,
+}
+
+/// Whether sessions of another process may be meant by a connection.
+enum Rivals {
+    /// There is no other process.
+    None,
+    /// It is to be asked.
+    MayBe(Arc<dyn Elsewhere>),
+    /// One waits there.
+    There,
 }
 
 /// Who waits, by address. Addresses where nobody waits have no entry.
@@ -119,7 +141,9 @@ impl SharedPort {
     /// A shared data port with this number. Its connections resume one of `sessions`.
     #[must_use]
     pub fn new(port: u16, sessions: Sessions) -> Arc<Self> {
-        Arc::new(Self { port, sessions, waiting: Mutex::default(), introductions: Introductions::default() })
+        let (waiting, introductions, elsewhere) =
+            (Mutex::default(), Introductions::default(), RwLock::default());
+        Arc::new(Self { port, sessions, waiting, introductions, elsewhere })
     }
 
     /// Accepts what comes to the port on one address, until it is dropped. Cancelling it stops accepting and nothing else.
@@ -152,16 +176,27 @@ impl SharedPort {
 
     /// Decides what becomes of a new connection whose other end is known. Never waits.
     fn admit(self: &Arc<Self>, Accepted { stream, peer, .. }: Accepted) {
-        let peer = peer.ip();
+        let elsewhere = self.elsewhere.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let rivals = elsewhere.map_or(Rivals::None, Rivals::MayBe);
+        let arrival = Arrival { stream, peer: peer.ip(), received: Vec::new(), rivals };
+        // SECURITY: where nobody of this address waits, no byte is read: strangers cost an accept and a close.
+        if let Err(Arrival { stream, peer, rivals: Rivals::MayBe(elsewhere), .. }) = self.place(arrival) {
+            tokio::spawn(elsewhere::offer_unread(elsewhere, stream, peer));
+        }
+    }
+
+    /// Has it tried with the sessions of its address, or gives it back where none waits.
+    fn place(self: &Arc<Self>, arrival: Arrival) -> Result<(), Arrival> {
         let mut waiting = self.lock();
         let serial = waiting.next_serial();
-        // SECURITY: where nobody of this address waits, no byte is read: strangers cost an accept and a close.
-        let Some(source) = waiting.sources.get_mut(&peer) else { return };
-        let only = match source.seats.as_slice() {
-            [only] => match only.expects {
-                Expects::Clear => return only.give(Candidate::Clear(stream)),
-                Expects::Tls(_) => Some(only.serial),
-            },
+        let Some(source) = waiting.sources.get_mut(&arrival.peer) else { return Err(arrival) };
+        let only = match (source.seats.as_slice(), &arrival.rivals) {
+            ([only], Rivals::None) if matches!(only.expects, Expects::Clear) => {
+                only.give(Candidate::Clear(arrival.stream));
+                return Ok(());
+            }
+            (_, Rivals::There) => None,
+            ([only], _) => Some((only.serial, only.expects.clone())),
             _ => None,
         };
         if source.unread.len() >= HELLOS_PER_SEAT * source.seats.len() + HELLOS_BESIDE
@@ -169,12 +204,49 @@ impl SharedPort {
         {
             oldest.abort();
         }
-        let port = Arc::clone(self);
-        let reading = tokio::spawn(async move {
-            let met = timeout(HELLO_TIME, port.sessions.meet(stream)).await;
-            port.hand_over(peer, Met { serial, only, hello: met.unwrap_or(Err(HandshakeError::Closed)) });
-        });
+        let reading = tokio::spawn(Arc::clone(self).read(arrival, serial, only));
         source.unread.push_back((serial, reading.abort_handle()));
+        Ok(())
+    }
+
+    /// Finds out whose it is, and hands it over.
+    async fn read(self: Arc<Self>, arrival: Arrival, serial: u64, only: Option<(u64, Expects)>) {
+        let Arrival { stream, peer, received, rivals } = arrival;
+        let only = match (only, &rivals) {
+            (Some((seat, Expects::Clear)), Rivals::MayBe(elsewhere)) => {
+                return match elsewhere::is_ours(&**elsewhere, &stream, peer).await {
+                    true => self.hand_over_clear(peer, serial, seat, stream),
+                    false => {
+                        self.hand_over(peer, Met { serial, only: None, hello: Err(HandshakeError::NotTls) })
+                    }
+                };
+            }
+            (only, _) => only.map(|(seat, _)| seat),
+        };
+        let met = timeout(HELLO_TIME, self.sessions.meet(stream, &received)).await;
+        let mut met = Met { serial, only, hello: met.unwrap_or(Err(HandshakeError::Closed)) };
+        if let Rivals::MayBe(elsewhere) = rivals
+            && let Ok(caller) = met.hello
+        {
+            met.hello = match caller.names_anybody() {
+                true => Ok(caller),
+                false => elsewhere::unless_taken(&*elsewhere, caller, peer).await,
+            };
+            if met.hello.is_err() {
+                met.only = None;
+            }
+        }
+        self.hand_over(peer, met);
+    }
+
+    /// Gives a connection to a session that waits for clear data, alone.
+    fn hand_over_clear(&self, peer: IpAddr, serial: u64, seat: u64, stream: TcpStream) {
+        let mut waiting = self.lock();
+        let Some(source) = waiting.sources.get_mut(&peer) else { return };
+        source.unread.retain(|(unread, _)| *unread != serial);
+        if let Some(place) = source.seats.iter().find(|place| place.serial == seat) {
+            place.give(Candidate::Clear(stream));
+        }
     }
 
     /// Gives a connection whose ClientHello was read to whom it may belong.

@@ -21,6 +21,20 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
+    /// One that holds what was received elsewhere, as far as it has room.
+    pub(crate) fn holding(mut received: &[u8]) -> Inbox {
+        let mut inbox = Inbox::default();
+        while !received.is_empty() {
+            let taken = copy(received, inbox.room());
+            if taken == 0 {
+                break;
+            }
+            inbox.filled(taken);
+            received = received.get(taken..).unwrap_or_default();
+        }
+        inbox
+    }
+
     /// What has been received and not consumed.
     pub(crate) fn received(&mut self) -> &mut [u8] {
         self.bytes.get_mut(self.start..self.end).unwrap_or_default()
@@ -195,6 +209,15 @@ mod tests {
         assert_eq!(inbox.room().len(), FULL_READ);
         inbox.release();
         assert_eq!(inbox.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn an_inbox_holds_what_was_received_elsewhere_as_far_as_it_has_room() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(FULL_READ + 1).collect();
+        for length in [0, 1, FIRST_READ, FIRST_READ + 1, FULL_READ, FULL_READ + 1] {
+            let mut inbox = Inbox::holding(&bytes[..length]);
+            assert_eq!(inbox.received(), &bytes[..length.min(FULL_READ)]);
+        }
     }
 
     #[test]

@@ -104,3 +104,29 @@ fn a_count_of_what_is_delivered_that_cannot_be_read_loses_nothing() {
     let mut outbox = Outbox::open(dir.path(), LIMIT).unwrap();
     assert_eq!((take(&mut outbox), take(&mut outbox)), ("one".into(), "two".into()));
 }
+
+#[test]
+fn two_processes_write_and_who_is_left_has_both_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut old = Outbox::open(dir.path(), LIMIT).unwrap();
+    old.append(b"one", 100).unwrap();
+    let mut new = Outbox::join(dir.path(), LIMIT).unwrap();
+    old.append(b"two", 100).unwrap();
+    new.append(b"four", 100).unwrap();
+    assert_eq!((take(&mut old), new.waiting()), ("one".into(), 1));
+    // One file more of the old one's.
+    old.append(&vec![b'3'; usize::try_from(FILE_BYTES).unwrap()], 100).unwrap();
+    old.append(b"three", 100).unwrap();
+    new.settle().unwrap();
+    assert_eq!(new.waiting(), 4);
+    new.append(b"five", 100).unwrap();
+    assert_eq!((take(&mut new), take(&mut new).len() as u64), ("two".into(), FILE_BYTES));
+    assert_eq!(
+        (take(&mut new), take(&mut new), take(&mut new)),
+        ("three".into(), "four".into(), "five".into())
+    );
+    assert_eq!((new.oldest().unwrap(), new.waiting()), (None, 0));
+    // Neither has come up again.
+    drop((old, new));
+    assert_eq!(Outbox::open(dir.path(), LIMIT).unwrap().waiting(), 0);
+}

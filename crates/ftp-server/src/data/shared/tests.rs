@@ -4,6 +4,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use carrack_tls::{Identity, ServerTls, Settings};
 
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use super::*;
 
 const HOME: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -102,4 +105,78 @@ async fn a_connection_from_before_the_seat_is_not_its_own() {
         Met { serial: later, only: Some(second.serial), hello: Err(HandshakeError::Closed) },
     );
     assert!(matches!(second.next().await, Candidate::Broken(HandshakeError::Closed)));
+}
+
+/// Another process, which takes what it is offered or does not, and counts.
+struct Other {
+    takes: bool,
+    offered: AtomicUsize,
+}
+
+impl Elsewhere for Other {
+    fn offer(&self, stray: Stray) -> Pin<Box<dyn Future<Output = bool> + Send + '_>> {
+        assert_eq!(stray.peer, HOME);
+        self.offered.fetch_add(1, Ordering::Relaxed);
+        Box::pin(std::future::ready(self.takes))
+    }
+}
+
+fn beside(port: &SharedPort, takes: bool) -> Arc<Other> {
+    let other = Arc::new(Other { takes, offered: AtomicUsize::new(0) });
+    port.set_elsewhere(Some(Arc::<Other>::clone(&other) as _));
+    other
+}
+
+async fn until(mut is_so: impl FnMut() -> bool) {
+    while !is_so() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn clear_data_goes_to_the_only_session_unless_one_of_another_process_waits_for_it() {
+    let port = port();
+    let mut listener = Listener::bind(SocketAddr::new(HOME, 0)).unwrap();
+    let other = beside(&port, false);
+    let (_early, accepted) = silent(&mut listener).await;
+    port.admit(accepted);
+    until(|| other.offered.load(Ordering::Relaxed) == 1).await;
+    let mut only = port.sit(HOME, Expects::Clear);
+    let (_client, accepted) = silent(&mut listener).await;
+    port.admit(accepted);
+    assert!(matches!(only.next().await, Candidate::Clear(_)));
+    assert_eq!((unread(&port), other.offered.load(Ordering::Relaxed)), (0, 2));
+
+    let other = beside(&port, true);
+    let (_client, accepted) = silent(&mut listener).await;
+    port.admit(accepted);
+    until(|| only.missed().is_some()).await;
+    assert!(matches!(only.missed(), Some(Missed::Clear)) && only.candidates.try_recv().is_err());
+    assert_eq!((unread(&port), other.offered.load(Ordering::Relaxed)), (0, 1));
+    // It has ended.
+    port.set_elsewhere(None);
+    let (_client, accepted) = silent(&mut listener).await;
+    port.admit(accepted);
+    assert!(matches!(only.next().await, Candidate::Clear(_)));
+}
+
+#[tokio::test]
+async fn what_another_process_offers_is_taken_where_somebody_waits_for_it() {
+    let port = port();
+    let mut listener = Listener::bind(SocketAddr::new(HOME, 0)).unwrap();
+    let (_client, accepted) = silent(&mut listener).await;
+    let stray = |is_contested| Stray {
+        socket: std::os::fd::AsFd::as_fd(&accepted.stream).try_clone_to_owned().unwrap(),
+        peer: HOME,
+        received: b"\x16".to_vec(),
+        is_contested,
+    };
+    assert!(!port.receive(stray(false)));
+    let mut only = port.sit(HOME, Expects::Clear);
+    assert!(port.receive(stray(false)));
+    assert!(matches!(only.next().await, Candidate::Clear(_)));
+    // Where one waits in the other process as well, it would have to be named.
+    assert!(port.receive(stray(true)));
+    assert!(only.candidates.try_recv().is_err());
+    assert_eq!(unread(&port), 1);
 }
