@@ -370,13 +370,17 @@ impl Open {
                     channel,
                     charset: _,
                     role,
+                    announced,
                 } = transfer;
                 let mode = match mode {
                     TransferMode::Stream => String::new(),
                     TransferMode::Deflate => format!(" Deflate {}", level.number()),
                 };
                 let role = if role == DataRole::Own { String::new() } else { format!(" {role:?}") };
-                format!("Transfer {action:?} {representation:?}{mode} {protection:?} {channel:?}{role}")
+                let announced = announced.map_or_else(String::new, |bytes| format!(" announced {bytes}"));
+                format!(
+                    "Transfer {action:?} {representation:?}{mode} {protection:?} {channel:?}{role}{announced}"
+                )
             }
             Event::Hash { hash, pending } => {
                 self.hash = Some(pending);

@@ -3,7 +3,7 @@
 use std::fs;
 
 use carrack_tests::control::{Control, Reply};
-use carrack_tests::programs::{Tls, curl, needs, url};
+use carrack_tests::programs::{Tls, curl, lftp, needs, url};
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{EVERYTHING, Setup, USER};
 use carrack_tests::tls_client::TlsClient;
@@ -79,6 +79,57 @@ fn a_home_is_filled_to_the_last_byte_and_no_further() {
         control.expect("DELE whole", 250);
         assert_eq!(left(&mut control), QUOTA);
     }
+}
+
+#[test]
+fn what_is_announced_is_refused_before_its_first_byte_where_it_does_not_fit() {
+    let server = start();
+    let mut control = Control::open(&server);
+    let mut announced = |bytes: usize, command: &str| {
+        control.expect(&format!("ALLO {bytes}"), 202);
+        control.data();
+        let reply = control.cmd(command);
+        if reply.code == 150 {
+            control.expect("ABOR", 426);
+            control.wait_for(226);
+        }
+        reply
+    };
+    for command in ["STOR new", "STOU new"] {
+        assert_over_quota(&server, &announced(QUOTA + 1, command), QUOTA);
+        assert_eq!(announced(QUOTA, command).code, 150);
+    }
+    assert_eq!(on_disk(&server), 0);
+    // It is about the next upload alone, and promises nothing.
+    control.expect("ALLO 5000000", 202);
+    control.expect("DELE nothing", 550);
+    control.data();
+    control.expect("STOR new", 552);
+    control.upload("new", &[1; 600_000]);
+    // In the place of another one.
+    control.expect("ALLO 1000000", 202);
+    control.upload("new", &[2; 1_000_000]);
+    control.expect("ALLO 1", 202);
+    let reply = store(&mut control, "other", 1);
+    assert_over_quota(&server, &reply, 0);
+}
+
+#[test]
+fn lftp_sends_nothing_of_a_file_that_does_not_fit() {
+    if !needs(&["lftp"]) {
+        return;
+    }
+    let server = start();
+    let whole = tree::file(&server.scratch(), "whole", 1, QUOTA);
+    let more = tree::file(&server.scratch(), "more", 2, QUOTA + 1);
+    let put =
+        |file: &std::path::Path| lftp(&server, Mode::Explicit, Tls::V13, &format!("put {}", file.display()));
+    put(&more).run().fails();
+    server.logged("limit_reached", |line| line.text("option") == "user.quota_bytes");
+    assert!(!server.logs.lines().iter().any(|line| line.is("transfer")));
+    put(&whole).run().ok();
+    put(&whole).run().ok();
+    assert_eq!(tree::sha256_of(&server.home().join("whole")), tree::sha256_of(&whole));
 }
 
 #[test]

@@ -152,6 +152,11 @@ pub trait WriteFile: Send {
         Ok(true)
     }
 
+    /// Whether there is room for it to have so many bytes in all, as far as that is known now. Nothing is reserved.
+    fn fits(&self, _length: u64) -> Result<()> {
+        Ok(())
+    }
+
     /// Appends all of `pieces`, one after the other. After an error nothing more may be written, and publishing fails.
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<()>;
 

@@ -92,7 +92,8 @@ pub enum Command {
     Rest(u64),
     /// RANG; `None` takes a range back.
     Rang(Option<Span>),
-    Allo,
+    /// How many bytes the next upload will have.
+    Allo(u64),
     Retr(PathArgument),
     Stor(PathArgument),
     Appe(PathArgument),
@@ -183,7 +184,7 @@ impl Command {
             Verb::Xsha512 => span::hash_by_name(verb, HashAlgorithm::Sha512, argument)?,
             Verb::Rang => Command::Rang(span::range(argument)?),
             Verb::Rest => Command::Rest(parameter::decimal(argument).ok_or_else(|| malformed(verb))?),
-            Verb::Allo => parameter::allocation(argument).map(|()| Command::Allo)?,
+            Verb::Allo => Command::Allo(parameter::allocation(argument)?),
             Verb::Retr => Command::Retr(path()?),
             Verb::Stor => Command::Stor(path()?),
             Verb::Appe => Command::Appe(path()?),

@@ -70,6 +70,8 @@ pub struct Server {
     parameters: Parameters,
     data: DataPort,
     carried: Carried,
+    /// What ALLO said of the next upload.
+    announced: Option<u64>,
     /// Whether HOST was said since the connection began or REIN was.
     host_was_said: bool,
     /// Whether the greeting in force was said.
@@ -160,6 +162,7 @@ impl Server {
             parameters: Parameters::default(),
             data: DataPort::default(),
             carried: Carried::Nothing,
+            announced: None,
             host_was_said: false,
             greeting: Greeting::Queued,
             leaving: None,

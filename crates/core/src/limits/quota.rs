@@ -193,14 +193,6 @@ impl Quota {
         drop(state);
         Ok(growth)
     }
-
-    /// Whether a new file of so many bytes would fit.
-    pub fn check(&self, bytes: u64) -> Result<(), Limit> {
-        match (self.most, self.left()) {
-            (Some(most), Some(left)) if bytes > left => Err(Limit::Quota { most, left }),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// A file that is being written. Dropped, its bytes stay counted: they are on the disk.
@@ -233,6 +225,19 @@ impl Growth {
         self.length = length;
         self.lend(&mut state);
         Ok(())
+    }
+
+    /// Whether there is room for it to have so many bytes in all, as things are now.
+    pub fn fits(&self, length: u64) -> Result<(), Limit> {
+        let state = self.quota.usage.lock();
+        let own = self.length.saturating_sub(self.lent);
+        let charge = length.saturating_sub(length.min(self.replaces));
+        match self.quota.most {
+            Some(most) if charge > own && state.charged().saturating_add(charge - own) > most.count => {
+                Err(self.exceeded(most, &state, self.replaces))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Counts bytes behind the first `length` no longer: they were not written after all, or were cut off.

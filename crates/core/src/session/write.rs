@@ -54,15 +54,41 @@ impl Session {
     /// Begins an upload. Every refusal comes from here, before anything that exists is touched; the one exception
     /// is that the user's own live upload of the same name is stopped first, as it would otherwise go on growing.
     pub fn open_write(&self, path: &VirtualPath, mode: WriteMode) -> Result<Upload> {
+        self.open_announced(path, mode, None)
+    }
+
+    /// The same for a file that is to have `announced` bytes in all: where there is no room for it, not even its first byte is asked for.
+    pub fn open_announced(
+        &self,
+        path: &VirtualPath,
+        mode: WriteMode,
+        announced: Option<u64>,
+    ) -> Result<Upload> {
         match mode {
             WriteMode::Unique { suggestion } => {
-                self.outcome("begin an upload into", path, self.open_unique(path, suggestion.as_ref()))
+                let opened = self.open_unique(path, suggestion.as_ref(), announced);
+                self.outcome("begin an upload into", path, opened)
             }
-            mode => self.outcome("begin an upload of", path, self.open_named(path, mode)),
+            mode => {
+                // Behind an offset nobody can tell whether the whole is meant or what is missing.
+                let announced = announced.filter(|_| mode == WriteMode::Replace);
+                self.outcome("begin an upload of", path, self.open_named(path, mode, announced))
+            }
         }
     }
 
-    fn open_named(&self, path: &VirtualPath, mode: WriteMode) -> Result<Upload> {
+    /// The file, where what is announced of it fits.
+    fn fitting(&self, file: Box<dyn WriteFile>, announced: Option<u64>) -> Result<Box<dyn WriteFile>> {
+        match announced.map_or(Ok(()), |length| file.fits(length)) {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                file.discard()?;
+                Err(self.refused(error))
+            }
+        }
+    }
+
+    fn open_named(&self, path: &VirtualPath, mode: WriteMode, announced: Option<u64>) -> Result<Upload> {
         let permit = self.permit_upload(path)?;
         let mut allowance = self.allot_of_session(0).map_err(|limit| self.reached(limit))?;
         let claim = self.claim(path)?;
@@ -92,6 +118,7 @@ impl Session {
             file.discard()?;
             return Err(ErrorKind::OffsetMismatch { length }.into());
         }
+        let file = self.fitting(file, announced)?;
         self.told.forget(path);
         let start = Started { start, ends_at, allowance };
         Ok(self.upload(file, claim, path.clone(), start))
@@ -135,7 +162,12 @@ impl Session {
         claim.map_err(Error::new)
     }
 
-    fn open_unique(&self, folder: &VirtualPath, suggestion: Option<&Name>) -> Result<Upload> {
+    fn open_unique(
+        &self,
+        folder: &VirtualPath,
+        suggestion: Option<&Name>,
+        announced: Option<u64>,
+    ) -> Result<Upload> {
         for attempt in 0..UNIQUE_ATTEMPTS {
             let path = folder.child(&unique_name(suggestion, attempt)?)?;
             let permit = self.policy.create_unique(&path)?;
@@ -149,6 +181,7 @@ impl Session {
                 .store
                 .create(&place.at, &self.account.id(), Start::Anew)
                 .map_err(|error| self.refused(error).at(&path))?;
+            let file = self.fitting(file, announced).map_err(|error| error.at(&path))?;
             let start = Started { start: Start::Anew, ends_at: None, allowance };
             return Ok(self.upload(file, claim, path, start));
         }

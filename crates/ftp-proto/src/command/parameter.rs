@@ -99,14 +99,14 @@ pub(super) fn structure(argument: &[u8]) -> Result<(), Reply> {
 }
 
 /// ALLO: `<bytes>`, perhaps ` R <record size>`.
-pub(super) fn allocation(argument: &[u8]) -> Result<(), Reply> {
+pub(super) fn allocation(argument: &[u8]) -> Result<u64, Reply> {
     let (bytes, record) = split_at_space(argument);
     let record_size = match record {
         b"" => Some(0),
         [b'R' | b'r', b' ', size @ ..] => decimal(size),
         _ => None,
     };
-    decimal(bytes).and(record_size).map(|_| ()).ok_or_else(|| malformed(Verb::Allo))
+    decimal(bytes).filter(|_| record_size.is_some()).ok_or_else(|| malformed(Verb::Allo))
 }
 
 /// LANG (RFC 2640 §4.2): English, whatever the region; the server's default without a tag.

@@ -57,7 +57,7 @@ fn numbers_are_decimal_and_of_63_bits() {
     }
     assert_eq!(read(Verb::Pbsz, "4294967295"), Ok(Command::Pbsz));
     assert_eq!(read(Verb::Pbsz, "4294967296"), Err(501));
-    assert_eq!(read(Verb::Allo, "10 R 5"), Ok(Command::Allo));
+    assert_eq!(read(Verb::Allo, "10 R 5"), Ok(Command::Allo(10)));
     assert_eq!(read(Verb::Allo, "10 R"), Err(501));
 }
 

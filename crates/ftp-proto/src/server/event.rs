@@ -263,6 +263,8 @@ pub struct Transfer {
     pub charset: Option<Charset>,
     /// Whom the data connection may lead to, and who begins TLS there.
     pub role: DataRole,
+    /// How many bytes an upload will have, as ALLO said right before (RFC 959 §4.1.3); no promise.
+    pub announced: Option<u64>,
 }
 
 /// What moves over the data connection.

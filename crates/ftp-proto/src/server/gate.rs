@@ -161,7 +161,7 @@ impl Server {
             Command::Stru => Self::stru(),
             Command::Rest(offset) => self.rest(offset),
             Command::Rang(span) => self.rang(span),
-            Command::Allo => Self::allo(),
+            Command::Allo(bytes) => self.allo(bytes),
             Command::Passive(PassiveStyle::Cpsv) => self.cpsv(),
             Command::Passive(style) => self.passive(style),
             Command::EpsvAll => self.epsv_all(),

@@ -186,6 +186,7 @@ impl Server {
         self.data.disarm();
         self.parameters.role = DataRole::Own;
         self.carried = Carried::Nothing;
+        self.announced = None;
     }
 
     /// Everything that TYPE, OPTS, EPSV ALL and the like have set.

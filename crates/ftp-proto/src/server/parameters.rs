@@ -156,7 +156,9 @@ impl Server {
         )
     }
 
-    pub(super) fn allo() -> Outcome {
+    /// ALLO: the storage hears of it with the next upload, whose name it needs to judge by.
+    pub(super) fn allo(&mut self, bytes: u64) -> Outcome {
+        self.announced = Some(bytes);
         reply(Code::SUPERFLUOUS, "No storage need be reserved.")
     }
 }

@@ -62,7 +62,10 @@ impl Server {
         let serial = self.next_serial();
         let (mode, level) = (self.parameters.mode, self.parameters.level);
         let charset = self.charset();
-        let transfer = Transfer { action, representation, mode, level, protection, channel, charset, role };
+        let is_upload = matches!(action, Action::Store { .. } | Action::StoreUnique { .. });
+        let announced = self.announced.take().filter(|_| is_upload);
+        let transfer =
+            Transfer { action, representation, mode, level, protection, channel, charset, role, announced };
         self.stage = Stage::Transferring(UnderWay { serial, verb: self.verb, aside: Aside::Nothing });
         self.events.push_back(Event::Transfer { transfer, pending: Pending::new(serial) });
         Ok(Next::Done)

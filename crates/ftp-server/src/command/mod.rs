@@ -21,7 +21,7 @@ pub(crate) use status::Situation;
 use carrack_core::account::InTransit;
 use carrack_core::path::VirtualPath;
 use carrack_ftp_proto::reply::Reply;
-use carrack_ftp_proto::server::{Action, Request, Transfer};
+use carrack_ftp_proto::server::{Action, Representation, Request, Transfer};
 
 use crate::reply_for;
 use crate::transfer::{Coding, Job};
@@ -76,15 +76,21 @@ pub(crate) struct Opened {
 /// Opens what a transfer moves. Every refusal happens here, before anything existing is touched.
 pub(crate) async fn open(at: Visitor, transfer: Transfer, clear: ClearData) -> Result<Opened, Reply> {
     let coding = Coding::of(&transfer);
-    let Transfer { action, representation, charset, .. } = transfer;
+    let Transfer { action, representation, charset, announced, .. } = transfer;
+    // As text a file has another length on the way than on the disk.
+    let announced = announced.filter(|_| representation == Representation::Image);
     match action {
         Action::Retrieve { path, offset } => {
             retr::open(&at, &path, offset, representation, coding, clear).await
         }
         Action::RetrieveSpan { path, span } => retr::open_span(&at, &path, span, clear).await,
-        Action::Store { path, mode } => stor::open(&at, &path, mode, representation, coding, clear).await,
+        Action::Store { path, mode } => {
+            let how = stor::How { representation, coding, announced };
+            stor::open(&at, &path, mode, how, clear).await
+        }
         Action::StoreUnique { path } => {
-            stor::open_unique(&at, path.as_ref(), representation, coding, clear).await
+            let how = stor::How { representation, coding, announced };
+            stor::open_unique(&at, path.as_ref(), how, clear).await
         }
         Action::List { path, format } => list::open(&at, path.as_ref(), format, coding, charset, clear).await,
     }

@@ -11,12 +11,19 @@ use super::{ClearData, Opened, demand_protection};
 use crate::transfer::{Coding, Job};
 use crate::visitor::{Visitor, last_name};
 
+/// How the bytes of an upload come.
+pub(super) struct How {
+    pub(super) representation: Representation,
+    pub(super) coding: Coding,
+    /// How many there will be, as far as that was said.
+    pub(super) announced: Option<u64>,
+}
+
 pub(super) async fn open(
     at: &Visitor,
     path: &PathArgument,
     mode: StoreMode,
-    representation: Representation,
-    coding: Coding,
+    how: How,
     clear: ClearData,
 ) -> Result<Opened, Reply> {
     let path = at.resolve(path)?;
@@ -27,16 +34,13 @@ pub(super) async fn open(
         StoreMode::Append => WriteMode::Append,
     };
     demand_protection(at, &path, clear)?;
-    receive(at, path, mode, representation, coding)
-        .await
-        .map(|(job, _)| Opened { job, text: b"Send the file.".to_vec() })
+    receive(at, path, mode, how).await.map(|(job, _)| Opened { job, text: b"Send the file.".to_vec() })
 }
 
 pub(super) async fn open_unique(
     at: &Visitor,
     suggestion: Option<&PathArgument>,
-    representation: Representation,
-    coding: Coding,
+    how: How,
     clear: ClearData,
 ) -> Result<Opened, Reply> {
     let (folder, suggestion) = match suggestion {
@@ -47,7 +51,7 @@ pub(super) async fn open_unique(
         }
     };
     demand_protection(at, &folder, clear)?;
-    let (job, stored) = receive(at, folder, WriteMode::Unique { suggestion }, representation, coding).await?;
+    let (job, stored) = receive(at, folder, WriteMode::Unique { suggestion }, how).await?;
     // RFC 1123 §4.1.2.9 fixes this form, so that clients can learn the name.
     let text = [b"FILE: ", last_name(&stored)].concat();
     Ok(Opened { job, text })
@@ -57,12 +61,12 @@ async fn receive(
     at: &Visitor,
     path: VirtualPath,
     mode: WriteMode,
-    representation: Representation,
-    coding: Coding,
+    how: How,
 ) -> Result<(Job, VirtualPath), Reply> {
+    let How { representation, coding, announced } = how;
     let ascii = representation == Representation::Ascii;
     at.on_disk(move |session| {
-        let mut upload = Box::new(session.open_write(&path, mode)?);
+        let mut upload = Box::new(session.open_announced(&path, mode, announced)?);
         if ascii {
             upload.as_text();
             // What a cut leaves counts converted bytes, which no restart marker can name.

@@ -53,6 +53,12 @@ impl Shared {
     }
 }
 
+/// Whether a file that counts so may have so many bytes in all.
+pub(super) fn fits(growth: Option<&Growth>, length: u64) -> Result<()> {
+    let fits = growth.map_or(Ok(()), |growth| growth.fits(length));
+    fits.map_err(|limit| Error::new(ErrorKind::Limit(limit)))
+}
+
 /// What a file or something else counts.
 pub(super) fn counted(found: &Statx) -> u64 {
     if kind(found) == Kind::File { found.stx_size } else { 0 }

@@ -30,8 +30,26 @@ fn files_that_grow_together_take_what_there_is_and_no_byte_more() {
     assert_eq!(quota.left(), Some(0), "bytes on the disk count whoever wrote them");
     quota.shrink(25);
     assert_eq!(quota.left(), Some(25));
-    assert_eq!(left(quota.check(26)), 25);
-    quota.check(25).unwrap();
+}
+
+#[test]
+fn what_is_announced_fits_or_does_not_and_nothing_is_reserved() {
+    let quota = quota(90, 100);
+    let mut growth = quota.write(0, 50).unwrap();
+    growth.fits(60).unwrap();
+    assert_eq!(left(growth.fits(61)), 60);
+    // What it has already is its own.
+    growth.take(55).unwrap();
+    growth.fits(60).unwrap();
+    assert_eq!(left(growth.fits(61)), 60);
+    assert_eq!(quota.left(), Some(5));
+    let new = quota.write(0, 0).unwrap();
+    new.fits(5).unwrap();
+    assert_eq!(left(new.fits(6)), 5);
+    // Over the quota what is no larger than what it replaces.
+    let over = self::quota(120, 100);
+    over.write(0, 70).unwrap().fits(70).unwrap();
+    assert_eq!(left(over.write(0, 70).unwrap().fits(71)), 70);
 }
 
 #[test]

@@ -63,6 +63,10 @@ impl Appender {
     }
 
     /// What its bytes count with.
+    pub(super) fn grows(&self) -> Option<&Growth> {
+        self.growth.as_ref()
+    }
+
     pub(super) fn growth(&mut self) -> &mut Option<Growth> {
         &mut self.growth
     }

@@ -18,6 +18,7 @@ use super::copying::Copying;
 use crate::local::Shared;
 use crate::local::errno::{failed, io};
 use crate::local::partial::{Found, lock_existing, lock_new, partial_name};
+use crate::local::quota::fits;
 use crate::local::resolve::{Slot, fstat, proc_path};
 use crate::local::stat::{kind, version};
 
@@ -299,6 +300,16 @@ impl AtomicWrite {
 }
 
 impl WriteFile for AtomicWrite {
+    fn fits(&self, length: u64) -> Result<()> {
+        let growth = match &self.stage {
+            Stage::Due(due) => due.growth.as_ref(),
+            Stage::Copying(_, copying) => copying.growth.as_ref(),
+            Stage::Open(bytes) => bytes.grows(),
+            Stage::Published => None,
+        };
+        fits(growth, length)
+    }
+
     fn prepare(&mut self) -> Result<bool> {
         if let Some(kind) = self.broken {
             return Err(kind.into());

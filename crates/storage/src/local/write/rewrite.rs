@@ -14,6 +14,7 @@ use super::extend::open_existing;
 use crate::local::Shared;
 use crate::local::errno::failed;
 use crate::local::partial::partial_name;
+use crate::local::quota::fits;
 use crate::local::resolve::{Slot, fstat};
 use crate::local::stat::same_file;
 
@@ -88,6 +89,10 @@ impl RewriteWrite {
 }
 
 impl WriteFile for RewriteWrite {
+    fn fits(&self, length: u64) -> Result<()> {
+        fits(self.bytes.grows(), length)
+    }
+
     fn write(&mut self, pieces: &[IoSlice<'_>]) -> Result<()> {
         self.cut()?;
         self.bytes.write(pieces)
