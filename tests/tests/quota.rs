@@ -3,7 +3,7 @@
 use std::fs;
 
 use carrack_tests::control::{Control, Reply};
-use carrack_tests::programs::{Tls, curl, lftp, needs, url};
+use carrack_tests::programs::{Tls, curl, needs, url};
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{EVERYTHING, Setup, USER};
 use carrack_tests::tls_client::TlsClient;
@@ -115,20 +115,24 @@ fn what_is_announced_is_refused_before_its_first_byte_where_it_does_not_fit() {
 }
 
 #[test]
-fn lftp_sends_nothing_of_a_file_that_does_not_fit() {
-    if !needs(&["lftp"]) {
+fn curl_sends_nothing_of_a_file_that_it_has_announced_and_that_does_not_fit() {
+    if !needs(&["curl"]) {
         return;
     }
     let server = start();
     let whole = tree::file(&server.scratch(), "whole", 1, QUOTA);
-    let more = tree::file(&server.scratch(), "more", 2, QUOTA + 1);
-    let put =
-        |file: &std::path::Path| lftp(&server, Mode::Explicit, Tls::V13, &format!("put {}", file.display()));
-    put(&more).run().fails();
-    server.logged("limit_reached", |line| line.text("option") == "user.quota_bytes");
+    let upload = |announced: usize| {
+        curl(&server, Mode::Explicit, Tls::V13)
+            .args(["-Q", &format!("ALLO {announced}"), "-T"])
+            .arg(&whole)
+            .arg(url(&server, Mode::Explicit, "/"))
+            .run()
+    };
+    let refused = upload(QUOTA + 1).fails();
+    assert!(refused.stderr.contains("552"), "{}", refused.report());
     assert!(!server.logs.lines().iter().any(|line| line.is("transfer")));
-    put(&whole).run().ok();
-    put(&whole).run().ok();
+    upload(QUOTA).ok();
+    upload(QUOTA).ok();
     assert_eq!(tree::sha256_of(&server.home().join("whole")), tree::sha256_of(&whole));
 }
 
