@@ -11,6 +11,7 @@ use carrack_tests::setup::{EVERYTHING, Setup, USER, password};
 use carrack_tests::tls_client::TlsClient;
 use carrack_tests::wait;
 use carrack_tests::wire::Wire;
+use rustix::process::Signal;
 
 /// Somebody who is not to be let in.
 const STRANGER: &str = "127.0.0.2";
@@ -295,4 +296,18 @@ fn a_hash_beyond_the_memory_budget_is_checked_alone() {
     for control in &mut greeted {
         control.wait_for(230);
     }
+}
+
+#[test]
+fn other_rules_count_at_a_reload_for_what_was_guessed_before() {
+    let mut server = bans_soon().start();
+    for _ in 0..3 {
+        assert_eq!(try_login(&server, STRANGER, "alice", "a guess").code, 530);
+    }
+    server.rewrite(|setup| setup.option("defence", "ban_after", "4"));
+    server.signal(Signal::HUP);
+    let line = server.logged("reloaded", |_| true);
+    assert_eq!(line.text("next_start"), "");
+    assert_eq!(try_login(&server, STRANGER, "alice", "a guess").code, 530);
+    server.logged("banned", |line| line.text("network") == STRANGER);
 }

@@ -189,6 +189,7 @@ fn of_reload(Reloaded { next_start, warnings }: &Reloaded) {
     println!("reloaded: new sessions have it");
     if !next_start.is_empty() {
         println!("counts only at the next start: {}", next_start.join(", "));
+        println!("`carrack ctl upgrade` is one that refuses nobody");
     }
 }
 

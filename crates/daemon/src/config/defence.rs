@@ -36,24 +36,24 @@ section! {
     /// an attacker meets, and who never does.
     pub struct Defence {
         /// Networks from which nothing counts and nobody is slowed or banned.
-        Restart exempt: Vec<Network> = [loopback()];
+        AtOnce exempt: Vec<Network> = [loopback()];
         /// Refused logins that cost nothing. Beyond them each login waits, one second and then twice as long with each further one.
-        Restart slow_after: Count<0, 1_000> = [Count(3)];
+        AtOnce slow_after: Count<0, 1_000> = [Count(3)];
         /// The longest such wait, and never more than half of `timeouts.login_s`. 0: nobody is slowed.
-        Restart delay_max_s: Seconds<0, 60> = [Seconds(5)];
+        AtOnce delay_max_s: Seconds<0, 60> = [Seconds(5)];
         /// Refused logins after which a source is banned, unless somebody is logged in from there or was within `known_s`. 0: nobody is
         /// banned.
-        Restart ban_after: Count<0, 100_000> = [Count(20)];
+        AtOnce ban_after: Count<0, 100_000> = [Count(20)];
         /// How long the first ban lasts. Each further one of the same source lasts twice as long as the one before, until it has behaved
         /// for a day.
-        Restart ban_s: Seconds<1, 31_536_000> = [Seconds(600)];
+        AtOnce ban_s: Seconds<1, 31_536_000> = [Seconds(600)];
         /// The longest ban.
-        Restart ban_longest_s: Seconds<1, 31_536_000> = [Seconds(86_400)];
+        AtOnce ban_longest_s: Seconds<1, 31_536_000> = [Seconds(86_400)];
         /// The time in which half of what counts is forgotten.
-        Restart half_life_s: Seconds<1, 86_400> = [Seconds(600)];
+        AtOnce half_life_s: Seconds<1, 86_400> = [Seconds(600)];
         /// How long a source is known from which somebody has logged in: it is slowed and not banned, and does not wait for what others
         /// have tried with the same name.
-        Restart known_s: Seconds<0, 31_536_000> = [Seconds(604_800)];
+        AtOnce known_s: Seconds<0, 31_536_000> = [Seconds(604_800)];
     }
 }
 

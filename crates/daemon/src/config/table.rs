@@ -57,7 +57,7 @@ section! {
         /// From where clients may come.
         NewSessions access: Access = [Access::default()];
         /// How guessing is slowed down and ended.
-        Restart defence: Defence = [Defence::default()];
+        AtOnce defence: Defence = [Defence::default()];
         /// The servers with which files are exchanged directly.
         NewSessions fxp: Option<Fxp> = [optional];
         /// What clients get that do not ask for TLS.

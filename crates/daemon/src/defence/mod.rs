@@ -13,7 +13,7 @@ mod scores;
 mod tests;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use carrack_core::account::User;
@@ -88,7 +88,7 @@ impl Settings {
 
 /// The scores.
 pub(crate) struct Defence {
-    settings: Settings,
+    settings: RwLock<Arc<Settings>>,
     bans: Arc<Bans>,
     admission: Admission,
     tables: Mutex<Tables>,
@@ -117,7 +117,20 @@ impl Defence {
             known: Seen::new(SOURCES),
             known_as: Seen::new(NAMES),
         };
-        Self { settings, bans, admission, tables: Mutex::new(tables) }
+        Self { settings: RwLock::new(Arc::new(settings)), bans, admission, tables: Mutex::new(tables) }
+    }
+
+    /// Goes by these from now on. What counts against somebody stays.
+    pub(crate) fn renew(&self, settings: Settings) {
+        let mut tables = self.tables();
+        tables.sources.halves_in(settings.half_life);
+        tables.names.halves_in(settings.half_life);
+        tables.certificates.halves_in(settings.half_life);
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How long a login waits now.
@@ -128,23 +141,22 @@ impl Defence {
         certificate: Option<&Certificate>,
         now: Instant,
     ) -> Result<Duration, TooManyGuesses> {
-        let Settings { known, delay_max, line_longest, .. } = self.settings;
-        if self.settings.exempts(from) || delay_max.is_zero() {
+        let settings = self.settings();
+        let Settings { known, delay_max, line_longest, .. } = *settings;
+        if settings.exempts(from) || delay_max.is_zero() {
             return Ok(Duration::ZERO);
         }
         let source = Source::of(from);
         let mut tables = self.tables();
-        let of_source = self.settings.delay(tables.sources.of(&source, now));
-        let of_certificate = certificate.map_or(Duration::ZERO, |shown| {
-            self.settings.delay(tables.certificates.of(&shown.key_sha256, now))
-        });
+        let of_source = settings.delay(tables.sources.of(&source, now));
+        let of_certificate = certificate
+            .map_or(Duration::ZERO, |shown| settings.delay(tables.certificates.of(&shown.key_sha256, now)));
         let known_as = name(user).is_some_and(|name| tables.known_as.within(&(source, name), known, now));
         if known_as {
             // Neither strangers with the same name nor those behind the same address make this one stand in line.
             return Ok(of_source.max(of_certificate));
         }
-        let of_name =
-            name(user).map_or(Duration::ZERO, |name| self.settings.delay(tables.names.of(&name, now)));
+        let of_name = name(user).map_or(Duration::ZERO, |name| settings.delay(tables.names.of(&name, now)));
         let in_line = if of_source.is_zero() {
             Duration::ZERO
         } else {
@@ -171,7 +183,8 @@ impl Defence {
         certificate: Option<&Certificate>,
         now: Moment,
     ) -> Option<Ban> {
-        if self.settings.exempts(from) {
+        let settings = self.settings();
+        if settings.exempts(from) {
             return None;
         }
         let source = Source::of(from);
@@ -185,8 +198,8 @@ impl Defence {
         }
         let score = tables.sources.add(source, now.monotonic);
         // What was counted a moment ago has decayed by a little.
-        let is_enough = self.settings.ban_after > 0.0 && score > self.settings.ban_after - 0.5;
-        if !is_enough || tables.known.within(&source, self.settings.known, now.monotonic) {
+        let is_enough = settings.ban_after > 0.0 && score > settings.ban_after - 0.5;
+        if !is_enough || tables.known.within(&source, settings.known, now.monotonic) {
             return None;
         }
         if self.admission.has_login(source) {
@@ -195,7 +208,7 @@ impl Defence {
         tables.sources.halve(&source);
         drop(tables);
         let why = format!("{score:.0} refused logins");
-        Some(self.bans.ban_source(source, self.settings.term, &why, now))
+        Some(self.bans.ban_source(source, settings.term, &why, now))
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -231,7 +244,7 @@ impl Subscriber for Defence {
             Ok(()) => self.succeeded(from, user, Instant::now()),
             Err(LoginError::Refused(_)) => {
                 if let Some(ban) = self.failed(from, user, certificate.as_deref(), Moment::now()) {
-                    banned(&ban, self.settings.term);
+                    banned(&ban, self.settings().term);
                 }
             }
             // Not judged: nothing is known of it.
@@ -248,6 +261,6 @@ fn banned(Ban { network, until, why, times, .. }: &Ban, term: Term) {
 
 impl std::fmt::Debug for Defence {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Defence").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Defence").field("settings", &self.settings()).finish_non_exhaustive()
     }
 }

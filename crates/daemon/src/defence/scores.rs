@@ -28,6 +28,11 @@ impl<K: Eq + Hash + Clone> Scores<K> {
         Self { half_life, most, held: HashMap::new() }
     }
 
+    /// From now on that is the time in which it halves.
+    pub(super) fn halves_in(&mut self, half_life: Duration) {
+        self.half_life = half_life;
+    }
+
     /// What counts now.
     pub(super) fn of(&self, key: &K, now: Instant) -> f64 {
         self.held.get(key).map_or(0.0, |score| score.decayed(self.half_life, now))

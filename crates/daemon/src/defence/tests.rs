@@ -200,3 +200,16 @@ fn endless_names_are_not_kept() {
     world.succeed("192.0.2.3", &long);
     assert_eq!(world.wait("192.0.2.2", &long), Some(0));
 }
+
+#[test]
+fn what_counts_stays_when_other_rules_do() {
+    let mut world = world();
+    world.fail_often(8, "192.0.2.1", "alice");
+    let strict = Settings { ban_after: 9.0, half_life: SECOND * 60, ..(*world.defence.settings()).clone() };
+    world.defence.renew(strict);
+    assert!(world.fail("192.0.2.1", "alice").is_some());
+    // Half is forgotten sooner.
+    world.fail_often(8, "192.0.2.2", "bob");
+    world.pass(SECOND * 60);
+    assert!(world.fail_often(4, "192.0.2.2", "bob").is_none());
+}

@@ -24,6 +24,7 @@ use super::{Handed, Listening, StartError};
 use crate::access::Lists;
 use crate::addresses::Addresses;
 use crate::config::{Checked, Config, Listen, Policies, Seen, VirtualServer, asks_clients, servers};
+use crate::defence::{self, Defence};
 use crate::hours::Schedule;
 use crate::identities::Shown;
 use crate::outside::Questions;
@@ -38,6 +39,7 @@ pub(super) struct Lasting {
     pub(super) shown: Arc<Shown>,
     pub(super) sessions: Sessions,
     pub(super) admission: Admission,
+    pub(super) defence: Arc<Defence>,
     pub(super) bans: Arc<Bans>,
     pub(super) bans_file: Arc<BansFile>,
     pub(super) quotas: Arc<Quotas>,
@@ -192,6 +194,7 @@ impl Made {
     pub(super) fn take_over(&self, lasting: &Lasting) {
         let Generation { config, core, doors, .. } = &*self.generation;
         lasting.admission.limit(wiring::limits(config));
+        lasting.defence.renew(defence::Settings::of(config));
         data_ports::tell_balancers(config, &lasting.ports);
         core.take_over();
         doors.iter().for_each(Door::open);

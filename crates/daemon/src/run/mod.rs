@@ -177,6 +177,7 @@ impl Server {
             index: Arc::<PartialJournal>::clone(&journal) as _,
             shown: Arc::clone(keeper.shown()),
             admission,
+            defence: Arc::clone(&defence),
             bans,
             bans_file,
             quotas,
