@@ -259,3 +259,30 @@ fn nobody_else_may_ask_and_what_is_not_understood_is_refused() {
     assert_eq!(run.stdout.trim(), "b''", "{}", run.report());
     server.logged("control_refused", |_| true);
 }
+
+#[test]
+fn a_reader_that_goes_away_has_what_it_wants() {
+    let server = Setup::new().start();
+    let (config, state) = (server.config(), server.state());
+    let (config, state) = (config.to_str().unwrap(), state.to_str().unwrap());
+    let certificate = format!("{state}/cert.pem");
+    for words in [
+        &["version"][..],
+        &["config", "check", config],
+        &["config", "show", config],
+        &["ctl", "--config", config, "status"],
+        &["ctl", "--config", config, "sessions"],
+        &["ctl", "--config", config, "--json", "status"],
+        &["ctl", "--config", config, "reload"],
+        &["cert", "show", &certificate],
+        &["completions", "bash"],
+        &["--help"],
+    ] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = std::process::Command::new(program());
+        let out = command.args(words).stdin(std::process::Stdio::null()).stdout(writer).output().unwrap();
+        let said = String::from_utf8_lossy(&out.stderr);
+        assert_eq!((out.status.code(), said.as_ref()), (Some(0), ""), "{words:?}");
+    }
+}

@@ -15,18 +15,13 @@ pub(crate) fn config(command: Config, fips: Fips) -> Result<(), Failure> {
                 eprintln!("carrack: warning: {warning}");
             }
             let (listeners, users) = (checked.config.listen.len(), checked.config.user.len());
-            println!(
-                "{} is right: {}, {}",
-                path.display(),
-                count(listeners, "listener"),
-                count(users, "user")
-            );
+            say!("{} is right: {}, {}", path.display(), count(listeners, "listener"), count(users, "user"));
         }
         Config::Show(file) => {
             let checked = config::load(&file.path(), fips).map_err(wrong)?;
-            print!("{}", config::show(&checked.own_config()));
+            say_text!(config::show(&checked.own_config()));
         }
-        Config::Schema => println!("{:#}", config::schema()),
+        Config::Schema => say!("{:#}", config::schema()),
     }
     Ok(())
 }

@@ -22,30 +22,30 @@ pub(crate) fn ctl(arguments: Ctl) -> Result<(), Failure> {
     let answer = ask(&state, &request).map_err(Failure::failed)?;
     if arguments.json {
         let line = serde_json::to_string(&answer).map_err(Failure::failed)?;
-        println!("{line}");
+        say!("{line}");
         return match answer {
             Answer::Refused(_) => Err(Failure::told(Exit::Failed)),
             _ => Ok(()),
         };
     }
     match answer {
-        Answer::Status(status) => print_lines(&of_status(&status)),
-        Answer::Sessions(sessions) => print_lines(&of_sessions(&sessions)),
-        Answer::Kicked { sessions: 1 } => println!("1 session was told to go"),
-        Answer::Kicked { sessions } => println!("{sessions} sessions were told to go"),
-        Answer::Bans(bans) => print_lines(&of_bans(&bans)),
+        Answer::Status(status) => return say_lines(&of_status(&status)),
+        Answer::Sessions(sessions) => return say_lines(&of_sessions(&sessions)),
+        Answer::Kicked { sessions: 1 } => say!("1 session was told to go"),
+        Answer::Kicked { sessions } => say!("{sessions} sessions were told to go"),
+        Answer::Bans(bans) => return say_lines(&of_bans(&bans)),
         Answer::Banned(Banned { network, sessions, .. }) => {
-            println!("nobody is let in from {network}; sessions from there that were told to go: {sessions}");
+            say!("nobody is let in from {network}; sessions from there that were told to go: {sessions}");
         }
-        Answer::Unbanned(unbanned) => println!("{} is let in again", unbanned.network),
-        Answer::Reloaded(reloaded) => of_reload(&reloaded),
+        Answer::Unbanned(unbanned) => say!("{} is let in again", unbanned.network),
+        Answer::Reloaded(reloaded) => return of_reload(&reloaded),
         Answer::Draining(Draining { connections, deadline_s }) => {
-            println!(
+            say!(
                 "draining: {connections} connections are there; what still runs in {deadline_s} seconds is cut"
             );
         }
         Answer::Upgraded(Upgraded { process }) => {
-            println!("process {process} serves; the one before drains");
+            say!("process {process} serves; the one before drains");
         }
         Answer::Refused(Refusal { why, .. }) => return Err(Failure::failed(why)),
         Answer::HandedOver(_) => return Err(Failure::failed("the server answers what it was not asked")),
@@ -92,11 +92,12 @@ fn request(order: &Order) -> Result<Request, Failure> {
     })
 }
 
-fn print_lines(lines: &[String]) {
+fn say_lines(lines: &[String]) -> Result<(), Failure> {
     for line in lines {
         // SECURITY: names and paths are what clients made them.
-        println!("{}", harmless(line));
+        say!("{}", harmless(line));
     }
+    Ok(())
 }
 
 fn of_status(status: &Status) -> Vec<String> {
@@ -182,15 +183,16 @@ fn span(seconds: u64) -> String {
     }
 }
 
-fn of_reload(Reloaded { next_start, warnings }: &Reloaded) {
+fn of_reload(Reloaded { next_start, warnings }: &Reloaded) -> Result<(), Failure> {
     for warning in warnings {
         crate::client::screen::line(&format!("carrack: warning: {warning}"));
     }
-    println!("reloaded: new sessions have it");
+    say!("reloaded: new sessions have it");
     if !next_start.is_empty() {
-        println!("counts only at the next start: {}", next_start.join(", "));
-        println!("`carrack ctl upgrade` is one that refuses nobody");
+        say!("counts only at the next start: {}", next_start.join(", "));
+        say!("`carrack ctl upgrade` is one that refuses nobody");
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -69,7 +69,7 @@ pub(crate) fn import(import: Import) -> Result<(), Failure> {
         for why in missing.iter().chain(&user.notes) {
             eprintln!("carrack: {}: {why}", printable(&user.name));
         }
-        print!("{}", table(&user, &missing));
+        say_text!(table(&user, &missing));
         if missing.is_empty() { taken += 1 } else { left += 1 }
     }
     eprintln!("carrack: {taken} users taken over, {left} left out");

@@ -7,6 +7,10 @@
 //!
 //! What the exit status says stands in [`exit`].
 #![forbid(unsafe_code)]
+#![deny(clippy::print_stdout)]
+
+#[macro_use]
+mod say;
 
 mod arguments;
 mod cert;

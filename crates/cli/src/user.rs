@@ -23,6 +23,6 @@ pub(crate) fn user(command: User, fips: Fips) -> Result<(), Failure> {
         Fips::Demanded => Cost::APPROVED,
     };
     let hash = hash_with(password.as_bytes(), cost).map_err(Failure::failed)?;
-    println!("{hash}");
+    say!("{hash}");
     Ok(())
 }

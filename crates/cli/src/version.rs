@@ -22,16 +22,16 @@ pub(crate) fn version(json: bool, mode: Fips) -> Result<(), Failure> {
             })
         });
         let tls = json!({ "library": "rustls", "provider": "AWS-LC", "release": release });
-        println!("{}", json!({ "version": VERSION, "tls": tls, "fips": described }));
+        say!("{}", json!({ "version": VERSION, "tls": tls, "fips": described }));
         return Ok(());
     }
-    println!("carrack {VERSION}");
-    println!("TLS: rustls with AWS-LC {release}");
+    say!("carrack {VERSION}");
+    say!("TLS: rustls with AWS-LC {release}");
     match module {
-        None => println!("FIPS 140-3: no module; this program was built without it"),
+        None => say!("FIPS 140-3: no module; this program was built without it"),
         Some(module) => {
-            println!("FIPS 140-3: {}", described(module));
-            println!(
+            say!("FIPS 140-3: {}", described(module));
+            say!(
                 "FIPS mode: {}",
                 if mode == Fips::Demanded { "on" } else { "off; --fips or fips = true switches it on" }
             );

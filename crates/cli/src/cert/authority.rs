@@ -23,8 +23,7 @@ pub(super) fn init(arguments: &CaInit) -> Result<(), Failure> {
         days: arguments.days,
     };
     let made = Authority::init(&arguments.dir, &wanted, password.as_deref().map(String::as_str));
-    tell(&arguments.dir, &made.map_err(failure)?);
-    Ok(())
+    tell(&arguments.dir, &made.map_err(failure)?)
 }
 
 /// Runs `carrack cert ca adopt`.
@@ -42,15 +41,15 @@ pub(super) fn adopt(arguments: &CaAdopt) -> Result<(), Failure> {
         AuthorityError::Unfit(_) => in_file(&arguments.certificate)(&error),
         other => failure(other),
     })?;
-    tell(&arguments.dir, &about);
-    Ok(())
+    tell(&arguments.dir, &about)
 }
 
-fn tell(folder: &Path, about: &CertificateDescription) {
+fn tell(folder: &Path, about: &CertificateDescription) -> Result<(), Failure> {
     let file = |name: &str| folder.join(name).display().to_string();
-    println!("certificate  {} (give it to all who are to believe)", file("ca.pem"));
-    println!("key          {} (keep it to yourself)", file("ca-key.pem"));
-    print!("{}", show::fingerprints(about));
+    say!("certificate  {} (give it to all who are to believe)", file("ca.pem"));
+    say!("key          {} (keep it to yourself)", file("ca-key.pem"));
+    say_text!(show::fingerprints(about));
+    Ok(())
 }
 
 /// Runs `carrack cert issue`.
@@ -69,7 +68,7 @@ pub(super) fn issue(arguments: Issue) -> Result<(), Failure> {
         let issued = authority.issue(request.key(), &profile).map_err(failure)?;
         let file = New { name: "cert.pem", text: &issued.chain_pem, reader: Reader::Everybody };
         write_new(&arguments.out.folder, &[file])?;
-        print!("{}", show::described(&issued.description));
+        say_text!(show::described(&issued.description));
         return Ok(());
     }
     let profile = Profile {
@@ -84,7 +83,7 @@ pub(super) fn issue(arguments: Issue) -> Result<(), Failure> {
     let mut authority = open(&ca.folder, ca.password_file.as_deref())?;
     let issued = authority.issue(&public, &profile).map_err(failure)?;
     write_new(&arguments.out.folder, &make::pair(&key_text, &issued.chain_pem))?;
-    print!("{}", show::fingerprints(&issued.description));
+    say_text!(show::fingerprints(&issued.description));
     Ok(())
 }
 
@@ -95,8 +94,8 @@ pub(super) fn revoke(arguments: &Revoke) -> Result<(), Failure> {
     let mut authority = open(&arguments.ca.folder, arguments.ca.password_file.as_deref())?;
     let about =
         authority.revoke(own, arguments.reason).map_err(|error| in_file(&arguments.certificate)(&error))?;
-    println!("revoked      {} of {}", about.serial, escaped(about.subject.as_bytes()));
-    println!("Others learn of it by the next `carrack cert crl`.");
+    say!("revoked      {} of {}", about.serial, escaped(about.subject.as_bytes()));
+    say!("Others learn of it by the next `carrack cert crl`.");
     Ok(())
 }
 
@@ -106,11 +105,7 @@ pub(super) fn crl(arguments: &Crl) -> Result<(), Failure> {
     let list = authority.crl(arguments.days).map_err(failure)?;
     files::replace(&arguments.out, &list)?;
     let (_, revoked) = authority.counts();
-    println!(
-        "list         {} ({revoked} revoked, good for {} days)",
-        arguments.out.display(),
-        arguments.days
-    );
+    say!("list         {} ({revoked} revoked, good for {} days)", arguments.out.display(), arguments.days);
     Ok(())
 }
 

@@ -48,6 +48,6 @@ pub(super) fn export(arguments: &Export) -> Result<(), Failure> {
         io::ErrorKind::AlreadyExists => files::is_there(out),
         _ => files::unwritable(out, &error),
     })?;
-    println!("PKCS#12      {} (keep it to yourself)", out.display());
+    say!("PKCS#12      {} (keep it to yourself)", out.display());
     Ok(())
 }

@@ -134,7 +134,7 @@ pub(super) fn write_new(folder: &Path, files: &[New<'_>]) -> Result<(), Failure>
             io::ErrorKind::AlreadyExists => is_there(path),
             _ => unwritable(path, &error),
         })?;
-        println!("{label:<12} {}{note}", path.display());
+        say!("{label:<12} {}{note}", path.display());
     }
     Ok(())
 }

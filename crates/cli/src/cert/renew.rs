@@ -35,7 +35,7 @@ pub(super) fn renew(arguments: &Renew) -> Result<(), Failure> {
         }
         (None, _) => {
             files::replace(file, &certificate)?;
-            println!("certificate  {} (in the place of the old one)", file.display());
+            say!("certificate  {} (in the place of the old one)", file.display());
         }
     }
     show::print_fingerprints(certificate.as_bytes())

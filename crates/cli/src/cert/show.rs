@@ -237,6 +237,6 @@ pub(super) fn fingerprints(certificate: &CertificateDescription) -> String {
 pub(super) fn print_fingerprints(pem: &[u8]) -> Result<(), Failure> {
     let certificate =
         CertificateDer::from_pem_slice(pem).map_err(|error| Failure::failed(pem_fault(&error)))?;
-    print!("{}", fingerprints(&describe(&certificate).map_err(Failure::failed)?));
+    say_text!(fingerprints(&describe(&certificate).map_err(Failure::failed)?));
     Ok(())
 }
