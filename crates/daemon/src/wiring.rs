@@ -246,6 +246,7 @@ pub(crate) fn virtual_server(
         greeting: server.banner.as_ref().unwrap_or(&listen.banner).as_str().to_owned(),
         plaintext: plaintext::of_listener(config, listen, Some(server)),
         data_protection: data_protection(config::data_protection_at(listen, Some(server))),
+        own_options: config::own_options(listen, server),
         tls,
     };
     (names, Arc::new(said))

@@ -233,7 +233,7 @@ impl Connection {
                 user,
                 command: verb.map_or("", |verb| verb.row().name),
                 reply: code.number(),
-                option,
+                option: option.map(|option| self.option_here(option)),
                 why: text,
             });
         }

@@ -17,6 +17,8 @@ pub struct VirtualServer {
     pub plaintext: Plaintext,
     /// Which data connections there are, where the folder at hand does not say it.
     pub data_protection: DataProtection,
+    /// Its own options that stand in the place of the listener's, each behind that one.
+    pub own_options: Vec<[&'static str; 2]>,
     /// The TLS of clients that name it. Sessions of one server's TLS are never resumed under another's.
     pub tls: Arc<ServerTls>,
 }

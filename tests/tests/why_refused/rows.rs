@@ -5,9 +5,10 @@ use std::fs;
 use carrack_tests::client_certificates::{ClientAuthority, self_signed, showing, user, with_authority};
 use carrack_tests::control::Control;
 use carrack_tests::programs::{Program, Tls};
-use carrack_tests::server::{Server, program};
+use carrack_tests::server::{Mode, Server, program};
 use carrack_tests::setup::{Setup, USER, password};
 use carrack_tests::tls_client::TlsClient;
+use carrack_tests::virtual_servers::{enter, with_server};
 use carrack_tests::wire::Wire;
 
 use super::ways::*;
@@ -173,6 +174,24 @@ pub(super) const TLS: &[Row] = &[
         Control::clear(&server).expect(&format!("USER {USER}"), 530);
         server
     }),
+    row("virtual_server.plaintext", "refused", "wants TLS", || {
+        let setup = setup().explicit("plaintext = \"allow\"");
+        let server = with_server(setup, "a.example", "plaintext = \"refuse\"").start();
+        let mut control = Control::clear(&server);
+        control.expect("HOST a.example", 220);
+        control.expect("USER alice", 530);
+        server
+    }),
+    row("virtual_server.data_protection", "refused", "not granted here", || {
+        let setup = setup().explicit("data_protection = \"optional\"");
+        let server = with_server(setup, "a.example", "data_protection = \"require\"").start();
+        let tls = TlsClient::new(Tls::V13).naming("a.example");
+        let mut control = Control::greeted(&server, Mode::Explicit, &tls);
+        enter(&mut control, "a.example");
+        control.expect("PBSZ 0", 200);
+        control.expect("PROT C", 534);
+        server
+    }),
     row("user.plaintext", "refused", "may not log in without TLS", || {
         let server =
             setup().explicit("plaintext = \"allow\"").user("alice", &["plaintext = \"refuse\""]).start();
@@ -289,6 +308,13 @@ pub(super) const LOGINS: &[Row] = &[
     row("listen.client_certificate", "client_certificate_refused", "showed no certificate", || {
         let server = asking(setup(), &ClientAuthority::named("Example CA")).start();
         assert!(Wire::connect(server.implicit).secure(&TlsClient::new(Tls::V12)).is_err());
+        server
+    }),
+    row("virtual_server.client_certificate", "client_certificate_refused", "showed no certificate", || {
+        let setup = with_authority(setup(), &ClientAuthority::named("Example CA"));
+        let server = with_server(setup, "a.example", "client_certificate = \"required\"").start();
+        let tls = TlsClient::new(Tls::V12).naming("a.example");
+        assert!(Wire::connect(server.implicit).secure(&tls).is_err());
         server
     }),
     row("tls.client_ca", "client_certificate_refused", "self-signed", || {

@@ -84,7 +84,7 @@ pub use users::{Users, UsersFile};
 pub use value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName, listen_address};
 pub use virtual_server::{
     VirtualServer, client_certificate as client_certificate_at, data_protection as data_protection_at,
-    plaintext as plaintext_at, server_named, servers,
+    own_options, plaintext as plaintext_at, server_named, servers,
 };
 pub use warnings::Warning;
 

@@ -83,6 +83,13 @@ pub fn servers(config: &Config) -> impl Iterator<Item = Option<&VirtualServer>> 
     std::iter::once(None).chain(config.virtual_server.iter().map(Some))
 }
 
+/// What a server may say as well as a listener.
+const OWN: [[&str; 2]; 3] = [
+    ["listen.plaintext", "virtual_server.plaintext"],
+    ["listen.data_protection", "virtual_server.data_protection"],
+    ["listen.client_certificate", "virtual_server.client_certificate"],
+];
+
 /// The virtual server of this first name.
 pub fn server_named<'c>(config: &'c Config, name: Option<&ServerName>) -> Option<&'c VirtualServer> {
     config.virtual_server.iter().find(|server| name.is_some() && server.name() == name)
@@ -105,6 +112,17 @@ pub fn data_protection(listen: &Listen, server: Option<&VirtualServer>) -> DataP
 pub fn client_certificate(listen: &Listen, server: Option<&VirtualServer>) -> ClientCertificate {
     let own = server.and_then(|server| server.client_certificate);
     stricter(listen.client_certificate, own, lenience_of_client_certificate)
+}
+
+/// The options of a server that count in the place of the listener's here, each behind that one.
+pub fn own_options(listen: &Listen, server: &VirtualServer) -> Vec<[&'static str; 2]> {
+    let (here, at_listener) = (Some(server), None);
+    let counts = [
+        plaintext(listen, here) != plaintext(listen, at_listener),
+        data_protection(listen, here) != data_protection(listen, at_listener),
+        client_certificate(listen, here) != client_certificate(listen, at_listener),
+    ];
+    OWN.into_iter().zip(counts).filter(|(_, counts)| *counts).map(|(options, _)| options).collect()
 }
 
 fn stricter<T: Copy>(of_listener: T, own: Option<T>, lenience: fn(T) -> u8) -> T {

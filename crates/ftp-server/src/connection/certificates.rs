@@ -120,7 +120,7 @@ impl Connection {
     }
 
     pub(super) fn tell_refused(&self, certificate: Option<Certificate>, option: &'static str, why: String) {
-        let origin = self.origin();
+        let (origin, option) = (self.origin(), self.option_here(option));
         self.server.core.events.emit(&event::Event::CertificateRefused { origin, certificate, option, why });
     }
 }

@@ -160,11 +160,12 @@ impl Connection {
     async fn agree(&mut self, stream: TcpStream) -> Result<Agreement, HandshakeError> {
         let newcomer = Newcomer::meet(stream).await?;
         let (asked, host) = (newcomer.server_name(), self.host.take());
-        let at = self.named(asked.as_deref().or(host.as_deref()));
-        let tls = at.as_ref().map_or(&self.server.tls, |at| &at.tls);
+        // Whoever is refused in the handshake is refused by the server that was named.
+        self.go_to(self.named(asked.as_deref().or(host.as_deref())));
+        let tls = self.at.as_ref().map_or(&self.server.tls, |at| &at.tls);
         let control = tls.control_of_host(self.peer.ip(), host);
         let (stream, info) = control.accept_met(newcomer).await?;
-        Ok(Agreement { at, control, stream, info })
+        Ok(Agreement { control, stream, info })
     }
 
     async fn shake_hands(&mut self, stream: TcpStream) -> Result<(), Ended> {
@@ -176,7 +177,7 @@ impl Connection {
         }
         self.announce();
         match timeout_at(deadline, self.agree(stream)).await {
-            Ok(Ok(Agreement { at, control, stream, info })) => {
+            Ok(Ok(Agreement { control, stream, info })) => {
                 let server_name = stream.server_name();
                 self.control = Control::tls(stream);
                 if let Some(client) = control.client() {
@@ -184,7 +185,6 @@ impl Connection {
                 }
                 self.trust_changes = certificates::changes(control.clients());
                 self.tls = Some(Tls { control: Arc::new(control), info, told: None, server_name });
-                self.go_to(at);
                 self.witness().secured(Channel::Session, &info);
                 Ok(())
             }
@@ -210,8 +210,6 @@ impl Connection {
 
 /// What a handshake has come to.
 struct Agreement {
-    /// The server that the client has named.
-    at: Option<Arc<VirtualServer>>,
     control: ControlTls,
     stream: ControlStream,
     info: TlsInfo,

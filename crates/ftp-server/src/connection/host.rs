@@ -67,6 +67,13 @@ impl Connection {
         self.machine.hold_to(policy, Instant::now());
     }
 
+    /// The option that says what `option` of the listener says, at the server where the client is.
+    pub(super) fn option_here(&self, option: &'static str) -> &'static str {
+        let own =
+            self.at.iter().flat_map(|at| &at.own_options).find(|[of_listener, _]| *of_listener == option);
+        own.map_or(option, |[_, own]| *own)
+    }
+
     /// Which data connections there are, where the folder at hand does not say it.
     pub(super) fn data_protection(&self) -> DataProtection {
         self.at.as_ref().map_or(self.server.settings.data_protection, |at| at.data_protection)
