@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use carrack_tests::certificates::{Authority, Kind};
 use carrack_tests::control::Control;
 use carrack_tests::pages::top;
-use carrack_tests::programs::{Tls, curl, needs, url};
+use carrack_tests::programs::{Program, Tls, curl, needs, url};
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{Setup, USER, password};
 use carrack_tests::tls_client::TlsClient;
 use carrack_tests::wait;
+use rustix::process::Signal;
 use serde_json::Value;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -39,7 +41,7 @@ def judge(folder, body):
 const PROGRAM: &str = "#!/usr/bin/python3\nFOLDER\nprint(judge(folder, sys.stdin.read()))\n";
 
 const SERVER: &str = r#"
-import base64, hashlib, hmac, http.server
+import base64, hashlib, hmac, http.server, ssl
 FOLDER
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
@@ -49,11 +51,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         signature = "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
         said = judge(folder, body) if signature == self.headers["webhook-signature"] else "not ours"
         self.send_response(200)
+        self.send_header("content-length", str(len(said.encode())))
         self.end_headers()
         self.wfile.write(said.encode())
     def log_message(self, *_):
         pass
 server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+if sys.argv[1:]:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(*sys.argv[1:])
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
 print(server.server_port, flush=True)
 server.serve_forever()
 "#;
@@ -203,6 +210,59 @@ fn unknown_users_are_refused_like_known_ones() {
 /// The web server, ended when dropped.
 struct Web(Child);
 
+impl Web {
+    /// One that listens at a port of this machine, under TLS where it has an identity.
+    fn start(folder: &Path, identity: &[PathBuf]) -> (Web, String) {
+        let file = script(folder, "server", SERVER);
+        let mut web =
+            Command::new("python3").arg(file).args(identity).stdout(Stdio::piped()).spawn().unwrap();
+        let mut port = String::new();
+        BufReader::new(web.stdout.take().unwrap()).read_line(&mut port).unwrap();
+        (Web(web), port.trim().to_owned())
+    }
+}
+
+/// A home for alice, and the folder in which it lies.
+fn with_alice() -> (Setup, PathBuf) {
+    let setup = Setup::new();
+    let folder = setup.scratch();
+    fs::create_dir(folder.join("alice")).unwrap();
+    fs::write(folder.join("alice/file"), "bytes").unwrap();
+    (setup, folder)
+}
+
+/// With users that a web server knows.
+fn at_web(setup: Setup, url: &str) -> Setup {
+    let secret = setup.scratch().join("secret");
+    fs::write(&secret, SECRET).unwrap();
+    setup.option("users", "url", &format!("{url:?}")).option("users", "secret_file", &format!("{secret:?}"))
+}
+
+#[test]
+fn over_tls_a_web_server_is_asked_that_an_authority_vouches_for_and_no_other() {
+    if !needs(&["curl", "python3"]) {
+        return;
+    }
+    let (setup, folder) = with_alice();
+    let authority = Authority::new();
+    let files = authority.issue(Kind::Good, &["127.0.0.1"]).files(&folder);
+    let (_web, port) = Web::start(&folder, &[files.certificate, files.key]);
+    let setup = at_web(setup, &format!("https://127.0.0.1:{port}/login"));
+    let ca = format!("{:?}", authority.file(&folder));
+    let mut server = setup.start();
+    // Of the authorities of this machine none knows it: it is sent no password.
+    assert_eq!(reply(&server, "alice", "secret").0, 421);
+    let unanswered = server.logged("users_unanswered", |_| true);
+    assert!(unanswered.text("why").contains("certificate"), "{}", unanswered.raw);
+    assert!(asked(&folder).is_empty());
+    server.rewrite(|setup| setup.option("users", "ca", &ca));
+    server.signal(Signal::HUP);
+    server.logged("reloaded", |_| true);
+    assert_eq!(read(&server, "alice:secret", "/file"), (true, "bytes".to_owned()));
+    assert!(!read(&server, "alice:wrong", "/file").0);
+    assert_eq!(asked(&folder).len(), 2);
+}
+
 impl Drop for Web {
     fn drop(&mut self) {
         let _ = self.0.kill();
@@ -215,23 +275,9 @@ fn a_web_server_is_asked_by_signed_posts_and_may_come_back() {
     if !needs(&["curl", "python3"]) {
         return;
     }
-    let setup = Setup::new();
-    let folder = setup.scratch();
-    fs::create_dir(folder.join("alice")).unwrap();
-    fs::write(folder.join("alice/file"), "bytes").unwrap();
-    let file = script(&folder, "server", SERVER);
-    let mut web = Command::new("python3").arg(file).stdout(Stdio::piped()).spawn().unwrap();
-    let mut port = String::new();
-    BufReader::new(web.stdout.take().unwrap()).read_line(&mut port).unwrap();
-    let web = Web(web);
-    let secret = folder.join("secret");
-    fs::write(&secret, SECRET).unwrap();
-    let setup = setup.option("users", "url", &format!("\"http://127.0.0.1:{}/login\"", port.trim())).option(
-        "users",
-        "secret_file",
-        &format!("{secret:?}"),
-    );
-    let server = setup.start();
+    let (setup, folder) = with_alice();
+    let (web, port) = Web::start(&folder, &[]);
+    let server = at_web(setup, &format!("http://127.0.0.1:{port}/login")).start();
     assert_eq!(read(&server, "alice:secret", "/file"), (true, "bytes".to_owned()));
     assert!(!read(&server, "bob:secret", "/file").0);
     assert_eq!(asked(&folder).len(), 2);
@@ -242,12 +288,14 @@ fn a_web_server_is_asked_by_signed_posts_and_may_come_back() {
 
 /// Where Debian has the library that leads PAM to other files than those of the machine.
 const WRAPPER: &str = "/usr/lib/x86_64-linux-gnu/libpam_wrapper.so";
-const MATRIX: &str = "/usr/lib/x86_64-linux-gnu/pam_wrapper/pam_matrix.so";
+/// Likewise for users.
+const NSS_WRAPPER: &str = "/usr/lib/x86_64-linux-gnu/libnss_wrapper.so";
 
 #[test]
 fn pam_is_asked_by_the_helper_behind_its_socket() {
-    if !needs(&["curl", "pamtester", "python3", "socat"]) || !Path::new(WRAPPER).is_file() {
-        eprintln!("left out: PAM is asked with pamtester, socat and libpam-wrapper");
+    let are_there = [WRAPPER, NSS_WRAPPER].iter().all(|library| Path::new(library).is_file());
+    if !needs(&["curl", "openssl", "pamtester", "python3", "socat"]) || !are_there {
+        eprintln!("left out: PAM is asked with pamtester, socat, libpam-wrapper and libnss-wrapper");
         return;
     }
     let setup = Setup::new();
@@ -256,26 +304,33 @@ fn pam_is_asked_by_the_helper_behind_its_socket() {
     fs::write(folder.join("homes/alice/file"), "bytes").unwrap();
     let services = folder.join("pam.d");
     fs::create_dir(&services).unwrap();
-    let users = folder.join("passdb");
-    fs::write(&users, "alice:secret:carrack\n").unwrap();
-    let rules: String = ["auth", "account"]
-        .map(|kind| format!("{kind} required {MATRIX} passdb={}\n", users.display()))
-        .concat();
-    fs::write(services.join("carrack"), rules).unwrap();
+    let users = folder.join("passwd");
+    let hash = Program::new("openssl").args(["passwd", "-6", "secret"]).run().ok().stdout;
+    fs::write(&users, format!("alice:{}:4001:4001::/nonexistent:/bin/false\n", hash.trim())).unwrap();
+    let groups = folder.join("group");
+    fs::write(&groups, "alice:x:4001:\n").unwrap();
+    fs::write(services.join("carrack"), "auth required pam_unix.so\naccount required pam_unix.so\n").unwrap();
     // As systemd runs it: a process for each connection, with the socket for its input and output.
     let helper = script(
         &folder,
         "helper",
         &format!(
-            "#!/bin/sh\nexport LD_PRELOAD={WRAPPER} PAM_WRAPPER=1 PAM_WRAPPER_SERVICE_DIR={}\nexec {} carrack {}\n",
+            "#!/bin/sh\nexport LD_PRELOAD='{WRAPPER} {NSS_WRAPPER}' PAM_WRAPPER=1 PAM_WRAPPER_SERVICE_DIR={}\n\
+             export NSS_WRAPPER_PASSWD={} NSS_WRAPPER_GROUP={}\nexec {} carrack {}\n",
             services.display(),
+            users.display(),
+            groups.display(),
             top().join("docs/users/pam.py").display(),
             folder.join("homes").display(),
         ),
     );
     let socket = folder.join("pam.sock");
     let mut socat = Command::new("socat");
-    socat.arg(format!("UNIX-LISTEN:{},fork", socket.display())).arg(format!("EXEC:{}", helper.display()));
+    // pam_unix takes its time for a wrong password.
+    socat
+        .args(["-t", "30"])
+        .arg(format!("UNIX-LISTEN:{},fork", socket.display()))
+        .arg(format!("EXEC:{}", helper.display()));
     let _socat = Web(socat.spawn().unwrap());
     wait::until_true("the helper's socket", || socket.exists());
     let asks = format!("[\"/usr/bin/socat\", \"-t\", \"30\", \"-\", \"UNIX-CONNECT:{}\"]", socket.display());
