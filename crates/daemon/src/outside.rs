@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use carrack_core::account::{self, Account, Asked, Outside, Unanswered};
 use carrack_core::backend::PartialIndex;
 use carrack_core::password::Credential;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -29,6 +30,12 @@ use crate::log::{Flood, Verdict};
 use crate::quota::Quotas;
 use crate::stores::Stores;
 use crate::wiring::{self, Behind};
+
+/// How many bytes one byte of a text takes in JSON at most.
+const LONGEST_ESCAPE: usize = 6;
+
+/// What else a question has: keys, marks and an address.
+const BESIDE_WORDS: usize = 256;
 
 /// Asks, and makes accounts of the answers.
 pub(crate) struct Questions {
@@ -77,14 +84,8 @@ impl Questions {
         let (Ok(_), Ok(password)) = (user.name.parse::<UserName>(), std::str::from_utf8(password)) else {
             return Ok(None);
         };
-        // SECURITY: beside here the password is in nothing but this; it is on no command line and in no environment.
-        let mut question = Map::from_iter([
-            ("user".to_owned(), Value::from(user.name)),
-            ("password".to_owned(), password.into()),
-            ("address".to_owned(), from.to_string().into()),
-        ]);
-        question.extend(user.server.map(|server| ("virtual_server".to_owned(), server.into())));
-        let question = Zeroizing::new(Value::Object(question).to_string().into_bytes());
+        let question = Question { user: user.name, password, address: from, virtual_server: user.server };
+        let question = question.written().map_err(|error| error.to_string())?;
         let asked = async {
             let _place = self.places.acquire().await.map_err(|error| error.to_string())?;
             self.respondent.ask(&question).await
@@ -111,6 +112,29 @@ impl Questions {
         let account = wiring::account(&user, store).map_err(|error| error.to_string())?;
         // SECURITY: the password was proved outside, and nothing else proves it here.
         Ok(Account { credential: Credential::NoPassword, shared: false, limits, ..account })
+    }
+}
+
+/// What is asked.
+#[derive(Serialize)]
+struct Question<'a> {
+    user: &'a str,
+    password: &'a str,
+    address: IpAddr,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    virtual_server: Option<&'a str>,
+}
+
+impl Question<'_> {
+    /// As JSON.
+    //
+    // SECURITY: beside here the password is in nothing but this; it is on no command line and in no environment. There is room for all
+    // from the beginning, so that none of it is left behind by growing.
+    fn written(&self) -> serde_json::Result<Zeroizing<Vec<u8>>> {
+        let words = self.user.len() + self.password.len() + self.virtual_server.map_or(0, str::len);
+        let mut question = Zeroizing::new(Vec::with_capacity(LONGEST_ESCAPE * words + BESIDE_WORDS));
+        serde_json::to_writer(&mut *question, self)?;
+        Ok(question)
     }
 }
 
