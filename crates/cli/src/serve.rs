@@ -5,6 +5,7 @@ use std::io::{IsTerminal, Write};
 use carrack_daemon::config::{Checked, ConfigFile, Fips, Log, LogFormat};
 use carrack_daemon::ctl::{Called, Predecessor, TakenOver};
 use carrack_daemon::log;
+use carrack_daemon::panics;
 use carrack_daemon::quick::{Prepared, QuickStart};
 use carrack_daemon::run::{self, Handed, Provided, Server, Stopped};
 use carrack_daemon::state::StateFolder;
@@ -16,6 +17,7 @@ use crate::password::{self, Given};
 
 /// Runs `carrack serve …` until the server was told to stop.
 pub(crate) fn serve(arguments: Serve, fips: Fips) -> Result<(), Failure> {
+    panics::watch();
     run::ask_for_small_pages();
     // Before there is a second thread.
     let handed = Handed::by_systemd().map_err(Failure::failed)?;

@@ -38,6 +38,7 @@ mod limits;
 pub mod log;
 mod metrics;
 mod outside;
+pub mod panics;
 mod places;
 mod plaintext;
 mod program;

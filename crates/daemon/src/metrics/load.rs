@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use super::unix_s;
 use crate::hooks::Hooks;
 use crate::log::Queue;
+use crate::panics;
 
 /// Who is asked.
 pub(crate) struct Sources {
@@ -62,6 +63,9 @@ impl Collector for Asked {
             encoder.encode_descriptor("build_info", "Which version runs", None, MetricType::Gauge)?;
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         ConstGauge::new(1_i64).encode(build.encode_family(&version)?)?;
+        let help = "Defects of the server that have ended what they were about";
+        let counted = encoder.encode_descriptor("panics", help, None, MetricType::Counter)?;
+        ConstCounter::new(panics::count()).encode(counted)?;
         let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(Sources { core, servers, logs, hooks }) = &*sources else { return Ok(()) };
         threads(encoder, servers)?;

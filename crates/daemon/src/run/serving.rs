@@ -31,7 +31,7 @@ use crate::identities::Keeper;
 use crate::log::{Guard, Queue};
 use crate::metrics::{Metrics, Sources};
 use crate::watch::{self, Calls};
-use crate::{access, addresses, clients, defence, hours, housekeeping, http, quota};
+use crate::{access, addresses, clients, defence, hours, housekeeping, http, panics, quota};
 
 /// How long the end waits for answers at the control socket.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -111,6 +111,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
     let control_is_ours = control.ownership();
     let (mut upkeep, certificates) = (JoinSet::new(), Calls::default());
     upkeep.spawn(async move { log.tell_suppressed().await });
+    upkeep.spawn(panics::tell());
     let predecessor = provided.predecessor.take();
     let has_succeeded = predecessor.is_some();
     let leaving = match predecessor {
