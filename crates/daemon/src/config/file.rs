@@ -8,7 +8,7 @@ use super::reader::{Key, Places};
 use super::section::Section;
 use super::table::{Config, LogFormat};
 use super::value::beside;
-use super::{Fips, load};
+use super::{Fips, ServerProcess, load};
 
 /// A configuration file, with what was said beside it on the command line.
 #[derive(Debug, Clone)]
@@ -36,6 +36,11 @@ impl ConfigFile {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What it says about the process, and nothing else; what is wrong with the file is for [`ConfigFile::load`] to tell.
+    pub(crate) fn server(&self) -> ServerProcess {
+        super::read(&self.path).map(|(text, _)| super::server_of(&text)).unwrap_or_default()
     }
 
     /// Reads and checks it.

@@ -35,6 +35,7 @@ mod public_address;
 mod reader;
 mod schema;
 mod section;
+mod server;
 mod show;
 mod table;
 mod tls_policy;
@@ -71,6 +72,7 @@ pub use public_address::PublicAddress;
 pub use reader::Places;
 pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
+pub use server::{Sandbox, ServerProcess, SystemUser};
 pub use show::show;
 pub use table::{
     Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits,
@@ -132,6 +134,14 @@ fn read(path: &Path) -> Result<(String, PathBuf), Problems> {
 /// Everything that is wrong, in the order of the text.
 pub fn parse(text: &str, base: &Path) -> Result<Checked, Vec<Problem>> {
     parse_under(text, base, Fips::AsConfigured)
+}
+
+/// The table `[server]` of a text alone.
+fn server_of(text: &str) -> ServerProcess {
+    let (document, errors) = toml::de::DeTable::parse_recoverable(text);
+    let mut reader = Reader::new(text);
+    let config = errors.is_empty().then(|| Config::read_table(&mut reader, &Key::root(), document.get_ref()));
+    config.flatten().map(|config| config.server).unwrap_or_default()
 }
 
 fn parse_under(text: &str, base: &Path, fips: Fips) -> Result<Checked, Vec<Problem>> {

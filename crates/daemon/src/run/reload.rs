@@ -50,6 +50,7 @@ fn next(
     lasting: &Lasting,
     running: &Generation,
 ) -> Result<Next, Refused> {
+    lasting.inside.admits(&checked.config, file).map_err(Refused)?;
     let accepted = Accepted { next_start, warnings: std::mem::take(&mut checked.warnings) };
     let made = || -> Result<_, StartError> {
         let source = Source::of(&checked.config, names::names(&checked.config), Arc::clone(&lasting.state))?;

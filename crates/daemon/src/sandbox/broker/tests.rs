@@ -1,0 +1,1 @@
+//! What the broker starts, and what it does not.
