@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use rustix::process::geteuid;
+
 use crate::config::Config;
 
 /// What is done there.
@@ -83,7 +85,10 @@ const DEVICES: &[&str] = &["/dev/null", "/dev/zero"];
 const AUTHORITIES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// Folders that hold other people's files: of one there is no more than that file.
-const SHARED: [&str; 5] = ["/", "/etc", "/root", "/home", "/dev"];
+const SHARED: [&str; 9] = ["/", "/etc", "/root", "/home", "/dev", "/tmp", "/usr", "/var", "/var/lib"];
+
+/// Where programs have their logs.
+const LOGS: &str = "/var/log";
 
 /// What the system's own libraries need. `is_root`: whether file modes keep nobody.
 pub(super) fn of_system(is_root: bool) -> Vec<Place> {
@@ -108,10 +113,28 @@ pub(super) fn of(config: &Config, state: &Path, file_of_it: Option<&Path>) -> Ve
     let mut places = vec![folder("state", state, Use::Own)];
     places.extend(config.roots.iter().map(|root| folder("roots", root, Use::Write)));
     if config.roots.is_empty() {
-        places.extend(config.user.iter().map(|user| folder("user[].home", &user.home, Use::Write)));
+        // At a reload others may come beside them. A server of one folder has no reload.
+        let lies_in = |home: &PathBuf| match file_of_it {
+            Some(_) => folder_of(&std::fs::canonicalize(home).unwrap_or_else(|_| home.clone())),
+            None => home.clone(),
+        };
+        let homes = config
+            .user
+            .iter()
+            .map(|user| Place { path: lies_in(&user.home), ..folder("user[].home", &user.home, Use::Write) });
+        places.extend(homes);
+        places.dedup_by(|one, other| one.path == other.path && one.used == other.used);
     }
     for (option, path) in [("log.file", &config.log.file), ("log.xferlog", &config.log.xferlog)] {
-        places.extend(path.iter().flat_map(|path| file(option, path, Use::Write)));
+        let Some(path) = path else { continue };
+        let folders = file(option, path, Use::Write);
+        // Its folder may be made anew. What it lies in may be many programs', which file modes keep from everybody but root.
+        let may_be_above =
+            |above: &&Path| !is_shared(above) && !(geteuid().is_root() && *above == Path::new(LOGS));
+        let above = folders.iter().filter_map(|one| one.path.parent().filter(may_be_above));
+        let above = above.map(|above| Place { path: above.to_owned(), ..folder(option, path, Use::Write) });
+        places.extend(above.collect::<Vec<_>>());
+        places.extend(folders);
     }
     let mut reads: Vec<(&str, &PathBuf)> = Vec::new();
     if let Some(tls) = &config.tls {
@@ -159,13 +182,15 @@ fn file(option: &str, path: &Path, used: Use) -> Vec<Place> {
     beneath.into_iter().map(place).collect()
 }
 
+fn is_shared(folder: &Path) -> bool {
+    SHARED.iter().any(|shared| folder == Path::new(shared))
+}
+
 fn folder_of(path: &Path) -> PathBuf {
     // A pipe or a device is not replaced.
     let is_special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir());
     match path.parent() {
-        Some(parent) if !is_special && !SHARED.iter().any(|shared| parent == Path::new(shared)) => {
-            parent.to_owned()
-        }
+        Some(parent) if !is_special && !is_shared(parent) => parent.to_owned(),
         _ => path.to_owned(),
     }
 }
