@@ -213,8 +213,8 @@ const WISHES: &[i32] = &[
     libc::PR_CAPBSET_READ,
 ];
 
-/// Families of sockets: those of the internet, and those of this machine.
-const FAMILIES: &[i32] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6];
+/// Families of sockets: those of the internet, and those of this machine. Netlink is answered by the first filter.
+const FAMILIES: &[i32] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
 
 /// Names of calls that somebody who has broken in would want, for the log.
 const NAMES: &[(c_long, &str)] = &[
@@ -340,6 +340,8 @@ fn needed() -> Result<BpfProgram, String> {
     };
     let writable_code = libc::PROT_WRITE | libc::PROT_EXEC;
     rules.extend([
+        // The first filter answers it: of two errors the kernel would take that of the later one.
+        (libc::SYS_clone3, Vec::new()),
         // SECURITY: threads, and no processes.
         (libc::SYS_clone, vec![rule(&[masked(0, libc::CLONE_THREAD, libc::CLONE_THREAD)])?]),
         (libc::SYS_socket, each(0, &of(FAMILIES))?),

@@ -53,10 +53,10 @@ pub(super) fn is_watched(listener: &OwnedFd) -> bool {
     poll(&mut asked, Some(&zero)).is_ok() && !asked.iter().any(|one| one.revents().contains(PollFlags::HUP))
 }
 
-/// Makes a call by its number, with zeros for arguments, and says how it failed; 0 where it did not.
+/// Makes a call by its number, with -1 for each argument, and says how it failed; 0 where it did not.
 #[cfg(test)]
 pub(super) fn attempt(call: libc::c_long) -> i32 {
-    // SAFETY: of the calls that the tests try, zeros name no memory, no process and no file; they fail, or change nothing.
-    let result = unsafe { libc::syscall(call, 0, 0, 0, 0, 0, 0) };
+    // SAFETY: of the calls that the tests try, -1 names no memory, no descriptor, no process and no request; they fail.
+    let result = unsafe { libc::syscall(call, -1_i64, -1_i64, -1_i64, -1_i64, -1_i64, -1_i64) };
     if result == -1 { io::Error::last_os_error().raw_os_error().unwrap_or(-1) } else { 0 }
 }
