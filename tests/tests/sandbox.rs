@@ -82,13 +82,13 @@ fn everything_that_clients_do_goes_on_inside() {
         curl(&server, mode, tls)
             .args(["-C", "-", "-T"])
             .arg(&local)
-            .arg(url(&server, mode, "file"))
+            .arg(url(&server, mode, "/file"))
             .run()
             .ok();
         let script = format!("mv file renamed\nmkdir folder\nput {local:?} -o folder/x\nls\nrm -r folder");
         lftp(&server, mode, tls, &script).run().ok();
         assert_eq!(tree::sha256_of(&server.home().join("renamed")), tree::sha256_of(&local));
-        curl(&server, mode, tls).arg(url(&server, mode, "renamed")).run().ok();
+        curl(&server, mode, tls).arg(url(&server, mode, "/renamed")).run().ok();
     }
     for (key, wanted) in [("NoNewPrivs", "1"), ("Seccomp", "2")] {
         let found = of_threads(server.pid(), key);
@@ -220,7 +220,8 @@ fn a_reload_starts_no_program_that_was_not_named_at_the_start() {
 fn homes_that_only_an_answer_names_need_roots() {
     let setup = Setup::new();
     let words = script(&setup.scratch(), "echo '{\"login\": false}'");
-    let config = setup.option("users", "program", &format!("[{words:?}]")).write();
+    let setup = setup.option("users", "program", &format!("[{words:?}]"));
+    let config = setup.write();
     let checked = |config: &Path| Program::new(program()).args(["config", "check"]).arg(config).run();
     let refused = checked(&config).fails();
     assert!(refused.stderr.contains("roots = [\"/srv\"]"), "{}", refused.report());

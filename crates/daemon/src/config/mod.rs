@@ -59,7 +59,7 @@ pub(crate) use clients::{asks as asks_clients, trust as client_trust};
 pub use created::{AccessMode, FileMode, FolderMode, Group};
 pub use defence::{Access, Defence, Place};
 pub use file::{ConfigFile, state_of};
-pub(crate) use file::{Replacement, with_users_of_now};
+pub(crate) use file::{Replacement, unchecked_users_of_now, with_users_of_now};
 pub use fips::Fips;
 pub use hook::{Hook, HookEvent, HookName, HookUrl};
 pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
@@ -136,12 +136,12 @@ pub fn parse(text: &str, base: &Path) -> Result<Checked, Vec<Problem>> {
     parse_under(text, base, Fips::AsConfigured)
 }
 
-/// The table `[server]` of a text alone.
-fn server_of(text: &str) -> ServerProcess {
+/// What a text says, where it can be read; nothing of it is checked.
+fn unchecked(text: &str) -> Option<Config> {
     let (document, errors) = toml::de::DeTable::parse_recoverable(text);
     let mut reader = Reader::new(text);
     let config = errors.is_empty().then(|| Config::read_table(&mut reader, &Key::root(), document.get_ref()));
-    config.flatten().map(|config| config.server).unwrap_or_default()
+    config.flatten()
 }
 
 fn parse_under(text: &str, base: &Path, fips: Fips) -> Result<Checked, Vec<Problem>> {

@@ -178,7 +178,7 @@ impl Inside {
     fn close(&mut self, config: &Config) -> Result<Kept, String> {
         rustix::thread::set_no_new_privs(true).map_err(|error| error.to_string())?;
         let mut places = places::of_system(geteuid().is_root());
-        places.extend(places::of(config, &self.state, self.file.as_deref()));
+        places.extend(places::of(config, Path::new("/"), &self.state, self.file.as_deref()));
         let (ground, kept) = Ground::enclose(&places).map_err(|error| error.to_string())?;
         self.ground = (kept != Kept::Not).then_some(ground);
         Ok(kept)
@@ -202,11 +202,12 @@ impl Inside {
         }
     }
 
-    /// Whether a changed configuration keeps to what this process is left with.
+    /// Whether a changed configuration, of which nothing was checked yet, keeps to what this process is left with. Its relative paths begin at
+    /// `base`.
     ///
     /// # Errors
     /// Everything that lies outside, with the option that names it.
-    pub(crate) fn admits(&self, config: &Config, file: &Path) -> Result<(), Problems> {
+    pub(crate) fn admits(&self, config: &Config, base: &Path, file: &Path) -> Result<(), Problems> {
         const MEND: &str =
             "start the server again, or run `carrack ctl upgrade`: what it may reach is settled at the start";
         let mut problems = Vec::new();
@@ -225,8 +226,9 @@ impl Inside {
             });
         };
         if let Some(ground) = &self.ground {
-            for place in places::of(config, &self.state, self.file.as_deref()) {
-                if !ground.holds(&place.path, place.used) {
+            for place in places::of(config, base, &self.state, self.file.as_deref()) {
+                // What is not there is told by who looks for it.
+                if place.path.exists() && !ground.holds(&place.path, place.used) {
                     problem(
                         &place.option,
                         format!("{} lies outside the sandbox (server.sandbox)", place.named.display()),

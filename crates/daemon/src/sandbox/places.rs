@@ -102,8 +102,8 @@ pub(super) fn of_system(is_root: bool) -> Vec<Place> {
     places
 }
 
-/// What a configuration needs. `file` is where it stands, `state` the state folder.
-pub(super) fn of(config: &Config, state: &Path, file_of_it: Option<&Path>) -> Vec<Place> {
+/// What a configuration needs. Its relative paths begin at `base`; `state` is the state folder, `file_of_it` where it stands.
+pub(super) fn of(config: &Config, base: &Path, state: &Path, file_of_it: Option<&Path>) -> Vec<Place> {
     let folder = |option: &str, path: &Path, used| Place {
         option: option.to_owned(),
         named: path.to_owned(),
@@ -111,23 +111,23 @@ pub(super) fn of(config: &Config, state: &Path, file_of_it: Option<&Path>) -> Ve
         used,
     };
     let mut places = vec![folder("state", state, Use::Own)];
-    places.extend(config.roots.iter().map(|root| folder("roots", root, Use::Write)));
+    places.extend(config.roots.iter().map(|root| folder("roots", &base.join(root), Use::Write)));
     if config.roots.is_empty() {
         // At a reload others may come beside them. A server of one folder has no reload.
         let lies_in = |home: &PathBuf| match file_of_it {
             Some(_) => folder_of(&std::fs::canonicalize(home).unwrap_or_else(|_| home.clone())),
             None => home.clone(),
         };
-        let homes = config
-            .user
-            .iter()
-            .map(|user| Place { path: lies_in(&user.home), ..folder("user[].home", &user.home, Use::Write) });
+        let homes = config.user.iter().map(|user| Place {
+            path: lies_in(&base.join(&user.home)),
+            ..folder("user[].home", &base.join(&user.home), Use::Write)
+        });
         places.extend(homes);
         places.dedup_by(|one, other| one.path == other.path && one.used == other.used);
     }
     for (option, path) in [("log.file", &config.log.file), ("log.xferlog", &config.log.xferlog)] {
         let Some(path) = path else { continue };
-        let folders = file(option, path, Use::Write);
+        let folders = file(option, &base.join(path), Use::Write);
         // Its folder may be made anew. What it lies in may be many programs', which file modes keep from everybody but root.
         let may_be_above =
             |above: &&Path| !is_shared(above) && !(geteuid().is_root() && *above == Path::new(LOGS));
@@ -167,7 +167,7 @@ pub(super) fn of(config: &Config, state: &Path, file_of_it: Option<&Path>) -> Ve
         let of_acme = [("acme.eab_key_file", &acme.eab_key_file), ("acme.ca", &acme.ca)];
         reads.extend(of_acme.into_iter().filter_map(|(option, path)| Some((option, path.as_ref()?))));
     }
-    places.extend(reads.into_iter().flat_map(|(option, path)| file(option, path, Use::Read)));
+    places.extend(reads.into_iter().flat_map(|(option, path)| file(option, &base.join(path), Use::Read)));
     places.extend(file_of_it.into_iter().flat_map(|path| file("", path, Use::Read)));
     places
 }
