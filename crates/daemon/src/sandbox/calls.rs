@@ -139,6 +139,7 @@ const ITSELF: &[c_long] = &[
     libc::SYS_exit,
     libc::SYS_exit_group,
     libc::SYS_sched_yield,
+    libc::SYS_getpriority,
     libc::SYS_sched_getaffinity,
     libc::SYS_sched_getscheduler,
     libc::SYS_sched_getparam,
@@ -348,6 +349,8 @@ fn needed() -> Result<BpfProgram, String> {
         (libc::SYS_socketpair, each(0, &of(&[libc::AF_UNIX]))?),
         (libc::SYS_ioctl, each(1, REQUESTS)?),
         (libc::SYS_prctl, each(0, &of(WISHES))?),
+        // Threads that hash give way to those that serve, by their own wish.
+        (libc::SYS_setpriority, each(1, &[0])?),
         // SECURITY: nobody else's limits, and no signal to another process: a defect ends this one alone.
         (libc::SYS_prlimit64, each(0, &[0, this_process])?),
         (libc::SYS_tgkill, each(0, &[this_process])?),
