@@ -73,9 +73,16 @@ fn script(folder: &Path, name: &str, text: &str) -> PathBuf {
     file
 }
 
+/// Answers name homes, and the sandbox has to know where those may lie.
+fn beneath_roots() -> Setup {
+    let setup = Setup::new();
+    let roots = format!("roots = [{:?}]", setup.folder());
+    setup.top(&roots)
+}
+
 /// A server that asks the program, with a home for alice, and where it all lies.
 fn asking(more: impl FnOnce(Setup) -> Setup) -> (Server, PathBuf) {
-    let setup = Setup::new();
+    let setup = beneath_roots();
     let folder = setup.scratch();
     let program = script(&folder, "program", PROGRAM);
     fs::create_dir_all(folder.join("alice/closed")).unwrap();
@@ -224,7 +231,7 @@ impl Web {
 
 /// A home for alice, and the folder in which it lies.
 fn with_alice() -> (Setup, PathBuf) {
-    let setup = Setup::new();
+    let setup = beneath_roots();
     let folder = setup.scratch();
     fs::create_dir(folder.join("alice")).unwrap();
     fs::write(folder.join("alice/file"), "bytes").unwrap();
@@ -298,7 +305,7 @@ fn pam_is_asked_by_the_helper_behind_its_socket() {
         eprintln!("left out: PAM is asked with pamtester, socat, libpam-wrapper and libnss-wrapper");
         return;
     }
-    let setup = Setup::new();
+    let setup = beneath_roots();
     let folder = setup.scratch();
     fs::create_dir_all(folder.join("homes/alice")).unwrap();
     fs::write(folder.join("homes/alice/file"), "bytes").unwrap();

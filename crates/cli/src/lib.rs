@@ -47,6 +47,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Does what the arguments of this process say.
 pub fn run() -> ExitCode {
+    if let Some(status) = carrack_daemon::sandbox::run_if_called() {
+        return status;
+    }
     let Arguments { command, fips } = Arguments::parse();
     let outcome = fips::demand(fips, &command).and_then(|fips| run_command(command, fips));
     let Err(failure) = outcome else { return ExitCode::SUCCESS };

@@ -8,6 +8,7 @@ use carrack_daemon::log;
 use carrack_daemon::panics;
 use carrack_daemon::quick::{Prepared, QuickStart};
 use carrack_daemon::run::{self, Handed, Provided, Server, Stopped};
+use carrack_daemon::sandbox::{self, Inside};
 use carrack_daemon::state::StateFolder;
 
 use crate::arguments::server::Serve;
@@ -29,10 +30,10 @@ pub(crate) fn serve(arguments: Serve, fips: Fips) -> Result<(), Failure> {
 
 fn serve_file(file: &std::path::Path, arguments: &Serve, fips: Fips, handed: Handed) -> Result<(), Failure> {
     let file = ConfigFile::new(file, fips, arguments.log_format);
+    sandbox::become_user_of(&file).map_err(Failure::failed)?;
     let checked = file.load().map_err(crate::config::wrong)?;
-    let called = Called::of_this_process().ok();
     let provided =
-        |handed, predecessor| Provided { file: Some(file), log: None, handed, predecessor, called };
+        |handed, predecessor| Provided { file: Some(file), handed, predecessor, ..Provided::default() };
     let Some(socket) = &arguments.take_over else {
         let state = StateFolder::open(&checked.state).map_err(Failure::failed)?;
         return run(checked, state, provided(handed, None), None);
@@ -85,6 +86,10 @@ fn run(
     provided: Provided,
     hints: Option<Hints>,
 ) -> Result<(), Failure> {
+    // Before there is a second thread.
+    let file = provided.file.as_ref().map(ConfigFile::path);
+    let called = file.and_then(|_| Called::of_this_process().ok());
+    let inside = Inside::enter(&checked, state.path(), file, called.as_ref()).map_err(Failure::failed)?;
     let (guard, log) = log::install(&checked.config.log).map_err(Failure::failed)?;
     for warning in &checked.warnings {
         match checked.config.log.format {
@@ -97,7 +102,7 @@ fn run(
         .thread_name("carrack")
         .build()
         .map_err(|error| Failure::failed(format!("threads cannot be started: {error}")))?;
-    let provided = Provided { log: Some(log), ..provided };
+    let provided = Provided { log: Some(log), inside, ..provided };
     let outcome = runtime.block_on(async {
         let server = Server::start(checked, state, provided).map_err(Failure::failed)?;
         if let Some(hints) = &hints {

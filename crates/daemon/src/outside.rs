@@ -28,6 +28,7 @@ use crate::hours::{self, Schedule};
 use crate::limits;
 use crate::log::{Flood, Verdict};
 use crate::quota::Quotas;
+use crate::sandbox::Programs;
 use crate::stores::Stores;
 use crate::wiring::{self, Behind};
 
@@ -60,8 +61,9 @@ impl Questions {
         excluded: &[PathBuf],
         index: &Arc<dyn PartialIndex>,
         quotas: &Arc<Quotas>,
+        programs: &Programs,
     ) -> Result<Option<Arc<Questions>>, String> {
-        let Some(respondent) = Respondent::of(&config.users)? else { return Ok(None) };
+        let Some(respondent) = Respondent::of(&config.users, programs)? else { return Ok(None) };
         Ok(Some(Arc::new(Questions {
             respondent,
             timeout: config.users.timeout_s.into(),

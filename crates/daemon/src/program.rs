@@ -1,10 +1,13 @@
 //! How is a program of the operator's run, and what did it complain about?
 
-use std::process::Stdio;
+use std::io::{self, PipeReader};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::net::unix::pipe::{Receiver, Sender};
+
+use crate::sandbox::Program;
 
 /// How long the end of its complaint is waited for once it has ended: something that it left running may hold the pipe open.
 const COMPLAINT_TIME: Duration = Duration::from_secs(1);
@@ -15,74 +18,80 @@ const COMPLAINT_BYTES: usize = 4096;
 /// How much of that is repeated, in characters, so that the status before it still finds room in the message.
 const COMPLAINT_CHARACTERS: usize = 500;
 
+/// What a program is told beside its standard input.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Behind the words that the configuration has.
+    pub(crate) arguments: Vec<String>,
+    /// Variables.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
 /// Runs a program to its end, with `input` on its standard input. It ends with the future, and what it has started ends with it. Not
 /// status 0 is a failure, with the end of what it wrote to standard error.
-pub(crate) async fn run(command: &mut Command, input: &[u8]) -> Result<(), String> {
-    carry_out(command, input, 0).await.map(drop)
+pub(crate) async fn run(program: &Program, beside: Beside, input: &[u8]) -> Result<(), String> {
+    carry_out(program, beside, input, 0).await.map(drop)
 }
 
 /// The same for a program that answers on standard output, at most so many bytes.
-pub(crate) async fn ask(command: &mut Command, input: &[u8], most: usize) -> Result<Vec<u8>, String> {
-    carry_out(command, input, most).await
+pub(crate) async fn ask(program: &Program, input: &[u8], most: usize) -> Result<Vec<u8>, String> {
+    carry_out(program, Beside::default(), input, most).await
 }
 
-async fn carry_out(command: &mut Command, input: &[u8], most: usize) -> Result<Vec<u8>, String> {
-    let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
-    let child = command
-        .stdin(stdin)
-        .stdout(if most == 0 { Stdio::null() } else { Stdio::piped() })
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let mut family = Family(child);
-    let mut complaint = Complaint { pipe: family.0.stderr.take(), text: Vec::new() };
-    let mut answer = Answer { pipe: family.0.stdout.take(), bytes: Vec::new(), most };
-    let mut feeding = std::pin::pin!(feed(family.0.stdin.take(), input));
+async fn carry_out(program: &Program, beside: Beside, input: &[u8], most: usize) -> Result<Vec<u8>, String> {
+    let text = |error: io::Error| error.to_string();
+    let (theirs, stdin) = io::pipe().map_err(text)?;
+    let (stderr, complaining) = io::pipe().map_err(text)?;
+    let mut pipes = vec![OwnedFd::from(theirs), complaining.into()];
+    let mut answer = Answer { pipe: None, bytes: Vec::new(), most };
+    if most > 0 {
+        let (stdout, answering) = io::pipe().map_err(text)?;
+        answer.pipe = Some(receiver(stdout).map_err(text)?);
+        pipes.push(answering.into());
+    }
+    let stdin = Sender::from_owned_fd(stdin.into()).map_err(text)?;
+    let mut complaint = Complaint { pipe: Some(receiver(stderr).map_err(text)?), text: Vec::new() };
+    let Beside { arguments, environment } = beside;
+    let mut running = program.start(arguments, environment, most > 0, &pipes).await.map_err(text)?;
+    // The program alone holds them now, so they end with it.
+    drop(pipes);
+    let mut feeding = std::pin::pin!(feed(stdin, input));
     let mut fed = false;
-    let status = loop {
+    let mut ending = std::pin::pin!(running.wait());
+    let ended = loop {
         tokio::select! {
-            status = family.0.wait() => break status.map_err(|error| error.to_string())?,
+            ended = &mut ending => break ended,
             () = &mut feeding, if !fed => fed = true,
             () = complaint.read_on() => {}
             () = answer.read_on() => {}
         }
     };
-    if status.success() {
+    let Err(how) = ended else {
         // What it wrote last may still be in the pipe.
         let _ = tokio::time::timeout(COMPLAINT_TIME, answer.read_to_end()).await;
         return answer.whole();
-    }
+    };
     // What it wrote last may still be in the pipe.
     let _ = tokio::time::timeout(COMPLAINT_TIME, complaint.read_to_end()).await;
-    Err(format!("{status}: {}", complaint.ending()))
+    match complaint.ending() {
+        ending if ending.is_empty() => Err(how),
+        ending => Err(format!("{how}: {ending}")),
+    }
+}
+
+fn receiver(pipe: PipeReader) -> io::Result<Receiver> {
+    Receiver::from_owned_fd(pipe.into())
 }
 
 /// Writes all of it. A program may end without having read it.
-async fn feed(pipe: Option<ChildStdin>, input: &[u8]) {
-    if let Some(mut pipe) = pipe {
-        let _ = pipe.write_all(input).await;
-    }
-}
-
-/// The program and what it has started, which end with it when it takes too long: a script is only as good as what it waits for.
-struct Family(Child);
-
-impl Drop for Family {
-    fn drop(&mut self) {
-        // `None` once it has ended: its number may be another's by then.
-        let leader = self.0.id().and_then(|id| rustix::process::Pid::from_raw(i32::try_from(id).ok()?));
-        if let Some(leader) = leader {
-            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
-        }
-    }
+async fn feed(mut pipe: Sender, input: &[u8]) {
+    let _ = pipe.write_all(input).await;
 }
 
 /// What the program writes to standard output.
 struct Answer {
     /// `None` once it has ended.
-    pipe: Option<ChildStdout>,
+    pipe: Option<Receiver>,
     bytes: Vec<u8>,
     most: usize,
 }
@@ -119,7 +128,7 @@ impl Answer {
 /// What the program writes to standard error. It is read to the end, or a long one would end the program.
 struct Complaint {
     /// `None` once it has ended.
-    pipe: Option<ChildStderr>,
+    pipe: Option<Receiver>,
     text: Vec<u8>,
 }
 

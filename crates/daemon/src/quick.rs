@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 use crate::config::{
     Access, Banner, Ccc, Checked, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse,
     Defence, Fault, Fips, FolderPath, HashedPassword, Limits, Listen, Log, Login, Mode, Passive, Permission,
-    Plaintext, PlaintextGrant, PortRange, Tables, Timeouts, Upload, User, UserName, Users, check,
+    Plaintext, PlaintextGrant, PortRange, ServerProcess, Tables, Timeouts, Upload, User, UserName, Users,
+    check,
 };
 use crate::state::{StateError, StateFolder, standard_folder};
 
@@ -187,6 +188,7 @@ impl QuickStart {
             }
         });
         Config {
+            server: ServerProcess::default(),
             state: Some(state),
             roots: Vec::new(),
             fips: self.fips == Fips::Demanded,

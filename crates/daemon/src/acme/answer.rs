@@ -19,6 +19,7 @@ use crate::config::{Acme, Challenge};
 use crate::http::{self, Answer};
 use crate::places;
 use crate::run::Handed;
+use crate::sandbox::{Programs, Purpose};
 
 /// Where the authority asks (RFC 8555 §8.3).
 const PATH: &str = "/.well-known/acme-challenge/";
@@ -93,10 +94,15 @@ impl Shown {
 
 impl Answers {
     /// Listens where that is needed, with the socket that was handed over for it where there is one.
-    pub(super) fn new(acme: &Acme, handed: &mut Handed) -> std::io::Result<(Self, Option<Questions>)> {
+    pub(super) fn new(
+        acme: &Acme,
+        handed: &mut Handed,
+        programs: &Programs,
+    ) -> std::io::Result<(Self, Option<Questions>)> {
         let Some(address) = address(acme) else {
-            let hook = acme.dns_hook.iter().map(|word| word.as_str().into()).collect();
-            return Ok((Self::Dns(DnsHook::new(hook)), None));
+            let words: Vec<_> = acme.dns_hook.iter().map(|word| word.as_str().into()).collect();
+            let program = programs.find(Purpose::Dns, &words).map_err(std::io::Error::other)?;
+            return Ok((Self::Dns(DnsHook::new(program)), None));
         };
         let listener = handed.listen(address, None)?;
         if acme.challenge == Challenge::Http01 {

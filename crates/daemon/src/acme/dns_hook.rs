@@ -1,12 +1,10 @@
 //! How does a program of the operator's put a record into the DNS (DNS-01, RFC 8555 §8.4)?
 
-use std::ffi::OsString;
 use std::time::Duration;
 
-use tokio::process::Command;
-
 use super::error::{AcmeError, short};
-use crate::program;
+use crate::program::{self, Beside};
+use crate::sandbox::Program;
 
 /// How long one call may take: some providers need minutes until a record is seen.
 pub(super) const HOOK_TIME: Duration = Duration::from_secs(600);
@@ -14,12 +12,22 @@ pub(super) const HOOK_TIME: Duration = Duration::from_secs(600);
 /// The program, with its first arguments.
 #[derive(Debug)]
 pub(super) struct DnsHook {
-    words: Vec<OsString>,
+    program: Program,
 }
 
 impl DnsHook {
-    pub(super) fn new(words: Vec<OsString>) -> Self {
-        Self { words }
+    pub(super) fn new(program: Program) -> Self {
+        Self { program }
+    }
+
+    /// One that a thread of this process starts.
+    #[cfg(test)]
+    pub(super) fn of_words(words: &[&str]) -> Self {
+        use crate::sandbox::{Listed, Programs, Purpose};
+        let words: Vec<_> = words.iter().map(std::ffi::OsString::from).collect();
+        let programs =
+            Programs::in_this_process(vec![Listed { purpose: Purpose::Dns, words: words.clone() }]);
+        Self::new(programs.find(Purpose::Dns, &words).unwrap())
     }
 
     /// Has the record for `name` added.
@@ -34,18 +42,16 @@ impl DnsHook {
 
     async fn call(&self, word: &'static str, name: &str, value: &str) -> Result<(), AcmeError> {
         let record = format!("_acme-challenge.{name}");
-        let ran = tokio::time::timeout(HOOK_TIME, run(&self.words, [word, &record, value])).await;
+        let ran = tokio::time::timeout(HOOK_TIME, run(&self.program, [word, &record, value])).await;
         let ran = ran.unwrap_or_else(|_| Err(format!("it did not end within {} s", HOOK_TIME.as_secs())));
         ran.map_err(|why| AcmeError::Hook { word, record, why: short(&why) })
     }
 }
 
-async fn run(words: &[OsString], arguments: [&str; 3]) -> Result<(), String> {
-    let (program, first) = words.split_first().ok_or("there is none")?;
+async fn run(program: &Program, arguments: [&str; 3]) -> Result<(), String> {
     // SECURITY: no shell reads the arguments, and the record's name was compared with what was ordered.
-    let mut command = Command::new(program);
-    command.args(first).args(arguments).env_remove("CARRACK_PASSWORD");
-    program::run(&mut command, &[]).await
+    let arguments = arguments.map(str::to_owned).into();
+    program::run(program, Beside { arguments, ..Beside::default() }, &[]).await
 }
 
 #[cfg(test)]
@@ -53,7 +59,7 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> DnsHook {
-        DnsHook::new(["/bin/sh", "-c", script, "hook"].map(OsString::from).to_vec())
+        DnsHook::of_words(&["/bin/sh", "-c", script, "hook"])
     }
 
     #[tokio::test]
@@ -81,7 +87,7 @@ mod tests {
             rustix::process::Signal::KILL,
         )
         .unwrap();
-        let absent = DnsHook::new(vec!["/nonexistent/hook".into()]);
+        let absent = DnsHook::of_words(&["/nonexistent/hook"]);
         assert!(absent.present("a.example", "v").await.is_err());
     }
 

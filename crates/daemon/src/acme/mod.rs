@@ -25,6 +25,7 @@ use tokio::sync::Notify;
 
 use crate::config::{self, AcmeCertificate};
 use crate::run::{Handed, StartError};
+use crate::sandbox::Programs;
 use crate::state::{AcmeFolder, StateFolder};
 use account::blocking;
 use answer::Answers;
@@ -57,11 +58,12 @@ impl Acme {
         settings: &config::Acme,
         state: &StateFolder,
         handed: &mut Handed,
+        programs: &Programs,
     ) -> Result<(Arc<Self>, Option<Questions>), StartError> {
         let web = Web::new(Arc::new(trusting(settings.ca.as_deref())?));
         let folder = Arc::new(state.acme()?);
         let (answers, questions) =
-            Answers::new(settings, handed).map_err(|source| StartError::Challenges {
+            Answers::new(settings, handed, programs).map_err(|source| StartError::Challenges {
                 address: answer::address(settings).map(|address| address.to_string()).unwrap_or_default(),
                 key: if settings.challenge == config::Challenge::Http01 {
                     "http_address"

@@ -192,8 +192,7 @@ mod tests {
             "echo $1 $2 >> '{}'; case $1$2 in present*.b.example) exec tail -f /dev/null ;; esac",
             told.display()
         );
-        let words = ["/bin/sh", "-c", &script, "hook"].map(std::ffi::OsString::from);
-        let answers = Answers::Dns(DnsHook::new(words.to_vec()));
+        let answers = Answers::Dns(DnsHook::of_words(&["/bin/sh", "-c", &script, "hook"]));
         let outcome: Result<(), _> = while_shown(&answers, Duration::from_millis(500), async |shown| {
             answers.show(Shown::new("a.example", "token", "key")?, shown).await?;
             answers.show(Shown::new("b.example", "token", "key")?, shown).await

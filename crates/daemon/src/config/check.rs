@@ -15,7 +15,7 @@ use super::value::beside;
 use super::warnings::Warning;
 use super::{
     acme, addresses, clients, created, defence, fips, homes, hook, identities, limits, logs, plaintext,
-    tls_policy, virtual_server, warnings,
+    server, tls_policy, virtual_server, warnings,
 };
 
 /// A configuration that may be run: paths are absolute, homes are there, keys match their certificates.
@@ -139,6 +139,7 @@ pub fn check(mut config: Config, base: &Path) -> Result<Checked, Vec<Fault>> {
         );
     }
     config.state = state.clone();
+    server::check(&config, &mut faults);
     listeners(&config, &mut faults);
     virtual_server::check(&config, &mut faults);
     plaintext::check(&config, &mut faults);

@@ -11,7 +11,7 @@ use super::table::Config;
 use super::value::{parsed, quoted};
 
 /// Where names of groups are looked up.
-const GROUPS: &str = "/etc/group";
+pub(super) const GROUPS: &str = "/etc/group";
 
 /// The mode of files. `OWNER` are the bits that must be in it, `MOST` those that may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

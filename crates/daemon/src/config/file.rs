@@ -8,7 +8,7 @@ use super::reader::{Key, Places};
 use super::section::Section;
 use super::table::{Config, LogFormat};
 use super::value::beside;
-use super::{Fips, load};
+use super::{Fips, ServerProcess, load};
 
 /// A configuration file, with what was said beside it on the command line.
 #[derive(Debug, Clone)]
@@ -36,6 +36,22 @@ impl ConfigFile {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// What it says about the process, and nothing else; what is wrong with the file is for [`ConfigFile::load`] to tell.
+    pub(crate) fn server(&self) -> ServerProcess {
+        let config = super::read(&self.path).ok().and_then(|(text, _)| super::unchecked(&text));
+        config.map(|config| config.server).unwrap_or_default()
+    }
+
+    /// What it says for a server that runs by `running`, and where relative paths begin, before anything is looked at. `None` where it
+    /// cannot be read, which [`ConfigFile::load_over`] tells.
+    pub(crate) fn unchecked_over(&self, running: &Config) -> Option<(Config, PathBuf)> {
+        let (text, base) = super::read(&self.path).ok()?;
+        let mut config = super::unchecked(&text)?;
+        config.keep_rows(running, &Key::root(), &mut Vec::new());
+        super::users::take_in(&mut config, &base).ok()?;
+        Some((config, base))
     }
 
     /// Reads and checks it.
@@ -81,6 +97,14 @@ impl ConfigFile {
         }
         Ok(Replacement { checked, next_start })
     }
+}
+
+/// What runs, with the users file as it is now, before any home is looked at.
+pub(crate) fn unchecked_users_of_now(running: &Config, own: usize) -> Option<Config> {
+    let mut config = running.clone();
+    config.user.0.truncate(own);
+    super::users::take_in(&mut config, Path::new("/")).ok()?;
+    Some(config)
 }
 
 /// What runs, with the users file as it is now. `own` is how many users the configuration has itself.

@@ -35,6 +35,7 @@ mod public_address;
 mod reader;
 mod schema;
 mod section;
+mod server;
 mod show;
 mod table;
 mod tls_policy;
@@ -58,7 +59,7 @@ pub(crate) use clients::{asks as asks_clients, trust as client_trust};
 pub use created::{AccessMode, FileMode, FolderMode, Group};
 pub use defence::{Access, Defence, Place};
 pub use file::{ConfigFile, state_of};
-pub(crate) use file::{Replacement, with_users_of_now};
+pub(crate) use file::{Replacement, unchecked_users_of_now, with_users_of_now};
 pub use fips::Fips;
 pub use hook::{Hook, HookEvent, HookName, HookUrl};
 pub use limits::{ByteRate, Bytes, TimeOfDay, Weekday};
@@ -71,6 +72,7 @@ pub use public_address::PublicAddress;
 pub use reader::Places;
 pub use schema::schema;
 pub use section::{Kind, Reload, Row, Section, Shape, Tables, Word};
+pub use server::{Sandbox, ServerProcess, SystemUser};
 pub use show::show;
 pub use table::{
     Ccc, ClientCertificate, Config, DataClose, DataProtection, DataTlsReuse, Folder, Fxp, Limits,
@@ -132,6 +134,14 @@ fn read(path: &Path) -> Result<(String, PathBuf), Problems> {
 /// Everything that is wrong, in the order of the text.
 pub fn parse(text: &str, base: &Path) -> Result<Checked, Vec<Problem>> {
     parse_under(text, base, Fips::AsConfigured)
+}
+
+/// What a text says, where it can be read; nothing of it is checked.
+fn unchecked(text: &str) -> Option<Config> {
+    let (document, errors) = toml::de::DeTable::parse_recoverable(text);
+    let mut reader = Reader::new(text);
+    let config = errors.is_empty().then(|| Config::read_table(&mut reader, &Key::root(), document.get_ref()));
+    config.flatten()
 }
 
 fn parse_under(text: &str, base: &Path, fips: Fips) -> Result<Checked, Vec<Problem>> {

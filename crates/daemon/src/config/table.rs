@@ -20,6 +20,7 @@ use super::name::{CharacterSet, Host, ServerName};
 use super::plaintext::PlaintextGrant;
 use super::public_address::PublicAddress;
 use super::section::{Tables, section};
+use super::server::ServerProcess;
 pub use super::upload::Upload;
 use super::users::Users;
 use super::value::{Count, FolderPath, HashedPassword, PortRange, Seconds, UserName};
@@ -40,6 +41,8 @@ section! {
         /// Whether cryptography is done by the FIPS 140-3 validated module alone, and nothing is served without it. The program must have been
         /// built with the module; what the mode does not approve of is an error. Page `fips.md` tells what it covers.
         Restart fips: bool = [false];
+        /// The process of the server.
+        Restart server: ServerProcess = [ServerProcess::default()];
         /// The addresses on which clients are served.
         NewSessions listen: Tables<Listen> = [Tables::default()];
         /// Passive data connections.

@@ -1,7 +1,6 @@
 //! Who answers at the control socket?
 
 use std::io;
-use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,7 +19,8 @@ use super::bans;
 use super::parcel::Parcel;
 use super::protocol::{Answer, Errand, Request, Session};
 use super::socket::ControlSocket;
-use super::upgrade::{self, Called};
+use super::upgrade;
+use crate::sandbox::Program;
 
 /// Who asks at a time. More wait.
 const ASKING: usize = 16;
@@ -96,9 +96,8 @@ pub(crate) struct Desk {
     live: LiveSessions,
     bans: Arc<Bans>,
     serving: mpsc::Sender<Order>,
-    /// How this process was called, and where its control socket lies.
-    called: Option<Called>,
-    socket: Arc<Path>,
+    /// The program that can take this one's place.
+    next: Option<Program>,
     /// The process that has taken this one's place.
     taken: watch::Sender<Option<u32>>,
     /// How many are being answered.
@@ -122,17 +121,15 @@ impl Drop for Answering {
 }
 
 impl Desk {
-    /// One about these sessions and bans, and what it hands on. `called` is how a process is started that takes over, where one can be,
-    /// from this control socket.
+    /// One about these sessions and bans, and what it hands on. `next` is started to take over, where one can be.
     pub(crate) fn new(
         live: LiveSessions,
         bans: Arc<Bans>,
-        called: Option<Called>,
-        socket: &Path,
+        next: Option<Program>,
     ) -> (Self, mpsc::Receiver<Order>) {
         let (serving, orders) = mpsc::channel(ASKING);
         let (taken, answering) = (watch::Sender::new(None), watch::Sender::new(0));
-        (Self { live, bans, serving, called, socket: socket.into(), taken, answering }, orders)
+        (Self { live, bans, serving, next, taken, answering }, orders)
     }
 
     /// How many are being answered, for whoever ends the server: an answer may be that it ends.
@@ -265,9 +262,7 @@ impl Desk {
             Request::Unban { network } => bans::unban(&self.bans, &network),
             Request::Reload {} => self.hand_on(Wanted::Reload).await,
             Request::Drain {} => self.hand_on(Wanted::Drain).await,
-            Request::Upgrade {} => {
-                upgrade::upgrade(self.called.as_ref(), &self.socket, self.taken.subscribe()).await
-            }
+            Request::Upgrade {} => upgrade::upgrade(self.next.clone(), self.taken.subscribe()).await,
             // These are for the connection that they come by.
             Request::TakeOver {} | Request::Ready { .. } => Answer::refused("nothing was handed over"),
         }

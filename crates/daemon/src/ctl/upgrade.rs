@@ -3,22 +3,18 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use super::protocol::{Answer, Upgraded};
+use crate::sandbox::Program;
 
 /// How long the new process may take until it serves. Behind that it is ended, and nothing has changed.
 const START_TIME: Duration = Duration::from_secs(60);
 
 /// The flag by which a process takes another's place.
 const TAKE_OVER: &str = "--take-over";
-
-/// What the service manager has told this process alone (sd_watchdog_enabled(3), sd_listen_fds(3)).
-const FOR_THIS_PROCESS: [&str; 4] = ["WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"];
 
 /// How this process was called, so that another is called in the same way.
 #[derive(Debug, Clone)]
@@ -43,14 +39,11 @@ impl Called {
         Ok(Self { program, arguments: without_take_over(arguments) })
     }
 
-    /// Starts the program that lies there now, to take the place of the server at this control socket.
-    fn start(&self, socket: &Path) -> io::Result<Child> {
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).arg(TAKE_OVER).arg(socket).stdin(Stdio::null());
-        FOR_THIS_PROCESS.iter().for_each(|name| {
-            command.env_remove(name);
-        });
-        command.spawn()
+    /// The words by which the program that lies there then is called, to take the place of the server at this control socket.
+    pub(crate) fn words(&self, socket: &Path) -> Vec<OsString> {
+        let program = std::iter::once(self.program.clone().into());
+        let last = [TAKE_OVER.into(), socket.into()];
+        program.chain(self.arguments.iter().cloned()).chain(last).collect()
     }
 }
 
@@ -70,34 +63,35 @@ fn without_take_over(arguments: impl Iterator<Item = OsString>) -> Vec<OsString>
 }
 
 /// Starts the next process, and waits until it has this one's place (`taken` names it) or has failed.
-pub(super) async fn upgrade(
-    called: Option<&Called>,
-    socket: &Path,
-    mut taken: watch::Receiver<Option<u32>>,
-) -> Answer {
-    let Some(called) = called else {
+pub(super) async fn upgrade(next: Option<Program>, mut taken: watch::Receiver<Option<u32>>) -> Answer {
+    let Some(next) = next else {
         return Answer::refused(
             "a server without a configuration file is not upgraded: stop it and start the new one",
         );
     };
-    let mut child = match called.start(socket) {
-        Ok(child) => child,
-        Err(error) => {
-            return Answer::refused(format!("{} cannot be started: {error}", called.program.display()));
-        }
+    let mut running = match next.start(Vec::new(), Vec::new(), false, &[]).await {
+        Ok(running) => running,
+        Err(error) => return Answer::refused(format!("{} cannot be started: {error}", next.name())),
     };
-    tokio::select! {
-        ended = child.wait() => {
-            let status = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
-            Answer::refused(format!("the new process did not come up ({status}): the log says why; this one serves on"))
+    let ended = tokio::select! {
+        ended = running.wait() => Some(ended),
+        process = async { taken.wait_for(Option::is_some).await.ok().and_then(|process| *process) } => {
+            return match process {
+                Some(process) => Answer::Upgraded(Upgraded { process }),
+                None => Answer::refused("the server has ended"),
+            };
         }
-        process = async { taken.wait_for(Option::is_some).await.ok().and_then(|process| *process) } => match process {
-            Some(process) => Answer::Upgraded(Upgraded { process }),
-            None => Answer::refused("the server has ended"),
-        },
-        () = tokio::time::sleep(START_TIME) => {
-            // Where it has ended meanwhile, there is nobody to end.
-            let _ = child.kill().await;
+        () = tokio::time::sleep(START_TIME) => None,
+    };
+    match ended {
+        Some(ended) => {
+            let status = ended.err().unwrap_or_else(|| "exit status: 0".to_owned());
+            Answer::refused(format!(
+                "the new process did not come up ({status}): the log says why; this one serves on"
+            ))
+        }
+        None => {
+            running.kill();
             Answer::refused(format!(
                 "the new process did not serve within {} seconds and was ended; this one serves on",
                 START_TIME.as_secs()
@@ -122,11 +116,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_cannot_be_started_is_named() {
-        let called = Called { program: "/nowhere/carrack".into(), arguments: Vec::new() };
+        use crate::sandbox::{Listed, Programs, Purpose};
+        let called = Called { program: "/nowhere/carrack".into(), arguments: vec!["serve".into()] };
+        let words = called.words(Path::new("ctl.sock"));
+        assert_eq!(words, ["/nowhere/carrack", "serve", "--take-over", "ctl.sock"]);
+        let programs = Programs::in_this_process(vec![Listed { purpose: Purpose::Successor, words }]);
         let (_keep, taken) = watch::channel(None);
-        let Answer::Refused(refusal) = upgrade(Some(&called), Path::new("ctl.sock"), taken).await else {
+        let Answer::Refused(refusal) = upgrade(programs.successor(), taken).await else {
             panic!("nothing was upgraded");
         };
-        assert!(refusal.why.starts_with("/nowhere/carrack cannot be started"), "{}", refusal.why);
+        assert!(refusal.why.contains("did not come up (No such file"), "{}", refusal.why);
     }
 }

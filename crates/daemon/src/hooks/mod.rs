@@ -27,6 +27,7 @@ use carrack_core::event::{Event, Subscriber};
 
 use crate::config::{Config, Hook, HookEvent};
 use crate::log::{Flood, Verdict};
+use crate::sandbox::Programs;
 use deliver::Delivery;
 use message::Told;
 use outbox::Outbox;
@@ -86,13 +87,14 @@ impl Hooks {
         config: &Config,
         state: &Path,
         joins: bool,
+        programs: &Programs,
     ) -> Result<Option<(Arc<Hooks>, Deliveries)>, HookError> {
         if config.hook.is_empty() {
             return Ok(None);
         }
         let (mut posts, mut deliveries, mut wanted) = (Vec::new(), Vec::new(), Vec::new());
         for hook in config.hook.iter() {
-            let delivery = delivery(hook, state, joins)?;
+            let delivery = delivery(hook, state, joins, programs)?;
             posts.push(Arc::clone(&delivery.post));
             deliveries.push(delivery);
             wanted.push(Wanted { on: hook.on.clone(), is_program: hook.url.is_none() });
@@ -133,7 +135,7 @@ impl Hooks {
     }
 }
 
-fn delivery(hook: &Hook, state: &Path, joins: bool) -> Result<Delivery, HookError> {
+fn delivery(hook: &Hook, state: &Path, joins: bool, programs: &Programs) -> Result<Delivery, HookError> {
     let name = hook.name.as_str();
     let folder = state.join("hooks").join(name);
     let open = if joins { Outbox::join } else { Outbox::open };
@@ -142,7 +144,7 @@ fn delivery(hook: &Hook, state: &Path, joins: bool) -> Result<Delivery, HookErro
         why: format!("{}: {error}", folder.display()),
         mend: "make the folder readable and writable for this user, or move it away",
     })?;
-    let recipient = Recipient::of(hook).map_err(|why| HookError {
+    let recipient = Recipient::of(hook, programs).map_err(|why| HookError {
         name: name.to_owned(),
         why,
         mend: "run `carrack config check`, which says more",

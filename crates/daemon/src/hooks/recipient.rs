@@ -7,10 +7,11 @@ use std::time::{Duration, SystemTime};
 use carrack_tls::{Authorities, WebTls};
 use hyper::{StatusCode, Uri};
 use serde_json::Value;
-use tokio::process::Command;
 
 use super::signature::Secret;
 use crate::config::Hook;
+use crate::program::Beside;
+use crate::sandbox::{Program, Programs, Purpose};
 use crate::{program, web};
 
 /// The longest answer that is read: what it says does not count.
@@ -22,7 +23,7 @@ const WHY_CHARACTERS: usize = 600;
 /// Who takes the events of a hook.
 #[derive(Debug)]
 pub(super) enum Recipient {
-    Program { words: Vec<String> },
+    Program(Program),
     Web { url: Uri, secret: Arc<Secret>, tls: Arc<WebTls> },
 }
 
@@ -50,10 +51,10 @@ impl Recipient {
     ///
     /// # Errors
     /// A sentence about what cannot be read.
-    pub(super) fn of(hook: &Hook) -> Result<Self, String> {
+    pub(super) fn of(hook: &Hook, programs: &Programs) -> Result<Self, String> {
         let Some(url) = &hook.url else {
-            let words = hook.program.iter().map(|word| word.as_str().to_owned()).collect();
-            return Ok(Self::Program { words });
+            let words: Vec<_> = hook.program.iter().map(|word| word.as_str().into()).collect();
+            return programs.find(Purpose::Hook, &words).map(Self::Program);
         };
         let secret = Secret::load(hook.secret_file.as_deref().unwrap_or(Path::new("")))?;
         let authorities = match &hook.ca {
@@ -69,7 +70,7 @@ impl Recipient {
         let event: Value = serde_json::from_slice(body).unwrap_or_default();
         let delivered = async {
             match self {
-                Self::Program { words } => run(words, &event, body).await,
+                Self::Program(program) => run(program, &event, body).await,
                 Self::Web { url, secret, tls } => post(url, secret, tls, &event, body).await,
             }
         };
@@ -81,26 +82,23 @@ impl Recipient {
     }
 }
 
-/// SECURITY: no shell reads anything, and nothing of this process's environment is handed on.
-async fn run(words: &[String], event: &Value, body: &[u8]) -> Result<(), Failure> {
-    let (program, arguments) = words.split_first().ok_or_else(|| Failure::new("there is no program"))?;
-    let mut command = Command::new(program);
-    command.args(arguments).env_clear().current_dir("/");
+async fn run(program: &Program, event: &Value, body: &[u8]) -> Result<(), Failure> {
     let data = event.get("data");
-    for (name, value) in [
+    let told = [
         ("CARRACK_EVENT", event.get("type")),
         ("CARRACK_EVENT_ID", event.get("id")),
         ("CARRACK_USER", data.and_then(|data| data.get("user"))),
         ("CARRACK_PEER", data.and_then(|data| data.get("peer"))),
         ("CARRACK_PATH", data.and_then(|data| data.get("path"))),
         ("CARRACK_FILE", data.and_then(|data| data.get("file"))),
-    ] {
-        if let Some(value) = value.and_then(Value::as_str).filter(|value| !value.contains('\0')) {
-            command.env(name, value);
-        }
-    }
+    ];
+    let environment = told.into_iter().filter_map(|(name, value)| {
+        let value = value.and_then(Value::as_str).filter(|value| !value.contains('\0'))?;
+        Some((name.to_owned(), value.to_owned()))
+    });
+    let beside = Beside { arguments: Vec::new(), environment: environment.collect() };
     let line = [body, b"\n"].concat();
-    program::run(&mut command, &line).await.map_err(Failure::new)
+    program::run(program, beside, &line).await.map_err(Failure::new)
 }
 
 async fn post(url: &Uri, secret: &Secret, tls: &WebTls, event: &Value, body: &[u8]) -> Result<(), Failure> {

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use carrack_tls::{Authorities, WebTls};
 use http_body_util::BodyExt;
 use hyper::{StatusCode, Uri};
-use tokio::process::Command;
 
 use crate::config::Users;
 use crate::hooks::Secret;
+use crate::sandbox::{Program, Programs, Purpose};
 use crate::{program, web};
 
 /// The longest answer.
@@ -20,7 +20,7 @@ const NO: &[u8] = b"{\"login\": false}";
 
 /// Who is asked.
 pub(super) enum Respondent {
-    Program { words: Vec<String> },
+    Program(Program),
     Web { url: Uri, secret: Option<Box<Secret>>, tls: Arc<WebTls> },
 }
 
@@ -29,10 +29,11 @@ impl Respondent {
     ///
     /// # Errors
     /// A sentence about what cannot be read.
-    pub(super) fn of(users: &Users) -> Result<Option<Self>, String> {
+    pub(super) fn of(users: &Users, programs: &Programs) -> Result<Option<Self>, String> {
         let Some(url) = &users.url else {
-            let words: Vec<_> = users.program.iter().map(|word| word.as_str().to_owned()).collect();
-            return Ok((!words.is_empty()).then_some(Self::Program { words }));
+            let words: Vec<_> = users.program.iter().map(|word| word.as_str().into()).collect();
+            let program = (!words.is_empty()).then(|| programs.find(Purpose::Users, &words));
+            return Ok(program.transpose()?.map(Self::Program));
         };
         let secret = users.secret_file.as_deref().map(Secret::load).transpose()?.map(Box::new);
         let authorities = match &users.ca {
@@ -46,7 +47,7 @@ impl Respondent {
     /// The option that names it.
     pub(super) fn option(&self) -> &'static str {
         match self {
-            Self::Program { .. } => "users.program",
+            Self::Program(_) => "users.program",
             Self::Web { .. } => "users.url",
         }
     }
@@ -54,7 +55,7 @@ impl Respondent {
     /// Asks, and gives the answer. The caller bounds the time.
     pub(super) async fn ask(&self, question: &[u8]) -> Result<Vec<u8>, String> {
         match self {
-            Self::Program { words } => run(words, question).await,
+            Self::Program(program) => run(program, question).await,
             Self::Web { url, secret, tls } => {
                 post(url, secret.as_deref(), tls, question).await.map_err(|error| error.to_string())
             }
@@ -62,13 +63,9 @@ impl Respondent {
     }
 }
 
-/// SECURITY: no shell reads anything, and nothing of this process's environment is handed on.
-async fn run(words: &[String], question: &[u8]) -> Result<Vec<u8>, String> {
-    let (program, arguments) = words.split_first().ok_or("there is no program")?;
-    let mut command = Command::new(program);
-    command.args(arguments).env_clear().current_dir("/");
+async fn run(program: &Program, question: &[u8]) -> Result<Vec<u8>, String> {
     let line = zeroize::Zeroizing::new([question, b"\n"].concat());
-    program::ask(&mut command, &line, ANSWER_BYTES).await
+    program::ask(program, &line, ANSWER_BYTES).await
 }
 
 async fn post(

@@ -29,6 +29,7 @@ use crate::hours::Schedule;
 use crate::identities::Shown;
 use crate::outside::Questions;
 use crate::quota::Quotas;
+use crate::sandbox::Inside;
 use crate::state::{BansFile, StateFolder, UsageFile};
 use crate::wiring::{self, Behind, WiringError};
 
@@ -46,6 +47,7 @@ pub(super) struct Lasting {
     pub(super) usage_file: UsageFile,
     pub(super) ports: DataPorts,
     pub(super) drain: Drain,
+    pub(super) inside: Inside,
     /// What was before the first configuration.
     pub(super) behind: Behind,
 }
@@ -98,7 +100,8 @@ impl Generation {
         let mut schedule = Schedule::default();
         let accounts =
             wiring::accounts(&config, &excluded, &lasting.index, behind, &mut schedule, &lasting.quotas)?;
-        let outside = Questions::of(&config, &excluded, &lasting.index, &lasting.quotas)
+        let programs = lasting.inside.programs();
+        let outside = Questions::of(&config, &excluded, &lasting.index, &lasting.quotas, programs)
             .map_err(WiringError::Outside)?;
         let accounts = accounts.and(outside.map(|outside| outside as _));
         let core = core(accounts, wiring::core_settings(&config, &mut schedule));

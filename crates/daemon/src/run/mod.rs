@@ -34,13 +34,14 @@ use carrack_tls::{Identity, Sessions};
 
 use crate::acme::{Acme, Questions};
 use crate::config::{Checked, Config, ConfigFile, Mode};
-use crate::ctl::{Called, ControlSocket, Predecessor};
+use crate::ctl::{ControlSocket, Predecessor};
 use crate::defence::{self, Defence};
 use crate::hooks::{Deliveries, Hooks};
 use crate::identities::{Keeper, Shown, Source};
 use crate::log::{self, EventLog, Queue};
 use crate::metrics::Metrics;
 use crate::quota::Quotas;
+use crate::sandbox::Inside;
 use crate::state::StateFolder;
 use crate::wiring::{self, Behind};
 
@@ -78,8 +79,8 @@ pub struct Provided {
     pub log: Option<log::Handle>,
     /// Sockets that listen already.
     pub handed: Handed,
-    /// How a process is called that takes this one's place. `None`: none can.
-    pub called: Option<Called>,
+    /// What this process may still do, and who does the rest.
+    pub inside: Inside,
     /// The server whose place is taken.
     pub predecessor: Option<Predecessor>,
 }
@@ -117,6 +118,7 @@ impl Server {
         state: StateFolder,
         mut provided: Provided,
     ) -> Result<Self, StartError> {
+        let inside = std::mem::take(&mut provided.inside);
         let handed = &mut provided.handed;
         if checked.config.fips {
             let module = Approved::demand()?.module();
@@ -128,6 +130,7 @@ impl Server {
                 "fips"
             );
         }
+        inside.tell();
         let signals = Signals::new().map_err(StartError::System)?;
         descriptors::raise_limit(&checked.config);
 
@@ -139,9 +142,10 @@ impl Server {
             .map_err(|source| StartError::Journal { folder: state.path().display().to_string(), source })?;
         let journal = Arc::new(journal);
 
-        let hooks = Hooks::start(&checked.config, state.path(), provided.predecessor.is_some())?;
+        let (joins, programs) = (provided.predecessor.is_some(), inside.programs());
+        let hooks = Hooks::start(&checked.config, state.path(), joins, programs)?;
         let acme = checked.config.acme.as_ref();
-        let acme = acme.map(|acme| Acme::start(acme, &state, handed)).transpose()?;
+        let acme = acme.map(|acme| Acme::start(acme, &state, handed, programs)).transpose()?;
         let state = Arc::new(state);
         let source = Source::of(&checked.config, names::names(&checked.config), Arc::clone(&state))?;
         let keeper = Keeper::start(source, checked.identities.take(), checked.tls.listeners.clone())?;
@@ -187,6 +191,7 @@ impl Server {
             behind,
             state,
             sessions,
+            inside,
         });
         let control_failed =
             |source| StartError::Control { folder: lasting.state.path().display().to_string(), source };

@@ -7,7 +7,8 @@ use super::generation::{Generation, Lasting, Made};
 use super::names;
 use super::{Handed, StartError};
 use crate::config::{
-    Checked, ConfigFile, Problem, Problems, Replacement, Warning, whole_file, with_users_of_now,
+    Checked, ConfigFile, Problem, Problems, Replacement, Warning, unchecked_users_of_now, whole_file,
+    with_users_of_now,
 };
 use crate::identities::{Keeper, Source};
 
@@ -33,12 +34,19 @@ pub(crate) struct Refused(pub(crate) Problems);
 
 /// Reads the file and makes everything of it, beside what runs. It reads and opens files: not for an event thread.
 pub(super) fn make(file: &ConfigFile, lasting: &Lasting, running: &Generation) -> Result<Next, Refused> {
+    // What lies outside the sandbox looks like a folder without rights, and has another mend.
+    if let Some((config, base)) = file.unchecked_over(&running.config) {
+        lasting.inside.admits(&config, &base, file.path()).map_err(Refused)?;
+    }
     let Replacement { checked, next_start } = file.load_over(&running.config).map_err(Refused)?;
     next(checked, next_start, file.path(), lasting, running)
 }
 
 /// Reads the users file alone, and makes everything of it and of what runs. Not for an event thread.
 pub(super) fn make_users(file: &Path, lasting: &Lasting, running: &Generation) -> Result<Next, Refused> {
+    if let Some(config) = unchecked_users_of_now(&running.config, running.own_users) {
+        lasting.inside.admits(&config, Path::new("/"), file).map_err(Refused)?;
+    }
     let checked = with_users_of_now(&running.config, running.own_users).map_err(Refused)?;
     next(checked, Vec::new(), file, lasting, running)
 }

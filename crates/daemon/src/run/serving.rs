@@ -25,13 +25,13 @@ use super::users::{self, Follower};
 use super::{Provided, Server};
 use crate::acme::{self, Acme};
 use crate::config::{Config, ConfigFile, Seen};
-use crate::ctl::{Desk, Successor, of_state};
+use crate::ctl::{Desk, Successor};
 use crate::hooks::{self, Hooks};
 use crate::identities::Keeper;
 use crate::log::{Guard, Queue};
 use crate::metrics::{Metrics, Sources};
 use crate::watch::{self, Calls};
-use crate::{access, addresses, clients, defence, hours, housekeeping, http, panics, quota};
+use crate::{access, addresses, clients, defence, hours, housekeeping, http, panics, quota, sandbox};
 
 /// How long the end waits for answers at the control socket.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -140,6 +140,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
     let users_changed = Arc::new(Notify::new());
     let follower = Follower::new(seen, Arc::clone(&users_changed));
     upkeep.spawn(watch::keep(follower, Calls::default()));
+    upkeep.spawn(sandbox::listen(lasting.inside.programs().clone()));
     upkeep.spawn(quota::keep(Arc::clone(&lasting.quotas)));
     upkeep.spawn(defence::keep(Arc::clone(&lasting.bans), Arc::clone(&lasting.bans_file)));
     let mut serving = Serving {
@@ -180,8 +181,7 @@ pub(super) async fn serve(server: Server) -> Stopped {
     let (desk, mut orders) = Desk::new(
         serving.generation.core.live.clone(),
         Arc::clone(&serving.lasting.bans),
-        serving.provided.called.take(),
-        &of_state(serving.lasting.state.path()),
+        serving.lasting.inside.programs().successor(),
     );
     let mut answering = desk.answering();
     serving.upkeep.spawn(desk.serve(control, Arc::clone(&serving.control_stops)));
