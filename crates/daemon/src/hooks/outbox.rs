@@ -11,8 +11,10 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use crate::state::make_durably;
 
 /// How large a file grows before the next is begun.
 const FILE_BYTES: u64 = 1024 * 1024;
@@ -66,7 +68,7 @@ impl From<io::Error> for NotTaken {
 impl Outbox {
     /// Opens what an earlier run has left in `folder`, or begins. No more than `limit` bytes wait.
     pub(super) fn open(folder: &Path, limit: u64) -> io::Result<Self> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        make_durably(folder)?;
         let delivered_path = folder.join("delivered");
         let mut delivered_file = OpenOptions::new()
             .read(true)
