@@ -1,3 +1,5 @@
+//! What a crash may leave, and what it may not.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Does strace mean what is read?
+
 use super::*;
 
 /// As strace writes strings.
