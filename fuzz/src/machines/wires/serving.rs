@@ -338,6 +338,8 @@ impl Serving {
             }
             Later::End(reply) => {
                 let Some((running, job)) = self.running.take() else { return };
+                // One transfer, one end: what else was noticed of this one says nothing of the next.
+                self.later.retain(|(_, what)| !matches!(what, Later::End(_)));
                 if job.is_upload && reply.code() == Code::CLOSING_DATA_CONNECTION {
                     self.stored.push(job.bytes);
                 }
