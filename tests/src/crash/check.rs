@@ -200,11 +200,11 @@ fn check_events(disk: &Disk, steps: &[Step], tree: &Tree) -> Result<(), Wrong> {
     for (path, node) in
         disk.paths().iter().filter(|(path, _)| path.starts_with(OUTBOX) && path.ends_with(b".events"))
     {
-        let synced = steps.iter().filter_map(|step| match step {
+        let mut synced = steps.iter().filter_map(|step| match step {
             Step::Sync { node: synced, before } if synced == node => Some(*before),
             _ => None,
         });
-        let Some(before) = synced.last() else { continue };
+        let Some(before) = synced.next_back() else { continue };
         let length = steps[..before].iter().map(|step| match step {
             Step::Write { node: written, bytes, .. } if written == node => bytes.len(),
             _ => 0,

@@ -264,10 +264,8 @@ impl Serving {
             }
             Event::Close(reason) => {
                 self.closed = Some(reason);
-                if reason != server::CloseReason::Quit {
-                    if let Some(wire) = data {
-                        wire.to_client.cut(now, input);
-                    }
+                if let (false, Some(wire)) = (reason == server::CloseReason::Quit, data) {
+                    wire.to_client.cut(now, input);
                 }
             }
             Event::HostForgotten | Event::CloseDataPort | Event::LoggedOut => {}
