@@ -19,6 +19,12 @@ impl<'b> Input<'b> {
         *byte
     }
 
+    /// Yes in about so many of 256 cases, and never behind the end.
+    pub(crate) fn happens(&mut self, of_256: u8) -> bool {
+        let byte = self.byte();
+        byte != 0 && byte <= of_256
+    }
+
     /// One of these.
     pub(crate) fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[usize::from(self.byte()) % choices.len()]

@@ -6,14 +6,17 @@
 mod client;
 mod pair;
 mod server;
+mod wires;
 
 use crate::Target;
+pub use wires::{Ends, simulate};
 
 /// The machines.
 pub const TARGETS: &[Target] = &[
     Target { name: "server", run: server::run },
     Target { name: "client", run: client::run },
     Target { name: "pair", run: pair::run },
+    Target { name: "wires", run: wires::run },
 ];
 
 /// Operations of one run: more of them find nothing that so many do not.

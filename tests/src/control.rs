@@ -32,6 +32,8 @@ pub struct Control {
     pub wire: Wire,
     /// What data connections resume sessions of.
     pub tls: TlsClient,
+    /// How many replies came.
+    pub replies: usize,
     received: Vec<u8>,
     transcript: Vec<String>,
 }
@@ -44,7 +46,7 @@ impl Control {
 
     /// Takes a connection over.
     pub fn over(wire: Wire, tls: &TlsClient) -> Control {
-        Control { wire, tls: tls.clone(), received: Vec::new(), transcript: Vec::new() }
+        Control { wire, tls: tls.clone(), replies: 0, received: Vec::new(), transcript: Vec::new() }
     }
 
     /// Greeted and under TLS, not logged in yet.
@@ -141,6 +143,7 @@ impl Control {
         while !lines.last().unwrap().starts_with(&last) {
             lines.push(self.line()?);
         }
+        self.replies += 1;
         Ok(Reply { code, lines })
     }
 

@@ -4,15 +4,17 @@
 //! [`wire`] talk to it byte by byte, [`programs`] runs other people's clients against it, [`proxy`] cuts their
 //! connections, [`desk`] has `openssl` beside `carrack cert`, and [`pages`] reads the manual. For the [`client`],
 //! [`peers`] starts other people's servers with [`certificates`] of every kind, and [`hostile_server`] is one that
-//! misbehaves. [`acme`] is a certificate authority, and [`acme_refusing`] one that says no. [`interop`] is the table of other people's clients, [`filezilla`] the one among them that has a window. The
+//! misbehaves. [`acme`] is a certificate authority, and [`acme_refusing`] one that says no. [`interop`] is the table of other people's clients, [`filezilla`] the one among them that has a window. [`crash`] is a power cut. The
 //! tests themselves stand in `tests/`, one file per subject.
 
 pub mod acme;
 pub mod acme_refusing;
 pub mod certificates;
+pub mod chance;
 pub mod client;
 pub mod client_certificates;
 pub mod control;
+pub mod crash;
 pub mod desk;
 pub mod examples;
 pub mod filezilla;

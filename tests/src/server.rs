@@ -64,10 +64,10 @@ pub struct Server {
 impl Server {
     /// Starts `carrack serve --config config` and waits for both listeners.
     pub(crate) fn start(setup: Setup, config: &Path) -> Server {
-        let mut command = match &setup.namespace {
-            Some(namespace) => {
-                let mut command = Command::new("ip");
-                command.args(["netns", "exec", namespace]).arg(program());
+        let mut command = match setup.under.split_first() {
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program());
                 command
             }
             None => Command::new(program()),

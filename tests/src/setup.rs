@@ -43,7 +43,8 @@ pub struct Setup {
     /// Of the explicit and the implicit listener.
     ports: [u16; 2],
     tables: Vec<String>,
-    pub(crate) namespace: Option<String>,
+    /// The command that runs the server's, if another does.
+    pub(crate) under: Vec<String>,
 }
 
 /// What a login costs the server.
@@ -83,7 +84,7 @@ impl Setup {
             logins: Logins::Real,
             ports: [0, 0],
             tables: Vec::new(),
-            namespace: None,
+            under: Vec::new(),
         };
         setup
             .option("timeouts", "tls_s", "120")
@@ -150,8 +151,13 @@ impl Setup {
     }
 
     /// The network namespace that the server runs in.
-    pub fn within(mut self, namespace: &str) -> Setup {
-        self.namespace = Some(namespace.to_owned());
+    pub fn within(self, namespace: &str) -> Setup {
+        self.under(&["ip", "netns", "exec", namespace])
+    }
+
+    /// The program, with arguments, that runs the server and becomes it, or has its process id.
+    pub fn under(mut self, command: &[&str]) -> Setup {
+        self.under = command.iter().map(|&word| word.to_owned()).collect();
         self
     }
 

@@ -20,7 +20,7 @@ const ARROWS: [(&str, &[&str]); 12] = [
     ("daemon", &["ftp-server", "storage", "records", "core", "net", "tls"]),
     ("cli", &["daemon", "ftp-client", "ftp-proto", "tls", "core"]),
     ("fuzz", &["core", "daemon", "ftp-client", "ftp-proto", "ftp-server", "net", "tls"]),
-    ("tests", &["core", "ftp-proto", "storage", "tls"]),
+    ("tests", &["core", "ftp-proto", "records", "storage", "tls"]),
 ];
 
 /// What a crate may use beside in its own tests.

@@ -307,6 +307,11 @@ impl Server {
         match &self.stage {
             Stage::Ready => self.advance_ready(now),
             Stage::Transferring(under_way) if under_way.takes_commands() => self.advance_transferring(now),
+            // The end stood right behind AUTH or CCC: nobody is there to shake hands with.
+            Stage::Upgrading(..) | Stage::Clearing(..) if self.input_ended => {
+                self.close(CloseReason::EndOfInput);
+                true
+            }
             Stage::Upgrading(..)
             | Stage::Clearing(..)
             | Stage::Waiting(..)

@@ -4,8 +4,9 @@
 //! synced, because a file is cut back by them after a crash.
 //!
 //! One line of JSON for each change, appended before the change is made on the disk of files. The journal is rewritten
-//! with what is left at every start, and when it has grown long. A crash can tear its last line; that line is then
-//! ignored, and costs no more than one unfinished upload that does not expire by itself.
+//! with what is left at every start, and when it has grown long. A line is synced if without it more bytes of an upload would be
+//! trusted than are on the disk; a power cut may forget the others, and costs no more than one unfinished upload that begins anew
+//! and does not expire by itself.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -149,7 +150,12 @@ impl PartialIndex for PartialJournal {
     }
 
     fn find(&self, file: &[u8]) -> Option<PartialRecord> {
-        self.lock().records.partials.get(file).cloned()
+        let mut journal = self.lock();
+        if journal.is_shared() {
+            // Where it cannot be read nothing is known of the file, and nothing is trusted.
+            journal.records = replay(BufReader::new(File::open(&journal.path).ok()?)).ok()?;
+        }
+        journal.records.partials.get(file).cloned()
     }
 
     fn extending(&self, extension: &Extension) -> io::Result<()> {
@@ -183,6 +189,25 @@ impl Records {
     fn len(&self) -> usize {
         self.partials.len() + self.extensions.len()
     }
+
+    /// Whether these records, were the change forgotten by a power cut, would vouch for bytes that another upload has replaced.
+    fn would_trust_more_without(&self, change: &Change) -> bool {
+        match change {
+            Change::Remember { file, settled, .. } => {
+                self.partials.get(&unescape(file)).is_some_and(|record| record.settled > *settled)
+            }
+            Change::Forget { file } => {
+                self.partials.get(&unescape(file)).is_some_and(|record| record.settled > 0)
+            }
+            Change::Renamed { from, to } => {
+                let folders = [unescape(from), unescape(to)];
+                let is_in = |file: &[u8]| folders.iter().any(|folder| beneath(folder, file).is_some());
+                self.partials.values().any(|record| record.settled > 0 && is_in(&record.file))
+            }
+            // Their own callers sync them.
+            Change::Extending { .. } | Change::Extended { .. } => false,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -200,6 +225,11 @@ struct Journal {
 }
 
 impl Journal {
+    /// Whether another process writes it as well.
+    fn is_shared(&self) -> bool {
+        self.rewrite_at == usize::MAX
+    }
+
     /// Writes a change down, and then makes it.
     fn change(&mut self, change: Change) -> io::Result<()> {
         let mut line = serde_json::to_vec(&change)?;
@@ -212,6 +242,10 @@ impl Journal {
         self.file.write_all(&line)?;
         self.torn = false;
         self.lines += 1;
+        // What the other process has written down meanwhile is not known here.
+        if self.is_shared() || self.records.would_trust_more_without(&change) {
+            self.file.sync_data()?;
+        }
         change.apply(&mut self.records);
         if self.lines > self.rewrite_at && self.lines > 4 * self.records.len() {
             match rewrite(&self.path, &self.records) {

@@ -66,6 +66,34 @@ pub(super) fn run(bytes: &[u8]) {
     }
 }
 
+/// A client and the policy of a server that understand each other.
+pub(super) struct Parties {
+    pub(super) machine: Machine,
+    pub(super) policy: Policy,
+}
+
+/// How they are protected, by the first three bits of a byte.
+pub(super) fn parties(choice: u8) -> Parties {
+    let security = [Security::Explicit, Security::Implicit, Security::Plaintext][usize::from(choice & 3) % 3];
+    let data_protection = if choice & 4 == 0 { DataProtection::Private } else { DataProtection::Clear };
+    let mode = if security == Security::Implicit { Mode::Implicit } else { Mode::Explicit };
+    let plaintext = match security {
+        Security::Plaintext => Plaintext::Allow { except: Vec::new() },
+        Security::Explicit | Security::Implicit => Plaintext::Refuse,
+    };
+    let demanded = match data_protection {
+        DataProtection::Private => server::DataProtection::Require,
+        DataProtection::Clear => server::DataProtection::Optional,
+    };
+    let policy = Policy { mode, data_protection: demanded, ..policy(plaintext) };
+    let Ok(login) = Login::new("alice", Some(Zeroizing::new("sesame\u{ff}".to_owned()))) else {
+        panic!("it may be said")
+    };
+    // An implicit listener has no PROT C to give.
+    let data_protection = if mode == Mode::Implicit { DataProtection::Private } else { data_protection };
+    Parties { machine: Machine::new(Plan { security, data_protection, login }, Extended::default()), policy }
+}
+
 struct World {
     machine: Machine,
     server: Server,
@@ -87,27 +115,11 @@ struct World {
 
 impl World {
     fn new(choice: u8, piece: usize) -> World {
-        let security =
-            [Security::Explicit, Security::Implicit, Security::Plaintext][usize::from(choice & 3) % 3];
-        let data_protection = if choice & 4 == 0 { DataProtection::Private } else { DataProtection::Clear };
-        let mode = if security == Security::Implicit { Mode::Implicit } else { Mode::Explicit };
-        let plaintext = match security {
-            Security::Plaintext => Plaintext::Allow { except: Vec::new() },
-            Security::Explicit | Security::Implicit => Plaintext::Refuse,
-        };
-        let demanded = match data_protection {
-            DataProtection::Private => server::DataProtection::Require,
-            DataProtection::Clear => server::DataProtection::Optional,
-        };
-        let policy = Policy { mode, data_protection: demanded, ..policy(plaintext) };
-        let Ok(login) = Login::new("alice", Some(Zeroizing::new("sesame\u{ff}".to_owned()))) else {
-            panic!("it may be said")
-        };
-        // An implicit listener has no PROT C to give.
-        let data_protection = if mode == Mode::Implicit { DataProtection::Private } else { data_protection };
+        let Parties { machine, policy } = parties(choice);
+        let mode = policy.mode;
         let now = Instant::now();
         World {
-            machine: Machine::new(Plan { security, data_protection, login }, Extended::default()),
+            machine,
             server: Server::new(policy, now),
             now,
             piece,

@@ -11,8 +11,10 @@
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use crate::state::make_durably;
 
 /// How large a file grows before the next is begun.
 const FILE_BYTES: u64 = 1024 * 1024;
@@ -70,7 +72,7 @@ impl From<io::Error> for NotTaken {
 impl Outbox {
     /// Opens what an earlier run has left in `folder`, or begins. No more than `limit` bytes wait.
     pub(super) fn open(folder: &Path, limit: u64) -> io::Result<Self> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        make_durably(folder)?;
         let mut delivered_file = delivered_file(folder)?;
         let mut text = String::new();
         // Unreadable, it counts as nothing: events come twice then, and none is lost.
@@ -97,7 +99,7 @@ impl Outbox {
     /// Opens a folder from which another process still delivers, to write there. What waits in it is found once
     /// [`settle`](Self::settle) was called, when that process has ended.
     pub(super) fn join(folder: &Path, limit: u64) -> io::Result<Self> {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        make_durably(folder)?;
         let next = numbers(folder)?.last().map_or(0, |last| last + 1) + FILES_OF_ANOTHER;
         Ok(Self::empty(folder, limit, next, delivered_file(folder)?))
     }

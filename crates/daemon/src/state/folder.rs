@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +20,11 @@ pub(super) const LOCK: &str = "lock";
 
 /// The longest content of [`LOCK`]: ten digits and a line end.
 const LOCK_BYTES: usize = 11;
+
+/// What [`LOCK`] holds: always as many bytes, so that a disk writes all or none of them.
+pub(super) fn holder_text(process: u32) -> String {
+    format!("{process:<10}\n")
+}
 
 /// Rights of every file here.
 const PRIVATE: u32 = 0o600;
@@ -84,15 +89,35 @@ impl PrivateFolder {
         if !regular || !short || stat.st_uid != rustix::process::geteuid().as_raw() {
             return Ok(false);
         }
-        // Empty: its server was cut off between making and writing it.
+        // Empty: its server was cut off between making and writing it. Zeros: so was the power, in the days when it was not made whole.
         let text = self.read(LOCK)?.unwrap_or_default();
-        Ok(text.trim_ascii().iter().all(u8::is_ascii_digit))
+        Ok(text.trim_ascii().iter().all(|byte| byte.is_ascii_digit() || *byte == 0))
     }
 
-    /// The lock file, made if it is not there.
+    /// The lock file, made if it is not there: whole, and on the disk before anything else is here. What a power cut leaves of the first
+    /// start would else be a folder that holds other things.
     pub(super) fn lock_file(&self) -> Result<File, StateError> {
-        self.open_file(LOCK, OFlags::RDWR | OFlags::CREATE)
-            .map_err(failed("cannot open", &self.path.join(LOCK)))
+        self.open_or_make_lock().map_err(failed("cannot open", &self.path.join(LOCK)))
+    }
+
+    fn open_or_make_lock(&self) -> io::Result<File> {
+        match self.open_file(LOCK, OFlags::RDWR) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        // Where the file system knows no files without a name it is made under its own.
+        if let Ok(unnamed) = rustix::fs::openat(&self.dir, c".", flags, Mode::from_raw_mode(PRIVATE)) {
+            let mut unnamed = File::from(unnamed);
+            unnamed.write_all(holder_text(0).as_bytes())?;
+            unnamed.sync_all()?;
+            let path = format!("/proc/self/fd/{}", unnamed.as_raw_fd());
+            // Another process may have been quicker; its lock is as good.
+            let _ = rustix::fs::linkat(rustix::fs::CWD, path, &self.dir, LOCK, AtFlags::SYMLINK_FOLLOW);
+        }
+        let file = self.open_file(LOCK, OFlags::RDWR | OFlags::CREATE)?;
+        rustix::fs::fsync(&self.dir)?;
+        Ok(file)
     }
 
     /// What a file holds; `None` only where there is none: one that cannot be read is an error.
@@ -140,19 +165,29 @@ impl PrivateFolder {
     }
 }
 
-/// Makes the folder and those above it; false where it was there already.
-fn make(path: &Path) -> io::Result<bool> {
+/// Makes the folder and those above it, all of this user alone (0700), so that a power cut takes none of them away again; false where
+/// it was there already.
+pub(crate) fn make(path: &Path) -> io::Result<bool> {
     let mut builder = fs::DirBuilder::new();
     builder.mode(0o700);
+    let parent = path.parent().map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
     let mut made = builder.create(path);
     if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
-        && let Some(parent) = path.parent()
+        && let Some(parent) = parent
     {
-        builder.recursive(true).create(parent)?;
-        made = builder.recursive(false).create(path);
+        make(parent)?;
+        made = builder.create(path);
     }
     match made {
-        Ok(()) => Ok(true),
+        Ok(()) => {
+            match parent.map(File::open) {
+                Some(Ok(parent)) => parent.sync_all()?,
+                // One that may be gone through and not be read cannot be synced, either.
+                Some(Err(error)) if error.kind() != io::ErrorKind::PermissionDenied => return Err(error),
+                Some(Err(_)) | None => {}
+            }
+            Ok(true)
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
     }
@@ -209,6 +244,8 @@ mod tests {
         };
         assert!(ours(&|lock| fs::write(lock, "4711\n").unwrap()));
         assert!(ours(&|lock| fs::write(lock, "").unwrap()));
+        assert!(ours(&|lock| fs::write(lock, holder_text(u32::MAX)).unwrap()));
+        assert!(ours(&|lock| fs::write(lock, "47\0\0\0").unwrap()));
         assert!(!ours(&|lock| fs::write(lock, "held by dpkg").unwrap()));
         assert!(!ours(&|lock| fs::create_dir(lock).unwrap()));
         assert!(!ours(&|lock| symlink("letter.txt", lock).unwrap()));

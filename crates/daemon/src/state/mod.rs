@@ -6,9 +6,9 @@ mod folder;
 mod usage;
 
 use std::fs::File;
-use std::io::{self, Read, Seek, Write};
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 
 pub(crate) use acme::{AcmeFolder, Attempt};
 pub(crate) use bans::BansFile;
-use folder::{LOCK, PrivateFolder};
+pub(crate) use folder::make as make_durably;
+use folder::{LOCK, PrivateFolder, holder_text};
 pub(crate) use usage::UsageFile;
 
 /// A self-signed certificate is renewed when it has less than this left.
@@ -193,10 +194,7 @@ impl StateFolder {
 
     /// Writes down that this process holds it.
     pub(crate) fn note_holder(&self) -> io::Result<()> {
-        let mut lock = &self.lock;
-        lock.set_len(0)?;
-        lock.rewind()?;
-        writeln!(lock, "{}", std::process::id())
+        self.lock.write_all_at(holder_text(std::process::id()).as_bytes(), 0)
     }
 
     /// The folder, without links.

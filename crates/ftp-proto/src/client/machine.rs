@@ -139,7 +139,8 @@ impl Machine {
 
     /// The line to be sent now, in one write.
     pub fn transmit(&mut self) -> Option<Transmit> {
-        self.output.take()
+        // The rest of what has begun to come before it may be a 421, which says why nothing is answered any more.
+        if self.input.holds_bytes() { None } else { self.output.take() }
     }
 
     /// Sends a command that one reply settles: [`Event::Answered`] follows.
@@ -207,14 +208,14 @@ impl Machine {
     fn say(&mut self, line: Transmit, then: Stage) {
         // SECURITY: what came before a command was sent cannot be its answer. In clear it may have been slipped in, behind TLS
         // the replies and the commands are out of step; in both cases the next answer would be another's (CVE-2021-22947).
-        if self.input.holds_bytes() || self.broken.is_some() {
-            let early = self.input.next_reply();
-            return match early {
-                Some(reply) if reply.code() == Code::SERVICE_NOT_AVAILABLE => {
-                    self.fail(Failure::ServiceClosed(reply));
-                }
-                early => self.violated(Violation::Unasked(early)),
-            };
+        match self.input.next_reply() {
+            Some(reply) if reply.code() == Code::SERVICE_NOT_AVAILABLE => {
+                return self.fail(Failure::ServiceClosed(reply));
+            }
+            Some(early) => return self.violated(Violation::Unasked(Some(early))),
+            None if self.broken.is_some() => return self.violated(Violation::Unasked(None)),
+            // What has begun to come is judged once it is whole; the line stays here until then.
+            None => {}
         }
         self.preliminary = 0;
         self.output = Some(line);

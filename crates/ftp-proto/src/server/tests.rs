@@ -144,6 +144,17 @@ fn without_telnet(bytes: &[u8]) -> Vec<u8> {
     text
 }
 
+#[test]
+fn an_end_right_behind_auth_is_an_end() {
+    let now = Instant::now();
+    let mut server = Server::new(policy(Mode::Explicit, Plaintext::Refuse), now);
+    server.receive(b"AUTH TLS\r\n", now);
+    server.end_of_input();
+    assert!(matches!(server.next_event(now), Some(Event::BeginTls(_))));
+    assert_eq!(server.next_event(now), Some(Event::Close(CloseReason::EndOfInput)));
+    assert_eq!(server.next_event(now), None);
+}
+
 proptest! {
     #[test]
     fn any_split_of_any_bytes_gives_the_same_events_and_replies(bytes in input(), cuts: [prop::sample::Index; 4], logged_in: bool) {

@@ -190,3 +190,44 @@ fn two_processes_write_while_one_takes_the_others_place_and_the_next_knows_all()
         assert_eq!(journal.extensions(), []);
     }
 }
+
+#[test]
+fn what_another_process_writes_is_known_while_both_do() {
+    let state = tempfile::tempdir().unwrap();
+    let old = PartialJournal::open(state.path()).unwrap();
+    old.share(true);
+    let new = PartialJournal::join(state.path()).unwrap();
+    old.remember(&PartialRecord { settled: 7, ..record(b"/srv/a", 1) }).unwrap();
+    assert_eq!(new.find(b"/srv/a").unwrap().settled, 7);
+    new.forget(b"/srv/a").unwrap();
+    assert_eq!(old.find(b"/srv/a"), None);
+    std::fs::remove_file(state.path().join(JOURNAL)).unwrap();
+    assert_eq!(new.find(b"/srv/a"), None, "nothing is vouched for that cannot be read");
+}
+
+#[test]
+fn what_vouches_for_too_much_is_told_from_what_does_not() {
+    let mut records = Records::default();
+    Change::remember(&PartialRecord { settled: 7, ..record(b"/srv/in/a", 1) }).apply(&mut records);
+    Change::remember(&PartialRecord { settled: 0, ..record(b"/srv/in/b", 1) }).apply(&mut records);
+    let remembers = |file: &[u8], settled| Change::remember(&PartialRecord { settled, ..record(file, 2) });
+    let forgets = |file: &[u8]| Change::Forget { file: escape(file) };
+    let renames = |from: &str, to: &str| Change::Renamed { from: from.into(), to: to.into() };
+    for change in [
+        remembers(b"/srv/in/a", 6),
+        forgets(b"/srv/in/a"),
+        renames("/srv/in", "/srv/out"),
+        renames("/srv/out", "/srv/in"),
+    ] {
+        assert!(records.would_trust_more_without(&change), "{change:?}");
+    }
+    for change in [
+        remembers(b"/srv/in/a", 8),
+        remembers(b"/srv/in/b", 0),
+        remembers(b"/srv/in/c", 9),
+        forgets(b"/srv/in/b"),
+        renames("/srv/i", "/srv/out"),
+    ] {
+        assert!(!records.would_trust_more_without(&change), "{change:?}");
+    }
+}

@@ -95,9 +95,10 @@ impl Shared {
         self.settings.index.find(&join(&location(dir).ok()?, partial))
     }
 
-    /// How many of a partial's bytes can be trusted: after a power cut, those that were synced.
+    /// How many of a partial's bytes can be trusted: after a power cut, those that were synced. Of one without a record nobody
+    /// knows on which side of a power cut its bytes were written: the record may be what was lost.
     pub(super) fn trusted(&self, dir: &OwnedFd, partial: &[u8], length: u64) -> u64 {
-        self.record_of(dir, partial).map_or(length, |record| record.trusted(length, &self.boot))
+        self.record_of(dir, partial).map_or(0, |record| record.trusted(length, &self.boot))
     }
 
     /// Tells the index before a partial is made or continued, of which `settled` bytes are on the disk for certain.

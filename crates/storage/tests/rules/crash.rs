@@ -1,13 +1,14 @@
 //! What does `kill -9` in the middle of an upload leave? A process of its own is killed to find out.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use carrack_core::ErrorKind::Busy;
-use carrack_core::backend::Extension;
+use carrack_core::backend::{Extension, PartialIndex as _, PartialRecord};
 use carrack_core::session::WriteMode::{Append, From, Replace};
 use carrack_storage::local::{LocalSettings, LocalStore};
 
@@ -29,6 +30,13 @@ fn nothing_acknowledged_is_lost_and_nothing_unfinished_is_seen() {
         .unwrap();
     let mut lines = BufReader::new(victim.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.any(|line| line.ends_with("half is written")));
+    // Its index is in its memory; what it knows of the partial is told to the one here.
+    let partial = std::fs::read_dir(&world.root).unwrap().map(|entry| entry.unwrap().path());
+    let mut partial = partial.filter(|path| path.file_name().unwrap().as_bytes().starts_with(b".carrack-"));
+    let file = partial.next().unwrap().into_os_string().into_vec();
+    let (owner, name, boot) = ("alice".to_owned(), b"f".to_vec(), String::new());
+    let since = SystemTime::now();
+    world.index.remember(&PartialRecord { file, owner, name, since, boot, settled: 0 }).unwrap();
 
     // The writer lives, and holds what it writes.
     assert_eq!(alice.take("/acknowledged").unwrap(), b"whole");

@@ -52,6 +52,18 @@ fn after_a_power_cut_only_synced_bytes_are_offered() {
 }
 
 #[test]
+fn what_the_index_has_lost_in_a_power_cut_is_not_offered() {
+    let world = World::local();
+    let alice = world.session("alice");
+    alice.cut("/f", Replace, b"never synced");
+    assert_eq!(alice.size_of(&path("/f")).unwrap(), 11);
+    world.index.records.lock().unwrap().clear();
+    assert_eq!(alice.size_of(&path("/f")).unwrap(), 0);
+    alice.resume("/f", b"from the beginning").unwrap();
+    assert_eq!(alice.take("/f").unwrap(), b"from the beginning");
+}
+
+#[test]
 fn a_tail_that_a_crash_left_is_cut_at_the_next_start() {
     let world = World::local();
     let alice = world.session("alice");
@@ -102,6 +114,14 @@ fn an_index_that_fails_refuses_no_upload() {
     world.index.full.store(true, Ordering::Relaxed);
     assert!(upload.commit().is_err());
     assert_eq!(alice.take("/log").unwrap(), b"onetwo");
+    // And what the index vouches for stays as it is.
+    world.index.full.store(false, Ordering::Relaxed);
+    alice.cut("/kept", Replace, b"synced and kept");
+    world.index.full.store(true, Ordering::Relaxed);
+    assert!(alice.put("/kept", Replace, b"another one").is_err());
+    world.index.full.store(false, Ordering::Relaxed);
+    alice.put("/kept", Replace, b"another one").unwrap();
+    assert_eq!(alice.take("/kept").unwrap(), b"another one");
 }
 
 #[test]

@@ -140,6 +140,29 @@ fn a_reply_to_a_line_that_was_not_sent_is_none() {
 }
 
 #[test]
+fn a_421_that_has_begun_to_come_is_waited_for() {
+    let asks = |begun: &str, rest: &str| {
+        let mut talk = Talk::logged_in();
+        talk.hears(begun);
+        talk.machine.ask(&Command::Quit);
+        talk.pump();
+        assert!(talk.said.is_empty(), "nothing is said behind what has begun to come: {:?}", talk.said);
+        talk.hears(rest);
+        assert!(talk.said.is_empty(), "{:?}", talk.said);
+        talk
+    };
+    let talk = asks("421 No command for", " 300 seconds\r\n");
+    assert!(matches!(talk.failure(), Some(Failure::ServiceClosed(_))), "{:?}", talk.events);
+    // And anything else is no answer, whenever its end comes.
+    let talk = asks("22", "1 slipped in\r\n");
+    assert!(
+        matches!(talk.failure(), Some(Failure::Violation(Violation::Unasked(Some(_))))),
+        "{:?}",
+        talk.events
+    );
+}
+
+#[test]
 fn a_421_ends_everything_at_any_time() {
     for steps in 0..6 {
         let mut talk = Talk::logged_in();

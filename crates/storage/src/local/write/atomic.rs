@@ -149,7 +149,13 @@ impl AtomicWrite {
     /// Makes the partial, or cuts the one that is there.
     fn begin_file(&mut self) -> Result<bool> {
         let settled = if let Stage::Due(due) = &self.stage { due.settled } else { 0 };
-        self.note(settled);
+        if !self.note(settled) {
+            // It must not go on vouching for bytes that are about to be replaced.
+            let record = self.shared.record_of(&self.slot.dir, &self.partial);
+            if record.is_some_and(|record| record.settled > settled) {
+                return Err(ErrorKind::Io.into());
+            }
+        }
         let Stage::Due(due) = &mut self.stage else { return Ok(true) };
         let file = match &due.held {
             Some(file) => {
@@ -170,11 +176,10 @@ impl AtomicWrite {
         Ok(matches!(self.stage, Stage::Open(_)))
     }
 
-    /// Tells the index; it expires from now on. An index that fails is told of, and costs no more than that.
-    fn note(&mut self, settled: u64) {
-        if let Err(error) = self.shared.remember(&self.slot, &self.partial, &self.owner, settled) {
-            self.trouble.get_or_insert(error);
-        }
+    /// Tells the index, which may fail: that is told of. It expires from now on.
+    fn note(&mut self, settled: u64) -> bool {
+        let noted = self.shared.remember(&self.slot, &self.partial, &self.owner, settled);
+        noted.map_err(|error| self.trouble.get_or_insert(error)).is_ok()
     }
 
     fn appender(&mut self) -> Result<&mut Appender> {
@@ -203,6 +208,7 @@ impl AtomicWrite {
         let offer = Partial::offer_of(length);
         if let (Ok(()), None, 1..) = (&whole, self.broken, offer) {
             self.note(if sync { length } else { 0 });
+            self.shared.sync_directory(&self.slot.dir)?;
             return Ok(Kept::Bytes(offer));
         }
         self.leave_nothing()?;
@@ -221,7 +227,8 @@ impl AtomicWrite {
             Stage::Due(Due { held: None, .. }) if !over_complete_file => return Ok(()),
             Stage::Due(Due { held: None, .. }) => {
                 self.note(0);
-                return make_partial(&self.shared, &self.slot, &self.partial).map(drop);
+                make_partial(&self.shared, &self.slot, &self.partial)?;
+                return self.shared.sync_directory(&self.slot.dir);
             }
             Stage::Due(Due { held: Some(file), .. }) | Stage::Copying(file, _) => file,
             Stage::Open(bytes) => bytes.file(),
@@ -254,7 +261,7 @@ impl AtomicWrite {
             Ok(()) | Err(Errno::NOENT) => self.given_back(),
             Err(errno) => return Err(failed(errno)),
         }
-        Ok(())
+        self.shared.sync_directory(&self.slot.dir)
     }
 }
 
