@@ -15,6 +15,7 @@ pub mod client_certificates;
 pub mod control;
 pub mod desk;
 pub mod examples;
+pub mod figures;
 pub mod filezilla;
 pub mod hostile_server;
 pub mod hosts;

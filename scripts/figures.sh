@@ -1,0 +1,42 @@
+# The long forms of tests that measure. To be read by other scripts (`source`); it does nothing by itself.
+#
+# The program is the one that `cargo build --release` makes, or that of $CARRACK_BIN.
+
+release_program() {
+    [ -z "${CARRACK_BIN:-}" ] || return 0
+    cargo build --locked --release --quiet --package carrack-cli
+    local target
+    target=$(cargo metadata --locked --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')
+    export CARRACK_BIN=$target/release/carrack
+}
+
+# Says which commit is measured, with which settings: begin SETTINGS...
+begin() {
+    local commit
+    commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+    [ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit and changes"
+    echo "commit $commit, $*"
+}
+
+# Runs a test alone and prints its figures; all that it said where it fails: long_form TEST
+long_form() {
+    local said status=0 began=$SECONDS
+    said=$(cargo test --locked --quiet --workspace --test "$1" -- --test-threads 1 --nocapture 2>&1) || status=$?
+    grep '^figure: ' <<<"$said" || true
+    [ "$status" = 0 ] || printf '%s\n' "$said" | tail -n 200 >&2
+    echo "$1: $((SECONDS - began)) s, exit status $status"
+    return "$status"
+}
+
+# The value behind an option of the command line: given OPTION OTHERWISE ARGUMENTS...
+given() {
+    local option=$1 value=$2
+    shift 2
+    while [ $# -gt 0 ]; do
+        case $1 in
+            "$option") value=${2:?$option needs a value}; shift 2 ;;
+            *) echo "no such argument: $1; there is $option" >&2; return 2 ;;
+        esac
+    done
+    echo "$value"
+}
