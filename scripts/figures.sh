@@ -22,7 +22,7 @@ begin() {
 long_form() {
     local said status=0 began=$SECONDS
     said=$(cargo test --locked --quiet --workspace --test "$1" -- --test-threads 1 --nocapture 2>&1) || status=$?
-    grep '^figure: ' <<<"$said" || true
+    grep -o 'figure: .*' <<<"$said" || true
     # Without the servers' logs.
     [ "$status" = 0 ] || grep -v '^{"time"' <<<"$said" | tail -n 100 >&2
     echo "$1: $((SECONDS - began)) s, exit status $status"

@@ -72,6 +72,7 @@ impl Server {
             }
             None => Command::new(program()),
         };
+        command.envs(setup.environment.iter().map(|(name, value)| (name, value)));
         let (mut child, errors) = spawn(command.args(["serve", "--config"]).arg(config));
         child.stdout.take();
         let (tail, logs) = match setup.log_file() {

@@ -1,6 +1,7 @@
 //! What a server under test is started with: folders, users and the configuration file, written piece by piece.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -44,6 +45,7 @@ pub struct Setup {
     ports: [u16; 2],
     tables: Vec<String>,
     pub(crate) namespace: Option<String>,
+    pub(crate) environment: Vec<(String, OsString)>,
 }
 
 /// What a login costs the server.
@@ -84,6 +86,7 @@ impl Setup {
             ports: [0, 0],
             tables: Vec::new(),
             namespace: None,
+            environment: Vec::new(),
         };
         setup
             .option("timeouts", "tls_s", "120")
@@ -152,6 +155,12 @@ impl Setup {
     /// The network namespace that the server runs in.
     pub fn within(mut self, namespace: &str) -> Setup {
         self.namespace = Some(namespace.to_owned());
+        self
+    }
+
+    /// A variable of the server's environment.
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Setup {
+        self.environment.push((name.to_owned(), value.into()));
         self
     }
 
