@@ -15,7 +15,8 @@ begin() {
     local commit
     commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
     [ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit and changes"
-    echo "commit $commit, $*"
+    # The last folder of a program of cargo is its profile.
+    echo "commit $commit, the $(basename "$(dirname "$CARRACK_BIN")") program, $*"
 }
 
 # Runs a test alone and prints its figures; all that it said where it fails: long_form TEST
