@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The long forms of tests that measure. To be read by other scripts (`source`); it does nothing by itself.
 #
 # The program is the one that `cargo build --release` makes, or that of $CARRACK_BIN.

@@ -9,8 +9,8 @@
 //! bad line beside, 192.0.2.1 to 192.0.2.2, on which packets are lost and late.
 
 use std::ffi::OsStr;
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::programs::{Program, needs, python_path};
@@ -61,7 +61,8 @@ pub struct Hosts {
     /// Which of this process's it is.
     number: usize,
     relay: Option<Child>,
-    line: Option<Child>,
+    /// The bad line, and what it says.
+    line: Option<(Child, BufReader<ChildStdout>)>,
 }
 
 impl Hosts {
@@ -97,7 +98,7 @@ impl Hosts {
             .args(["netns", "exec", &self.namespace(Host::Router), "python3"])
             .arg(python_path("relay.py"));
         command.args([OUTSIDE, INSIDE]).args(ports.iter().map(u16::to_string));
-        self.relay = Some(begin(&mut command));
+        self.relay = Some(begin(&mut command).0);
     }
 
     /// A bad line between the client and the server, who is at [`FAR`] there, in place of the one before.
@@ -121,10 +122,10 @@ impl Hosts {
 
     /// Takes the bad line away; what it says of the packets that it was given.
     pub fn end_line(&mut self) -> Option<String> {
-        let mut line = self.line.take()?;
+        let (mut line, mut says) = self.line.take()?;
         drop(line.stdin.take());
         let mut said = String::new();
-        line.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        says.read_to_string(&mut said).unwrap();
         line.wait().unwrap();
         Some(said.trim_end().to_owned())
     }
@@ -161,7 +162,8 @@ impl Hosts {
 
 impl Drop for Hosts {
     fn drop(&mut self) {
-        for child in [&mut self.relay, &mut self.line].into_iter().flatten() {
+        let line = self.line.take().map(|(child, _)| child);
+        for mut child in self.relay.take().into_iter().chain(line) {
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -172,16 +174,12 @@ impl Drop for Hosts {
 }
 
 /// Starts a program of `tests/programs` and waits until it says that it is ready.
-fn begin(command: &mut Command) -> Child {
+fn begin(command: &mut Command) -> (Child, BufReader<ChildStdout>) {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
-    let mut ready = Vec::new();
-    let stdout = child.stdout.as_mut().unwrap();
-    // A byte at a time: what it says later is for somebody else.
-    for byte in stdout.bytes().map_while(Result::ok).take_while(|byte| *byte != b'\n') {
-        ready.push(byte);
-    }
-    assert_eq!(ready, b"ready");
-    child
+    let (mut says, mut ready) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+    says.read_line(&mut ready).unwrap();
+    assert_eq!(ready, "ready\n");
+    (child, says)
 }
 
 fn ip(arguments: &[&str]) -> bool {

@@ -20,6 +20,7 @@ use rustix::process::Signal;
 
 /// How many files other people's programs and our own client are given to send between two kills: more than they come to.
 const FILES: usize = 120;
+
 /// The bytes that a file of that name must have.
 fn content(name: &str) -> Vec<u8> {
     let seed = name.bytes().fold(7_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
@@ -160,8 +161,7 @@ fn senders(server: &Server, client: &Client, round: usize) -> Vec<Sender> {
     if needs(&["lftp"]) {
         let files = files_to_send(&server.scratch(), "lftp");
         let puts = files.iter().map(|path| format!("put {path:?} && echo done {}\n", name_of(path)));
-        let script =
-            format!("set net:reconnect-interval-base 1\ncd {}\n{}", folder(round), puts.collect::<String>());
+        let script = format!("cd {}\n{}", folder(round), puts.collect::<String>());
         add("lftp", lftp(server, mode, tls, &script), |run| {
             run.stdout.lines().filter_map(|line| line.strip_prefix("done ")).map(str::to_owned).collect()
         });
@@ -190,7 +190,7 @@ fn upload_and_kill(server: &Server, round: usize, wanted: usize, moment: u64, ac
     std::thread::scope(|scope| {
         let kill = kill;
         scope.spawn(|| {
-            let piece = tree::bytes(1, 100_000);
+            let piece = tree::bytes(1, 20_000);
             while data.send(&piece).is_ok() {
                 std::thread::park_timeout(std::time::Duration::from_millis(2));
             }
@@ -214,7 +214,7 @@ fn upload_and_kill(server: &Server, round: usize, wanted: usize, moment: u64, ac
     });
 }
 
-/// What a listing shows of a round: whole files only.
+/// What a listing shows of a round that is not whole. The upload that was cut is given up, so that many rounds fill no disk.
 fn not_whole_but_visible(server: &Server, round: usize) -> Vec<String> {
     let mut control = Control::open(server);
     let listed = control.listing(&format!("MLSD {}", folder(round)));
@@ -225,6 +225,7 @@ fn not_whole_but_visible(server: &Server, round: usize) -> Vec<String> {
     let mut shown: Vec<_> =
         names.map(|(_, name)| name).filter(|name| !is_whole(name)).map(str::to_owned).collect();
     shown.extend(control.listing("NLST").lines().filter(|name| !name.contains("round-")).map(str::to_owned));
+    control.cmd(&format!("DELE {}/large", folder(round)));
     shown
 }
 
