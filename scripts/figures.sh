@@ -20,13 +20,14 @@ begin() {
     echo "commit $commit, the $(basename "$(dirname "$CARRACK_BIN")") program, $*"
 }
 
-# Runs a test alone and prints its figures; all that it said where it fails: long_form TEST
+# Runs a test alone and prints its figures; all that it said is kept in target/figures/TEST.log: long_form TEST
 long_form() {
-    local said status=0 began=$SECONDS
-    said=$(cargo test --locked --quiet --workspace --test "$1" -- --test-threads 1 --nocapture 2>&1) || status=$?
-    grep -o 'figure: .*' <<<"$said" || true
+    local status=0 began=$SECONDS log=target/figures/$1.log
+    mkdir -p target/figures
+    cargo test --locked --quiet --workspace --test "$1" -- --test-threads 1 --nocapture >"$log" 2>&1 || status=$?
+    grep -o 'figure: .*' "$log" || true
     # Without the servers' logs.
-    [ "$status" = 0 ] || grep -v '^{"time"' <<<"$said" | tail -n 100 >&2
+    [ "$status" = 0 ] || grep -v '^{"time"' "$log" | tail -n 100 >&2
     echo "$1: $((SECONDS - began)) s, exit status $status"
     return "$status"
 }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -182,10 +183,10 @@ fn full_quota(server: &Server, turn: usize) -> Result<(), String> {
             return Err(format!("{length} of {QUOTA} bytes: {reply}"));
         }
         // What came of the second one is given up as well.
-        control.cmd(&format!("DELE of-{length}"));
-        control.cmd(&format!("DELE of-{length}"));
+        control.expect(&format!("DELE of-{length}"), 250);
     }
-    Ok(())
+    let left = tree::names(&server.home_of(SMALL));
+    if left.is_empty() { Ok(()) } else { Err(format!("{left:?} is left; {control}")) }
 }
 
 fn silence_and_reload(server: &Server, turn: usize) -> Result<(), String> {
@@ -238,7 +239,10 @@ fn a_server_is_at_the_end_as_it_was_at_the_beginning() {
                 scope.spawn(move || {
                     loop {
                         let turn = done.lock().unwrap().get(name).copied().unwrap_or(0);
-                        if let Err(why) = work(server, turn) {
+                        let went = catch_unwind(AssertUnwindSafe(|| work(server, turn)));
+                        if let Err(why) =
+                            went.unwrap_or_else(|_| Err(String::from("an answer that nobody expected")))
+                        {
                             errors.lock().unwrap().push(format!("{name}, turn {turn}: {why}"));
                         }
                         *done.lock().unwrap().entry(name).or_default() += 1;
@@ -260,6 +264,7 @@ fn a_server_is_at_the_end_as_it_was_at_the_beginning() {
             is_still.then_some(now)
         });
         let rest = Rest { at: began.elapsed(), descriptors, resident_kib: server.resident_kib() };
+        // How it came to the slope.
         println!("{rest:?}");
         rests.push(rest);
     }
