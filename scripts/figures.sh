@@ -15,7 +15,7 @@ release_program() {
 begin() {
     local commit
     commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
-    [ -z "$(git status --porcelain 2>/dev/null)" ] || commit="$commit and changes"
+    [ -z "$(git status --porcelain -- . ':!docs/security/figures.md' 2>/dev/null)" ] || commit="$commit and changes"
     # The last folder of a program of cargo is its profile.
     echo "commit $commit, the $(basename "$(dirname "$CARRACK_BIN")") program, $*"
 }
