@@ -1,11 +1,12 @@
 """Python's own FTP client (ftplib over OpenSSL) against a server, driven by arguments.
 
     ftps.py --host H --port P --mode explicit|implicit --tls 1.2|1.3 --user U --password W
-            [--reuse never|control] [--no-tickets] [--sni] [--ccc] ACTION ARGUMENTS
+            [--reuse never|control] [--no-tickets] [--sni] [--ccc] [--folder F] ACTION ARGUMENTS
 
 Actions:
     everything FOLDER      folders, listings, files of every size up and down, names, rename, delete
     uploads COUNT          COUNT uploads in a row on one control connection, each read back at the end
+    send FOLDER            uploads every file of a folder to --folder and prints each that was acknowledged
     active FOLDER          the same transfers in active mode
     refused COMMAND        begins a transfer with COMMAND and prints the reply that refuses it
 
@@ -18,6 +19,7 @@ import argparse
 import ftplib
 import hashlib
 import io
+import os
 import socket
 import ssl
 
@@ -143,6 +145,14 @@ def uploads(ftp, count):
     print("done", count)
 
 
+def send(ftp, folder):
+    ftp.cwd(ftp.options.folder)
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), "rb") as file:
+            ftp.storbinary(f"STOR {name}", file)
+        print("sent", name, flush=True)
+
+
 def active(ftp, folder):
     ftp.set_pasv(False)
     everything(ftp, folder)
@@ -180,7 +190,8 @@ def main():
     parser.add_argument("--no-tickets", action="store_true")
     parser.add_argument("--sni", action="store_true")
     parser.add_argument("--ccc", action="store_true")
-    parser.add_argument("action", choices=["everything", "uploads", "active", "refused"])
+    parser.add_argument("--folder", default="/")
+    parser.add_argument("action", choices=["everything", "uploads", "send", "active", "refused"])
     parser.add_argument("argument")
     options = parser.parse_args()
     ftp = Ftps(options)

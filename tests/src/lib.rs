@@ -4,8 +4,9 @@
 //! [`wire`] talk to it byte by byte, [`programs`] runs other people's clients against it, [`proxy`] cuts their
 //! connections, [`desk`] has `openssl` beside `carrack cert`, and [`pages`] reads the manual. For the [`client`],
 //! [`peers`] starts other people's servers with [`certificates`] of every kind, and [`hostile_server`] is one that
-//! misbehaves. [`acme`] is a certificate authority, and [`acme_refusing`] one that says no. [`interop`] is the table of other people's clients, [`filezilla`] the one among them that has a window. [`crash`] is a power cut. The
-//! tests themselves stand in `tests/`, one file per subject.
+//! misbehaves. [`acme`] is a certificate authority, and [`acme_refusing`] one that says no. [`interop`] is the table of
+//! other people's clients, [`filezilla`] the one among them that has a window. [`figures`] are what the long forms of tests
+//! reach, and [`crash`] is a power cut. The tests themselves stand in `tests/`, one file per subject.
 
 pub mod acme;
 pub mod acme_refusing;
@@ -17,6 +18,7 @@ pub mod control;
 pub mod crash;
 pub mod desk;
 pub mod examples;
+pub mod figures;
 pub mod filezilla;
 pub mod hostile_server;
 pub mod hosts;

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use socket2::{Domain, SockRef, Socket, Type};
@@ -41,6 +41,8 @@ pub enum How {
     Fin,
     /// A reset, where a machine lost its state.
     Reset,
+    /// A reset of every connection of the moment, control connections too, where a network is gone.
+    Everything,
 }
 
 /// One cut to make.
@@ -61,7 +63,28 @@ pub struct Proxy {
     data: Vec<TcpListener>,
     next: Arc<Mutex<Option<Cut>>>,
     stop: Arc<AtomicBool>,
+    open: Arc<Open>,
     listening: Vec<SocketAddr>,
+}
+
+/// The connections that are forwarded, both sides of each.
+#[derive(Debug, Default)]
+struct Open(Mutex<Vec<[Weak<TcpStream>; 2]>>);
+
+impl Open {
+    fn add(&self, client: &Arc<TcpStream>, server: &Arc<TcpStream>) {
+        let mut open = self.0.lock().unwrap();
+        open.retain(|sides| sides.iter().any(|side| side.strong_count() > 0));
+        open.push([Arc::downgrade(client), Arc::downgrade(server)]);
+    }
+
+    fn break_all(&self) {
+        for sides in self.0.lock().unwrap().drain(..) {
+            if let [Some(client), Some(server)] = sides.map(|side| side.upgrade()) {
+                break_both(&client, &server);
+            }
+        }
+    }
 }
 
 impl Proxy {
@@ -73,8 +96,8 @@ impl Proxy {
             let here: Result<Vec<_>, _> = (low..=high).map(|port| TcpListener::bind((HERE, port))).collect();
             let free_there = (low..=high).all(|port| TcpListener::bind((THERE, port)).is_ok());
             if let (Ok(data), true) = (here, free_there) {
-                let (next, stop) = (Arc::default(), Arc::default());
-                return Proxy { ports: low..=high, data, next, stop, listening: Vec::new() };
+                let (next, stop, open) = (Arc::default(), Arc::default(), Arc::default());
+                return Proxy { ports: low..=high, data, next, stop, open, listening: Vec::new() };
             }
         }
         panic!("no {PORTS} free ports in a row");
@@ -109,7 +132,7 @@ impl Proxy {
 
     fn serve(&mut self, listener: TcpListener, there: SocketAddr, next: Arc<Mutex<Option<Cut>>>) {
         self.listening.push(listener.local_addr().unwrap());
-        let stop = self.stop.clone();
+        let (stop, open) = (self.stop.clone(), self.open.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 if stop.load(Ordering::SeqCst) {
@@ -119,8 +142,9 @@ impl Proxy {
                 if let Ok(server) = connect(there) {
                     let cut = next.lock().unwrap().take();
                     let (client, server) = (Arc::new(client), Arc::new(server));
-                    pump(Way::Up, client.clone(), server.clone(), cut);
-                    pump(Way::Down, server, client, cut);
+                    open.add(&client, &server);
+                    pump(Way::Up, client.clone(), server.clone(), cut, open.clone());
+                    pump(Way::Down, server, client, cut, open.clone());
                 }
             }
         });
@@ -146,7 +170,7 @@ fn connect(there: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Copies one direction on a thread of its own, up to the cut if there is one.
-fn pump(way: Way, from: Arc<TcpStream>, to: Arc<TcpStream>, cut: Option<Cut>) {
+fn pump(way: Way, from: Arc<TcpStream>, to: Arc<TcpStream>, cut: Option<Cut>, open: Arc<Open>) {
     std::thread::spawn(move || {
         let mut left = cut.filter(|cut| cut.way == way).map(|cut| cut.after);
         let mut buffer = vec![0; 65_536];
@@ -169,6 +193,7 @@ fn pump(way: Way, from: Arc<TcpStream>, to: Arc<TcpStream>, cut: Option<Cut>) {
         }
         match cut.map(|cut| cut.how) {
             Some(How::Fin) => fin(&from, &to),
+            Some(How::Everything) => open.break_all(),
             _ => break_both(&from, &to),
         }
     });

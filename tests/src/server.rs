@@ -72,6 +72,7 @@ impl Server {
             }
             None => Command::new(program()),
         };
+        command.envs(setup.environment.iter().map(|(name, value)| (name, value)));
         let (mut child, errors) = spawn(command.args(["serve", "--config"]).arg(config));
         child.stdout.take();
         let (tail, logs) = match setup.log_file() {
@@ -149,6 +150,13 @@ impl Server {
     /// How many file descriptors the server has open.
     pub fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
+    }
+
+    /// How much memory the server holds.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
     }
 
     /// Sends a signal to the server.

@@ -1,6 +1,7 @@
 //! What a server under test is started with: folders, users and the configuration file, written piece by piece.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub struct Setup {
     tables: Vec<String>,
     /// The command that runs the server's, if another does.
     pub(crate) under: Vec<String>,
+    pub(crate) environment: Vec<(String, OsString)>,
 }
 
 /// What a login costs the server.
@@ -85,6 +87,7 @@ impl Setup {
             ports: [0, 0],
             tables: Vec::new(),
             under: Vec::new(),
+            environment: Vec::new(),
         };
         setup
             .option("timeouts", "tls_s", "120")
@@ -158,6 +161,12 @@ impl Setup {
     /// The program, with arguments, that runs the server and becomes it, or has its process id.
     pub fn under(mut self, command: &[&str]) -> Setup {
         self.under = command.iter().map(|&word| word.to_owned()).collect();
+        self
+    }
+
+    /// A variable of the server's environment.
+    pub fn env(mut self, name: &str, value: impl Into<OsString>) -> Setup {
+        self.environment.push((name.to_owned(), value.into()));
         self
     }
 

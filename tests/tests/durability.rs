@@ -1,9 +1,7 @@
-//! What an end of the server leaves behind: after SIGKILL acknowledged files whole and no partial in sight, after
-//! SIGTERM every transfer finished.
+//! What an end of the server leaves behind: after SIGKILL parts and partials to go on with (`kills.rs` has the files that were
+//! acknowledged), after SIGTERM every transfer finished.
 
 use std::fs;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use carrack_tests::control::Control;
 use carrack_tests::programs::Tls;
@@ -13,88 +11,6 @@ use carrack_tests::tls_client::TlsClient;
 use carrack_tests::wire::End;
 use carrack_tests::{tree, wait};
 use rustix::process::Signal;
-
-/// How often the server is killed.
-const ROUNDS: usize = 10;
-
-/// Uploads small files until the connection breaks; every acknowledged name goes to `acknowledged`.
-fn upload_until_it_breaks(
-    mut control: Control,
-    round: usize,
-    worker: usize,
-    acknowledged: &Mutex<Vec<String>>,
-) {
-    for number in 0.. {
-        let name = format!("{round}-{worker}-{number}");
-        if upload(&mut control, &name).is_none() {
-            return;
-        }
-        acknowledged.lock().unwrap().push(name);
-    }
-}
-
-/// One upload whose every step may fail; `Some` when the server has acknowledged it.
-fn upload(control: &mut Control, name: &str) -> Option<()> {
-    control.wire.send(b"EPSV\r\n").ok()?;
-    let at = control.reply_or_end().ok()?.to_string();
-    let port = at.split("(|||").nth(1)?.split('|').next()?.parse().ok()?;
-    let mut data = carrack_tests::wire::Wire::over(std::net::TcpStream::connect(("127.0.0.1", port)).ok()?);
-    control.wire.send(format!("STOR {name}\r\n").as_bytes()).ok()?;
-    control.reply_or_end().ok().filter(|reply| reply.code == 150)?;
-    data.secure(&control.tls.clone()).ok()?;
-    data.send(&content(name)).ok()?;
-    data.finish().ok()?;
-    control.reply_or_end().ok().filter(|reply| reply.code == 226)?;
-    Some(())
-}
-
-/// The bytes that a file of that name must have.
-fn content(name: &str) -> Vec<u8> {
-    let seed = name.bytes().fold(7_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
-    tree::bytes(seed, 500 + (seed % 60_000) as usize)
-}
-
-#[test]
-fn kill_nine_in_mid_upload_leaves_acknowledged_files_whole_and_shows_no_partial() {
-    let mut server = Setup::new().start();
-    let acknowledged = Mutex::new(Vec::new());
-    for round in 0..ROUNDS {
-        let wanted = acknowledged.lock().unwrap().len() + 15 + round;
-        let killed = AtomicBool::new(false);
-        // One large upload is always on its way, so that the kill comes in mid upload.
-        let mut large = Control::open(&server);
-        let mut data = large.begin(&format!("STOR large-{round}"));
-        std::thread::scope(|scope| {
-            for worker in 0..3 {
-                let client = TlsClient::asking_for_tickets(1);
-                let control = Control::session(&server, Mode::Explicit, &client, USER);
-                let acknowledged = &acknowledged;
-                scope.spawn(move || upload_until_it_breaks(control, round, worker, acknowledged));
-            }
-            scope.spawn(|| {
-                while data.send(&tree::bytes(1, 1 << 20)).is_ok() {}
-                assert!(killed.load(Ordering::SeqCst), "the large upload broke before the kill");
-            });
-            wait::until_true("acknowledged uploads", || acknowledged.lock().unwrap().len() >= wanted);
-            killed.store(true, Ordering::SeqCst);
-            server.signal(Signal::KILL);
-        });
-        server = server.start_again();
-        let known = acknowledged.lock().unwrap();
-        for name in known.iter() {
-            let at_rest = fs::read(server.home().join(name));
-            assert!(at_rest.is_ok_and(|bytes| bytes == content(name)), "round {round}: {name} is not whole");
-        }
-        // What is visible without an acknowledgement was published whole all the same.
-        let listed = Control::open(&server).listing("NLST");
-        for name in listed.lines() {
-            assert!(!name.starts_with("large"), "round {round}: {name} is visible");
-            assert!(!name.starts_with('.'), "round {round}: {name} is visible");
-            let at_rest = fs::read(server.home().join(name)).unwrap();
-            assert!(at_rest == content(name), "round {round}: {name} is visible and not whole");
-        }
-    }
-}
 
 #[test]
 fn kill_nine_while_parts_are_combined_loses_none() {

@@ -52,6 +52,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// A server that tells all it can: log at its most talkative, transfer log, events to a program, measurements.
 fn talkative() -> Setup {
     let setup = Setup::new();
+    let roots = format!("roots = [{:?}]", setup.folder());
+    let setup = setup.top(&roots);
     let folder = setup.scratch();
     let script = |name: &str, text: &str| {
         let file = folder.join(name);

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use carrack_tests::acme::{Accounts, AcmeServer, NAME, certificate};
 use carrack_tests::control::Control;
 use carrack_tests::logs::{Line, Logs};
-use carrack_tests::programs::{Program, Run, Tls, curl, needs, url};
+use carrack_tests::programs::{EVERY_WAY, Program, Run, Tls, curl, needs, url};
 use carrack_tests::server::{Mode, Server, listening, program, spawn};
 use carrack_tests::setup::{Setup, USER};
 use carrack_tests::tls_client::TlsClient;
@@ -78,6 +78,18 @@ fn nobody_is_refused_and_an_upload_goes_on() {
                 fetched.fetch_add(1, Ordering::Relaxed);
             }
         });
+        // And a crowd that comes and goes all the time.
+        for (mode, tls) in EVERY_WAY {
+            let (server, is_over, fetched) = (&server, &is_over, &fetched);
+            scope.spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    let mut control = Control::session(server, mode, &TlsClient::new(tls), USER);
+                    assert_eq!(control.download("file"), b"bytes");
+                    control.expect("QUIT", 221);
+                    fetched.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
         // Ended whatever becomes of the rest.
         struct Over<'a>(&'a AtomicBool);
         impl Drop for Over<'_> {
@@ -94,7 +106,7 @@ fn nobody_is_refused_and_an_upload_goes_on() {
         more(1);
         let next = Next::start(&server, &server.config());
         next.took_over();
-        more(fetched.load(Ordering::Relaxed) + 2);
+        more(fetched.load(Ordering::Relaxed) + 40);
         drop(over);
         fetching.join().unwrap();
         next

@@ -12,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
 use carrack_tests::control::Control;
+use carrack_tests::figures::figure;
 use carrack_tests::programs::Tls;
 use carrack_tests::server::{Mode, Server};
 use carrack_tests::setup::{Setup, USER};
@@ -215,6 +216,12 @@ fn every_call_fails_once_and_nothing_is_lost() {
             run += 2;
         }
     }
-    println!("{} sessions with a failing call, of which {survived} came to their end", (run - 4) / 2);
     wait::until_true("all to be closed", || server.descriptors() <= at_first);
+    let failed = (run - 4) / 2;
+    figure(
+        "system calls that failed, each in a session of its own",
+        "all",
+        format_args!("{failed}, {survived} sessions came to their end"),
+    );
+    figure("acknowledged files lost, descriptors left", 0, 0);
 }

@@ -30,6 +30,8 @@ pub struct Usage {
 struct State {
     /// Bytes on the disk, with those that are just about to be written.
     held: u64,
+    /// How many of them may not have been written yet: what each writer took last.
+    unwritten: u64,
     /// How many of them take the place of others that go when an upload is published.
     lent: u64,
     /// Whether `held` was counted, and does not only say what has changed.
@@ -65,6 +67,7 @@ pub struct Count {
     grown: u64,
     shrunk: u64,
     moves: u64,
+    unwritten: u64,
 }
 
 impl Usage {
@@ -101,8 +104,8 @@ impl Usage {
     /// Begins a count, where one was asked for.
     pub fn begin_count(&self) -> Option<Count> {
         let mut state = self.lock();
-        let State { grown, shrunk, moves, .. } = *state;
-        std::mem::take(&mut state.is_due).then_some(Count { grown, shrunk, moves })
+        let State { grown, shrunk, moves, unwritten, .. } = *state;
+        std::mem::take(&mut state.is_due).then_some(Count { grown, shrunk, moves, unwritten })
     }
 
     /// The files had so many bytes, counted one after the other while others may have written them. What is known is put right as
@@ -110,7 +113,8 @@ impl Usage {
     /// meanwhile.
     pub fn counted(&self, count: &Count, walked: u64) -> bool {
         let mut state = self.lock();
-        let grown = state.grown.wrapping_sub(count.grown);
+        // What was taken before the count began and written behind it was not seen either.
+        let grown = state.grown.wrapping_sub(count.grown).saturating_add(count.unwritten);
         let shrunk = state.shrunk.wrapping_sub(count.shrunk);
         let has_moved = state.moves != count.moves;
         let (least, most) = (walked.saturating_sub(shrunk), walked.saturating_add(grown));
@@ -177,7 +181,7 @@ impl Quota {
     /// # Errors
     /// Nothing is left for it, or the first count takes longer.
     pub fn write(&self, length: u64, replaces: u64) -> Result<Growth, Limit> {
-        let mut growth = Growth { quota: self.clone(), length, replaces, lent: 0 };
+        let mut growth = Growth { quota: self.clone(), length, unwritten: 0, replaces, lent: 0 };
         let mut state = self.usage.lock();
         if let Some(most) = self.most {
             let waiting = self.usage.known.wait_timeout_while(state, PATIENCE, |state| !state.is_known);
@@ -201,6 +205,8 @@ pub struct Growth {
     quota: Quota,
     /// What it has.
     length: u64,
+    /// What of it was taken last. All before that was written before this was asked for.
+    unwritten: u64,
     /// What the file has that it is to replace.
     replaces: u64,
     /// How much of that it uses.
@@ -222,6 +228,8 @@ impl Growth {
             return Err(self.exceeded(most, &state, self.replaces));
         }
         state.grow(bytes);
+        state.unwritten = state.unwritten.saturating_sub(self.unwritten).saturating_add(bytes);
+        self.unwritten = bytes;
         self.length = length;
         self.lend(&mut state);
         Ok(())
@@ -297,7 +305,9 @@ impl Drop for Growth {
     fn drop(&mut self) {
         self.replaces = 0;
         let usage = Arc::clone(&self.quota.usage);
-        self.lend(&mut usage.lock());
+        let mut state = usage.lock();
+        state.unwritten = state.unwritten.saturating_sub(self.unwritten);
+        self.lend(&mut state);
     }
 }
 

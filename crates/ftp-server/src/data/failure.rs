@@ -49,6 +49,11 @@ impl Failure {
                 Code::CANNOT_OPEN_DATA_CONNECTION,
                 format!("Your data port cannot be reached ({}); try passive mode.", error.kind()),
             ),
+            // A network that was lost. Nothing was refused, and trying again may help.
+            Self::Handshake(Party::Client, error) if is_lost(error) => (
+                Code::CANNOT_OPEN_DATA_CONNECTION,
+                format!("The data connection was lost during the TLS handshake: {error}."),
+            ),
             Self::Handshake(Party::Client, error) => (
                 Code::NOT_SUPPORTED_ON_DATA_CONNECTION,
                 format!("The data connection's TLS handshake failed: {error}."),
@@ -138,6 +143,7 @@ impl Failure {
         Incomplete::Refused(match self {
             Self::NobodyCame => "nobody came in time",
             Self::Unreachable(_) => "the client's port cannot be reached",
+            Self::Handshake(Party::Client, error) if is_lost(error) => "it was lost during the TLS handshake",
             Self::Handshake(..) => "the TLS handshake failed",
             Self::PartnerHandshake(ConnectError::Untrusted(_)) => {
                 "the other server's certificate is not trusted"
@@ -152,6 +158,11 @@ impl Failure {
             Self::ProtectionChanged => "PROT was changed behind the announcement of the port",
         })
     }
+}
+
+/// Whether the connection ended before TLS had an opinion.
+const fn is_lost(error: &HandshakeError) -> bool {
+    matches!(error, HandshakeError::Closed | HandshakeError::Io(_))
 }
 
 /// What the operators can do about it.

@@ -201,3 +201,28 @@ proptest! {
         prop_assert_eq!(quota.left(), Some(MOST.saturating_sub(files)));
     }
 }
+
+#[test]
+fn what_is_taken_and_not_yet_written_survives_a_count() {
+    let usage = Arc::new(Usage::new(Some(0)));
+    let quota = Quota::new(Arc::clone(&usage), Some(Most { count: 1000, option: "user.quota_bytes" }));
+    let mut growth = quota.write(0, 0).unwrap();
+    growth.take(700).unwrap();
+    // The walk comes before the bytes.
+    usage.recount();
+    let count = usage.begin_count().unwrap();
+    assert!(usage.counted(&count, 0));
+    assert_eq!(usage.held(), Some(700));
+    assert!(growth.take(301).is_err());
+    // The next bytes are asked for when the first are written: from then on they have to be there.
+    growth.take(100).unwrap();
+    usage.recount();
+    let count = usage.begin_count().unwrap();
+    assert!(usage.counted(&count, 0));
+    assert_eq!(usage.held(), Some(100));
+    drop(growth);
+    usage.recount();
+    let count = usage.begin_count().unwrap();
+    assert!(usage.counted(&count, 0));
+    assert_eq!(usage.held(), Some(0));
+}
