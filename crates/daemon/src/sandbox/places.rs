@@ -130,7 +130,7 @@ pub(super) fn of(config: &Config, base: &Path, state: &Path, file_of_it: Option<
         let folders = file(option, &base.join(path), Use::Write);
         // Its folder may be made anew. What it lies in may be many programs', which file modes keep from everybody but root.
         let may_be_above =
-            |above: &&Path| !is_shared(above) && !(geteuid().is_root() && *above == Path::new(LOGS));
+            |above: &&Path| !(is_shared(above) || geteuid().is_root() && *above == Path::new(LOGS));
         let above = folders.iter().filter_map(|one| one.path.parent().filter(may_be_above));
         let above = above.map(|above| Place { path: above.to_owned(), ..folder(option, path, Use::Write) });
         places.extend(above.collect::<Vec<_>>());
