@@ -163,7 +163,14 @@ impl AtomicWrite {
                 due.growth.iter_mut().for_each(|growth| growth.cut(due.keeps));
                 file.try_clone().map_err(io)?
             }
-            None => make_partial(&self.shared, &self.slot, &self.partial)?,
+            None => {
+                let file = make_partial(&self.shared, &self.slot, &self.partial)?;
+                if is_file_there(&self.slot)? {
+                    // Without its name, behind a power cut, a client would take the complete file's length for its own.
+                    self.shared.sync_directory(&self.slot.dir)?;
+                }
+                file
+            }
         };
         let (keeps, copying, growth) = (due.keeps, due.copying.take(), due.growth.take());
         self.stage = match copying {
@@ -221,7 +228,7 @@ impl AtomicWrite {
     /// for the size is answered with 0 and not with the length of a file that it was about to replace: it would
     /// append its own end to that, and be told that all is well.
     fn leave_nothing(&mut self) -> Result<()> {
-        let over_complete_file = self.slot.lstat()?.is_some_and(|found| kind(&found) == Kind::File);
+        let over_complete_file = is_file_there(&self.slot)?;
         let file = match &self.stage {
             Stage::Published => return Ok(()),
             Stage::Due(Due { held: None, .. }) if !over_complete_file => return Ok(()),
@@ -398,6 +405,10 @@ fn write_and_name(bytes: &mut Appender, pieces: &[IoSlice<'_>], slot: &Slot) -> 
 }
 
 /// What the partial that is there, or is to be made, counts with.
+fn is_file_there(slot: &Slot) -> Result<bool> {
+    Ok(slot.lstat()?.is_some_and(|found| kind(&found) == Kind::File))
+}
+
 fn growth(shared: &Shared, held: Option<&File>, slot: &Slot) -> Result<Option<Growth>> {
     // Where nothing is counted nothing is asked.
     if shared.settings.quota.is_none() {
