@@ -31,7 +31,7 @@ address = "127.0.0.1:0"
 [[user]]
 name = "somebody"
 password = "$argon2id$…"
-home = "/srv/somebody"
+home = "/srv/ftp/somebody"
 
 "#;
 
@@ -275,7 +275,12 @@ fn every_configuration_passes_the_check() {
                 whole += 1;
                 check(&what, &block.text);
             } else {
-                check(&what, &format!("{WHOLE}{}", block.text));
+                // What belongs to the top of a file, and what users outside take.
+                let (roots, rest): (Vec<_>, Vec<_>) =
+                    block.text.lines().partition(|line| line.starts_with("roots = "));
+                let asks = block.text.contains("[users]") && roots.is_empty();
+                let roots = if asks { "roots = [\"/srv/\"]".to_owned() } else { roots.join("\n") };
+                check(&what, &format!("{roots}\n{WHOLE}{}\n", rest.join("\n")));
             }
         }
     }

@@ -269,12 +269,12 @@ pub(super) const LOGINS: &[Row] = &[
         server
     }),
     row("users.program", "login_failed", "says whoever was asked", || {
-        let server = setup().option("users", "program", r#"["/bin/echo", "{\"login\": false}"]"#).start();
+        let server = outside().option("users", "program", r#"["/bin/echo", "{\"login\": false}"]"#).start();
         guess(&server, "somebody");
         server
     }),
     row("users.program", "login_failed", "nobody has answered", || {
-        let server = setup().option("users", "program", r#"["/bin/false"]"#).start();
+        let server = outside().option("users", "program", r#"["/bin/false"]"#).start();
         let mut control = greeted(&server);
         control.expect("USER somebody", 331);
         control.expect("PASS of hers", 421);

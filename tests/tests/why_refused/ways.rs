@@ -57,6 +57,13 @@ pub(super) fn crowded(setup: Setup) -> Server {
     server
 }
 
+/// For users that a program knows: their homes have to lie somewhere.
+pub(super) fn outside() -> Setup {
+    let setup = setup();
+    let roots = format!("roots = [{:?}]", setup.folder());
+    setup.top(&roots)
+}
+
 pub(super) fn guess(server: &Server, user: &str) {
     let mut control = greeted(server);
     control.expect(&format!("USER {user}"), 331);

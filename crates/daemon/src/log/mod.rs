@@ -7,7 +7,7 @@
 //!
 //! Event names and fields are stable: `listening`, `connected`, `host_refused`, `connection_refused`, `banned`, `banned_by_operator`, `unbanned`, `bans_unreadable`, `bans_not_saved`, `access_name`, `access_name_not_found`, `login`, `login_failed`, `transfer`, `changed`, `operation_failed`,
 //! `session_end`, `suppressed`, `log_lost`, `log_failed`, `configuration_warning`, `reloading`, `reloaded`, `reload_refused`, `listener_closed`, `kicked`, `control_refused`, `handing_over`, `handed_over`, `hand_over_failed`, `took_over`, `predecessor_ended`, `predecessor_lost`,
-//! `sandbox`, `sandbox_refused`, `broker_lost`, `panicked`, `accept_loop_lost`, `service_manager_not_told`, `reload_failed`, `certificate_replaced`, `certificate_unchanged`,
+//! `sandbox`, `sandbox_incomplete`, `sandbox_refused`, `broker_lost`, `panicked`, `accept_loop_lost`, `service_manager_not_told`, `reload_failed`, `certificate_replaced`, `certificate_unchanged`,
 //! `certificate_refused`, `certificate_ends`, `certificate_expired`, `staple_replaced`, `staple_refused`, `staple_expired`, `metrics_listening`, `expired_uploads`, `expiry_failed`, `journal_failed`,
 //! `few_file_descriptors`, `draining`, `stopped`.
 

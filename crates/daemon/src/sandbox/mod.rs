@@ -197,7 +197,7 @@ impl Inside {
             None => tracing::info!(target: "carrack", landlock, seccomp, uid, "sandbox"),
             Some(missing) => {
                 let mend = "serve on a kernel with Landlock and seccomp, in a container that permits both";
-                tracing::warn!(target: "carrack", landlock, seccomp, uid, why = missing, mend, "sandbox");
+                tracing::warn!(target: "carrack", landlock, seccomp, uid, why = missing, mend, "sandbox_incomplete");
             }
         }
     }
