@@ -62,11 +62,10 @@ impl Clock {
         fs::rename(&next, &self.0).unwrap();
         let date =
             Command::new("date").args(["-u", "-d", &format!("{days:+} days"), "+%F"]).output().unwrap();
-        let before = server.logs.lines().len();
-        drop(std::net::TcpStream::connect(server.explicit).unwrap());
-        let line = server.logs.wait_for("a line of the new time", |lines| {
-            lines[before..].iter().find(|line| line.is("connected")).cloned()
-        });
+        let visitor = std::net::TcpStream::connect(server.explicit).unwrap();
+        let peer = visitor.local_addr().unwrap().to_string();
+        let line = server.logged("connected", |line| line.text("peer") == peer);
+        drop(visitor);
         let date = String::from_utf8(date.stdout).unwrap();
         // Around midnight the days may differ by one.
         assert!(line.text("time").starts_with(&date[..8]) || days.abs() < 2, "{} on {date}", line.raw);
