@@ -198,6 +198,15 @@ fn comes(control: &mut Control, at: SocketAddr, bytes: &[u8]) {
     control.wait_for(226);
 }
 
+/// The same for clear data.
+fn comes_in_clear(control: &mut Control, at: SocketAddr) {
+    let mut data = Wire::connect(at);
+    control.wait_for(150);
+    data.send(b"in clear").unwrap();
+    data.finish().unwrap();
+    control.wait_for(226);
+}
+
 #[test]
 fn a_connection_to_the_shared_data_port_finds_the_process_of_its_session() {
     for version in [Tls::V12, Tls::V13] {
@@ -228,11 +237,8 @@ fn a_connection_to_the_shared_data_port_finds_the_process_of_its_session() {
         one.tls = one.tls.with_no_sessions();
         one.upload("unnamed", b"alone again");
         one.expect("PROT C", 200);
-        let mut data = one.data();
-        one.expect("STOR clear", 150);
-        data.send(b"in clear").unwrap();
-        data.finish().unwrap();
-        one.wait_for(226);
+        let of_one = waiting(&mut one, "STOR clear");
+        comes_in_clear(&mut one, of_one);
         for (name, bytes) in [
             ("old0", "alone"),
             ("old1", "among others"),
@@ -260,24 +266,17 @@ fn clear_data_finds_the_only_session_that_waits_in_either_process() {
         control.expect("PROT C", 200);
         control
     };
-    let send = |control: &mut Control, at: SocketAddr| {
-        let mut data = Wire::connect(at);
-        control.wait_for(150);
-        data.send(b"in clear").unwrap();
-        data.finish().unwrap();
-        control.wait_for(226);
-    };
     let (mut old, mut busy) = (clear(), Control::open(&server));
     let at = waiting(&mut old, "STOR old");
     let mut data = busy.begin("STOR busy");
     let next = Next::start(&server, &server.config());
     next.took_over();
-    send(&mut old, at);
+    comes_in_clear(&mut old, at);
     old.wait_for(421);
     // The old process is there still, and nobody waits in it.
     let mut new = clear();
     let at = waiting(&mut new, "STOR new");
-    send(&mut new, at);
+    comes_in_clear(&mut new, at);
     data.send(b"enough").unwrap();
     data.finish().unwrap();
     busy.wait_for(226);

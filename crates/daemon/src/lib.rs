@@ -36,6 +36,7 @@ mod limits;
 pub mod log;
 mod metrics;
 mod outside;
+mod packets;
 pub mod panics;
 mod places;
 mod plaintext;

@@ -9,8 +9,7 @@
 //! Each is one packet (unix(7), SOCK_SEQPACKET); the end of either process is that of the connection.
 
 use std::collections::HashMap;
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::net::IpAddr;
 use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
@@ -18,14 +17,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use carrack_ftp_server::{Elsewhere, SharedPort, Stray};
-use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
-};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::sync::{Semaphore, oneshot};
+
+use crate::packets::{self, Packet, polled};
 
 /// Offers that wait for their answer. What comes beside them is closed: the other process is at its end, or a flood is on.
 const OFFERS: usize = 1024;
@@ -50,12 +47,6 @@ struct Answered {
     taken: bool,
 }
 
-/// Both ends: for the process that offers, and for the one that answers.
-pub(super) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?)
-}
-
 /// Offers connections, until the other process ends.
 pub(super) struct Offers {
     socket: UnixStream,
@@ -78,8 +69,8 @@ impl Offers {
 
     /// Hears the answers, until the other process ends or says what makes no sense.
     pub(super) async fn hear(&self) {
-        while let Ok(Some((packet, _))) = receive(&self.socket, ANSWER).await
-            && let Ok(Answered { stray, taken }) = serde_json::from_slice(&packet)
+        while let Ok(Some(Packet { bytes, .. })) = receive(&self.socket, ANSWER).await
+            && let Ok(Answered { stray, taken }) = serde_json::from_slice(&bytes)
         {
             let asked = self.waiting().as_mut().and_then(|waiting| waiting.remove(&stray));
             asked.into_iter().for_each(|asked| {
@@ -118,13 +109,14 @@ impl Elsewhere for Offers {
 /// Takes in what another process is offered at `port` and has nobody for, until that process ends.
 pub(super) async fn take_in(socket: OwnedFd, port: Arc<SharedPort>) {
     let Ok(socket) = polled(socket) else { return };
-    while let Ok(Some((packet, connection))) = receive(&socket, PACKET).await {
-        let line = packet.iter().position(|byte| *byte == b'\n').and_then(|end| packet.split_at_checked(end));
+    while let Ok(Some(Packet { bytes, mut fds, .. })) = receive(&socket, PACKET).await {
+        let line = bytes.iter().position(|byte| *byte == b'\n').and_then(|end| bytes.split_at_checked(end));
         let Some((line, rest)) = line else { return };
         let Ok(Offered { stray, peer, contested }) = serde_json::from_slice(line) else { return };
         let received = rest.get(1..).unwrap_or_default().to_vec();
         // Without a descriptor left for it, it is lost on the way.
-        let taken = connection
+        let taken = fds
+            .pop()
             .is_some_and(|socket| port.receive(Stray { socket, peer, received, is_contested: contested }));
         let answered = serde_json::to_vec(&Answered { stray, taken }).unwrap_or_default();
         if send(&socket, &answered, None).await.is_err() {
@@ -133,42 +125,12 @@ pub(super) async fn take_in(socket: OwnedFd, port: Arc<SharedPort>) {
     }
 }
 
-/// As tokio has no sockets for packets, one for streams: both are read and written here by calls of our own alone.
-fn polled(socket: OwnedFd) -> io::Result<UnixStream> {
-    UnixStream::from_std(socket.into())
-}
-
 async fn send(socket: &UnixStream, packet: &[u8], with: Option<&OwnedFd>) -> io::Result<()> {
-    socket
-        .async_io(Interest::WRITABLE, || {
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-            let mut rights = SendAncillaryBuffer::new(&mut space);
-            let fds: Vec<_> = with.iter().map(|fd| fd.as_fd()).collect();
-            if !fds.is_empty() && !rights.push(SendAncillaryMessage::ScmRights(&fds)) {
-                return Err(io::ErrorKind::InvalidInput.into());
-            }
-            sendmsg(socket, &[IoSlice::new(packet)], &mut rights, SendFlags::NOSIGNAL)?;
-            Ok(())
-        })
-        .await
+    let fds: Vec<_> = with.iter().map(|fd| fd.as_fd()).collect();
+    socket.async_io(Interest::WRITABLE, || packets::send(socket, packet, &fds)).await
 }
 
-/// The next packet, with the descriptor that comes with it; `None` at the end.
-async fn receive(socket: &UnixStream, most: usize) -> io::Result<Option<(Vec<u8>, Option<OwnedFd>)>> {
-    let mut packet = vec![0; most];
-    let (length, fd) = socket
-        .async_io(Interest::READABLE, || {
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-            let mut rights = RecvAncillaryBuffer::new(&mut space);
-            let mut room = [IoSliceMut::new(&mut packet)];
-            let received = recvmsg(socket, &mut room, &mut rights, RecvFlags::CMSG_CLOEXEC)?;
-            let fd = rights.drain().find_map(|message| match message {
-                RecvAncillaryMessage::ScmRights(mut rights) => rights.next(),
-                _ => None,
-            });
-            Ok((received.bytes, fd))
-        })
-        .await?;
-    packet.truncate(length);
-    Ok((length > 0).then_some((packet, fd)))
+/// The next packet; `None` at the end.
+async fn receive(socket: &UnixStream, most: usize) -> io::Result<Option<Packet>> {
+    socket.async_io(Interest::READABLE, || packets::receive(socket, most)).await
 }

@@ -14,6 +14,7 @@ use super::strays::{self, Offers};
 use crate::config::Config;
 use crate::ctl::{Leaving, MOST, Parcel, Predecessor, Succession, Successor};
 use crate::hooks::{self, Deliveries, Hooks};
+use crate::packets;
 use crate::quota::Quotas;
 
 /// What goes with the sockets.
@@ -43,7 +44,7 @@ impl Serving {
         }
         let mut strays = None;
         if let DataPorts::Shared(port) = &self.lasting.ports {
-            let (theirs, ours) = strays::pair().map_err(failed)?;
+            let (theirs, ours) = packets::pair().map_err(failed)?;
             (strays, self.strays) = (Some((port.number(), theirs)), Some(ours));
         }
         if sockets.len() + BESIDE_SOCKETS > MOST {

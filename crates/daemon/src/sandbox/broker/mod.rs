@@ -23,12 +23,12 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use serde::{Deserialize, Serialize};
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 
 use super::refusals::Refused;
+use crate::packets::{pair, polled};
 pub use serve::run_if_called;
 use wire::{Received, receive, send};
 
@@ -191,7 +191,7 @@ impl Programs {
     pub(crate) async fn told(&self) -> Told {
         let Some(link) = &self.0 else { return std::future::pending().await };
         let received = async {
-            let socket = wire::polled(link.socket.try_clone()?)?;
+            let socket = polled(link.socket.try_clone()?)?;
             socket.async_io(Interest::READABLE, || receive::<Refused>(&socket)).await
         };
         match received.await {
@@ -225,7 +225,7 @@ impl Program {
         let theirs = OwnedFd::from(theirs.into_std()?);
         let fds: Vec<_> = std::iter::once(&theirs).chain(pipes).map(AsFd::as_fd).collect();
         let said = Said::Start(Start { which: self.which, arguments, environment, answers });
-        let socket = wire::polled(self.link.socket.try_clone()?)?;
+        let socket = polled(self.link.socket.try_clone()?)?;
         match socket.async_io(Interest::WRITABLE, || send(&socket, &said, &fds)).await {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(io::Error::other(NO_BROKER)),
             sent => sent.map(|()| Running(ours)),
@@ -250,8 +250,4 @@ impl Running {
         // Where it has ended meanwhile, there is nobody to end.
         let _ = self.0.try_write(serve::KILL);
     }
-}
-
-fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
 }

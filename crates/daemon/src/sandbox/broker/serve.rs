@@ -12,8 +12,9 @@ use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
-use super::wire::{self, Received, receive};
+use super::wire::{Received, receive};
 use super::{Ended, Listed, NAME, Purpose, Said, Start};
+use crate::packets::polled;
 use crate::sandbox::refusals;
 
 /// What has the next server killed.
@@ -79,7 +80,7 @@ impl Broker {
             SignalKind::user_defined1(),
         ]
         .map(signal);
-        let socket = wire::polled(socket)?;
+        let socket = polled(socket)?;
         let mut running = JoinSet::new();
         loop {
             let received = tokio::select! {
@@ -105,7 +106,7 @@ impl Broker {
                     refusals::watch(listener, socket.as_fd().try_clone_to_owned()?);
                 }
                 Said::Start(start) if self.is_whole => {
-                    let Some(life) = fds.next().and_then(|life| wire::polled(life).ok()) else { continue };
+                    let Some(life) = fds.next().and_then(|life| polled(life).ok()) else { continue };
                     let is_room = running.len() < MOST_RUNNING;
                     let command = self.command(&start, fds.collect(), is_room);
                     running.spawn(attend(command, life));
