@@ -82,7 +82,7 @@ pub fn simulate(bytes: &[u8]) -> Ends {
     let private = is_protected && policy.data_protection == DataProtection::Require;
     let (mut client, mut server) = (Asking::new(machine, private), Serving::new(policy, private));
     let (mut control, mut data) = (Wire::default(), None::<Wire>);
-    let (mut now, mut moved) = (0, 0);
+    let (mut now, mut moved) = (0, None);
     for _ in 0..ROUNDS {
         server.turn(&mut control, &mut data, now, &mut input);
         let acted = client.turn(&mut control, &mut data, now, &mut input);
@@ -95,7 +95,8 @@ pub fn simulate(bytes: &[u8]) -> Ends {
             assert!(client.uploaded <= server.stored.len(), "complete for the client alone");
             return client.ends;
         }
-        let moves = control.moves() + data.as_ref().map_or(0, Wire::moves);
+        // Not their sum: a data connection that ends takes its own count with it.
+        let moves = Some((control.moves(), data.as_ref().map(Wire::moves)));
         if acted
             || std::mem::replace(&mut moved, moves) != moves
             || server.next().is_some_and(|due| due <= now)
