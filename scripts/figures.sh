@@ -24,7 +24,7 @@ begin() {
 long_form() {
     local status=0 began=$SECONDS log=target/figures/$1.log
     mkdir -p target/figures
-    cargo test --locked --quiet --workspace --test "$1" -- --test-threads 1 --nocapture >"$log" 2>&1 || status=$?
+    cargo test --locked --quiet --workspace --test all "$1::" -- --test-threads 1 --nocapture >"$log" 2>&1 || status=$?
     grep -o 'figure: .*' "$log" || true
     # Without the servers' logs.
     [ "$status" = 0 ] || grep -v '^{"time"' "$log" | tail -n 100 >&2

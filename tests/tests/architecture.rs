@@ -189,3 +189,19 @@ fn unsafe_code_stands_only_where_the_operating_system_is_called() {
     });
     assert!(found.is_empty(), "{found:#?}");
 }
+
+#[test]
+fn every_file_of_tests_is_in_the_program() {
+    let folder = root().join("tests/tests");
+    let program = fs::read_to_string(folder.join("all.rs")).unwrap();
+    let named: BTreeSet<&str> =
+        program.lines().filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';')).collect();
+    let there: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let there: BTreeSet<&str> = there
+        .iter()
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .map(|path| path.file_stem().unwrap().to_str().unwrap())
+        .filter(|name| *name != "all")
+        .collect();
+    assert_eq!(named, there);
+}

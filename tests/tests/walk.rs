@@ -4,9 +4,7 @@
 //! once grants everything and once refuses everything. A watcher that knows nothing of the machine's insides keeps its own
 //! books from what it sees and checks each event and each reply against them.
 
-#[path = "walk/arguments.rs"]
 mod arguments;
-#[path = "walk/states.rs"]
 mod states;
 
 use std::net::SocketAddr;

@@ -1,8 +1,6 @@
 //! "Why was I refused?": every refusal that a client can meet is provoked, and the log has to name the option that it was because of.
 
-#[path = "why_refused/rows.rs"]
 mod rows;
-#[path = "why_refused/ways.rs"]
 mod ways;
 
 use std::collections::BTreeSet;
