@@ -1,7 +1,7 @@
 //! Behind a load balancer: who is believed to say who the client is, and what then sees the client's own address.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use carrack_tests::control::{Control, Reply};
 use carrack_tests::logs::Line;
@@ -34,6 +34,16 @@ fn version_2(client: &str) -> Vec<u8> {
     [SIGNATURE, b"\x21\x11\x00\x0c", &client.octets(), &[203, 0, 113, 7], b"\x9c\x40\x00\x15"].concat()
 }
 
+/// The same two for a client of IPv6.
+fn version_1_of_ipv6(client: Ipv6Addr) -> Vec<u8> {
+    format!("PROXY TCP6 {client} 2001:db8:1::7 40000 21\r\n").into_bytes()
+}
+
+fn version_2_of_ipv6(client: Ipv6Addr) -> Vec<u8> {
+    let outside = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7);
+    [SIGNATURE, b"\x21\x21\x00\x24", &client.octets(), &outside.octets(), b"\x9c\x40\x00\x15"].concat()
+}
+
 /// A check of the balancer's own, in both versions.
 fn checks() -> [Vec<u8>; 2] {
     [b"PROXY UNKNOWN\r\n".to_vec(), [SIGNATURE, b"\x20\x00\x00\x00"].concat()]
@@ -45,7 +55,7 @@ fn behind() -> Setup {
 }
 
 /// A connection from an address that begins with these bytes.
-fn connect(to: SocketAddr, from: Ipv4Addr, first: &[u8]) -> Wire {
+fn connect(to: SocketAddr, from: impl Into<IpAddr>, first: &[u8]) -> Wire {
     let mut wire = Wire::connect_from(from.into(), to).unwrap();
     wire.send(first).unwrap();
     wire
@@ -381,4 +391,44 @@ fn a_balancer_that_is_listed_at_a_reload_is_believed_from_then_on() {
     server.logged("reloaded", |_| true);
     session(&server, "192.0.2.1").upload_through(&server, "192.0.2.1");
     server.logged("transfer", |line| is_from(line, "192.0.2.1"));
+}
+
+#[test]
+fn a_client_of_ipv6_is_seen_through_the_balancer_with_its_network() {
+    let balancer = Ipv6Addr::LOCALHOST;
+    let (client, neighbour) = ("2001:db8::7".parse().unwrap(), "2001:db8::8".parse().unwrap());
+    let stranger = "2001:db8:0:1::7".parse().unwrap();
+    for header in [version_1_of_ipv6, version_2_of_ipv6] {
+        let server = Setup::new()
+            .quick_logins()
+            .at(balancer.into())
+            .listen(&format!("proxy_protocol = [\"{balancer}\"]"))
+            .option("limits", "sessions_per_source", "1")
+            .start();
+        let relayed = |client| {
+            Control::over(connect(server.explicit, balancer, &header(client)), &TlsClient::new(Tls::V13))
+        };
+        let mut control = secured(relayed(client));
+        control.login(USER);
+        control.expect("PBSZ 0", 200);
+        control.expect("PROT P", 200);
+        // A source is a /64: the neighbour is the same one, and who is in the next network is not.
+        assert!(relayed(neighbour).reply_or_end().is_ok_and(|reply| reply.code == 421));
+        server.logged("connection_refused", |line| {
+            line.text("option") == "limits.sessions_per_source" && is_from(line, &format!("[{neighbour}]"))
+        });
+        secured(relayed(stranger)).login(USER);
+        let at = data_port(&mut control, &server);
+        let mut other = connect(at, balancer, &header(stranger));
+        let (said, _) = other.read_to_end();
+        assert_eq!(said, b"");
+        let mut data = connect(at, balancer, &header(client));
+        control.expect("STOR file", 150);
+        let tls = control.tls.clone();
+        data.secure(&tls).unwrap();
+        data.send(b"through the balancer").unwrap();
+        data.finish().unwrap();
+        control.wait_for(226);
+        server.logged("transfer", |line| is_from(line, &format!("[{client}]")));
+    }
 }
