@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up. It is no measure of speed: it only ends a hanging run.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Looks again and again until `condition` yields something, and panics naming `what` when [`PATIENCE`] has run out.
 ///

@@ -1,4 +1,4 @@
-//! How do two processes speak in packets, with descriptors beside them (unix(7), `SOCK_SEQPACKET`, `SCM_RIGHTS`)?
+//! How do two processes hand each other descriptors (unix(7), `SCM_RIGHTS`), beside packets (`SOCK_SEQPACKET`) or a stream?
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -10,10 +10,10 @@ use rustix::net::{
 };
 use tokio::net::UnixStream;
 
-/// Descriptors beside one packet.
-const MOST_DESCRIPTORS: usize = 4;
+/// Descriptors beside one packet (SCM_MAX_FD of the kernel).
+pub(crate) const MOST_DESCRIPTORS: usize = 253;
 
-/// One that has come.
+/// One that has come, or a piece of a stream.
 #[derive(Debug)]
 pub(crate) struct Packet {
     pub(crate) bytes: Vec<u8>,
@@ -34,15 +34,15 @@ pub(crate) fn polled(socket: OwnedFd) -> io::Result<UnixStream> {
     UnixStream::from_std(socket)
 }
 
-/// Sends one.
+/// Sends one, whole.
 pub(crate) fn send(to: impl AsFd, bytes: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST_DESCRIPTORS))];
     let mut rights = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() && !rights.push(SendAncillaryMessage::ScmRights(fds)) {
-        return Err(io::ErrorKind::InvalidInput.into());
+        return Err(io::Error::other(format!("more than {MOST_DESCRIPTORS} descriptors at once")));
     }
-    sendmsg(to, &[IoSlice::new(bytes)], &mut rights, SendFlags::NOSIGNAL)?;
-    Ok(())
+    let sent = sendmsg(to, &[IoSlice::new(bytes)], &mut rights, SendFlags::NOSIGNAL)?;
+    if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
 /// Receives one of at most so many bytes; `None` once the other side has ended.

@@ -16,7 +16,7 @@ mod upgrade;
 
 pub use ask::{AskError, ask};
 pub(crate) use desk::{Desk, Order, Succession, Successor, Wanted};
-pub(crate) use parcel::{MOST, Parcel};
+pub(crate) use parcel::Parcel;
 pub use protocol::{
     Answer, Ban, Banned, Certificate, Draining, Errand, HandedOver, Listener, Place, Refusal, Reloaded,
     Request, Session, State, Status, Unbanned, Upgraded, Wrong,

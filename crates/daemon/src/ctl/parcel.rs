@@ -10,22 +10,17 @@
 //!                                    ◄─        {"draining":{…}}; the connection ends with its process
 //! ```
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixListener;
 
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, recvmsg, sendmsg,
-};
-
 use super::protocol::{Answer, HandedOver, Place};
 use crate::config::Mode;
+use crate::packets;
 
-/// Descriptors that one message takes (SCM_MAX_FD of the kernel).
-pub(crate) const MOST: usize = 253;
+/// Bytes that are read at once.
+const PIECE: usize = 4096;
 
 /// What goes over: sockets with the places that the configuration has for them, the lock of the state folder, the control socket.
 #[derive(Debug)]
@@ -53,33 +48,16 @@ impl Parcel {
         let sockets = self.sockets.iter().map(|(socket, ..)| socket.as_fd());
         let strays = self.strays.iter().map(|(_, socket)| socket.as_fd());
         let fds: Vec<_> = sockets.chain([self.lock.as_fd(), self.control.as_fd()]).chain(strays).collect();
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
-        let mut rights = SendAncillaryBuffer::new(&mut space);
-        if !rights.push(SendAncillaryMessage::ScmRights(&fds)) {
-            return Err(io::Error::other("there are more listeners than one message takes"));
-        }
-        let sent = sendmsg(to, &[IoSlice::new(&line)], &mut rights, SendFlags::NOSIGNAL)?;
-        if sent == line.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
+        packets::send(to, &line, &fds)
     }
 
     /// Receives one, or the refusal.
     pub(super) fn receive(from: impl AsFd) -> io::Result<Result<Self, String>> {
         let (mut line, mut fds) = (Vec::new(), Vec::new());
         while !line.ends_with(b"\n") {
-            let mut bytes = [0; 4096];
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MOST))];
-            let mut rights = RecvAncillaryBuffer::new(&mut space);
-            let mut room = [IoSliceMut::new(&mut bytes)];
-            let received = recvmsg(&from, &mut room, &mut rights, RecvFlags::CMSG_CLOEXEC)?;
-            for message in rights.drain() {
-                if let RecvAncillaryMessage::ScmRights(rights) = message {
-                    fds.extend(rights);
-                }
-            }
-            if received.bytes == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            line.extend_from_slice(bytes.get(..received.bytes).unwrap_or_default());
+            let piece = packets::receive(&from, PIECE)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+            line.extend(piece.bytes);
+            fds.extend(piece.fds);
         }
         match serde_json::from_slice(&line)? {
             Answer::HandedOver(handed) => Self::of(handed, fds).map(Ok),

@@ -12,9 +12,9 @@ use super::generation::Lasting;
 use super::serving::Serving;
 use super::strays::{self, Offers};
 use crate::config::Config;
-use crate::ctl::{Leaving, MOST, Parcel, Predecessor, Succession, Successor};
+use crate::ctl::{Leaving, Parcel, Predecessor, Succession, Successor};
 use crate::hooks::{self, Deliveries, Hooks};
-use crate::packets;
+use crate::packets::{self, MOST_DESCRIPTORS};
 use crate::quota::Quotas;
 
 /// What goes with the sockets.
@@ -47,8 +47,8 @@ impl Serving {
             let (theirs, ours) = packets::pair().map_err(failed)?;
             (strays, self.strays) = (Some((port.number(), theirs)), Some(ours));
         }
-        if sockets.len() + BESIDE_SOCKETS > MOST {
-            return Err(format!("no more than {} sockets can be handed over", MOST - BESIDE_SOCKETS));
+        if sockets.len() + BESIDE_SOCKETS > MOST_DESCRIPTORS {
+            return Err(format!("no more than {} sockets can be handed over", MOST_DESCRIPTORS - BESIDE_SOCKETS));
         }
         let parcel = Parcel {
             sockets,
