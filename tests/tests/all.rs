@@ -1,7 +1,7 @@
 //! The tests over the real program and the rules of the house: a file a subject, all in one program.
 //!
 //! One program, because each would link all of Carrack and every real client's helper anew: ninety of them took minutes and
-//! gigabytes to build. `cargo test -p carrack-tests --test all quota::` runs what `quota.rs` holds. A file that is not named here
+//! gigabytes to build. `cargo test --workspace --test all quota::` runs what `quota.rs` holds. A file that is not named here
 //! fails `architecture::every_file_of_tests_is_in_the_program`.
 
 mod acme;

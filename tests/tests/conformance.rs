@@ -124,7 +124,7 @@ fn the_conformance_page_is_what_the_table_says() {
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         written == page,
-        "docs/conformance.md is stale: CARRACK_BLESS=1 cargo test -p carrack-tests --test all conformance::"
+        "docs/conformance.md is stale: CARRACK_BLESS=1 cargo test --workspace --test all conformance::"
     );
 }
 

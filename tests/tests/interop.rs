@@ -125,6 +125,6 @@ fn the_page_is_fresh() {
     let stands = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         stands == made,
-        "docs/interop.md is stale; CARRACK_BLESS=1 cargo test -p carrack-tests --test all interop::"
+        "docs/interop.md is stale; CARRACK_BLESS=1 cargo test --workspace --test all interop::"
     );
 }

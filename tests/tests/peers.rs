@@ -427,7 +427,7 @@ fn the_page_is_fresh() {
     let stands = fs::read_to_string(&page).unwrap_or_default();
     assert!(
         stands == made,
-        "docs/peers.md is stale; CARRACK_BLESS=1 cargo test -p carrack-tests --test all peers::"
+        "docs/peers.md is stale; CARRACK_BLESS=1 cargo test --workspace --test all peers::"
     );
 }
 

@@ -75,7 +75,7 @@ fn every_stack_agrees_on_what_the_page_says() {
     let tables = page::tables(page::standing(&text), &measured, Take::OfThePagesVersions);
     assert!(
         page::standing(&text) == tables,
-        "{PAGE} is stale; CARRACK_BLESS=1 cargo test -p carrack-tests --test all tls_stacks::; measured:\n{tables}"
+        "{PAGE} is stale; CARRACK_BLESS=1 cargo test --workspace --test all tls_stacks::; measured:\n{tables}"
     );
     for stack in &STACKS {
         assert!(tables.contains(&format!("| {} ", stack.name)), "{PAGE} says nothing of {}", stack.name);

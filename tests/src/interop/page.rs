@@ -6,7 +6,7 @@ use super::{CLIENTS, Can, Client, Fault};
 
 const HEAD: &str = "# Clients that the server was tried with
 
-<!-- Made from tests/src/interop/. To renew it: CARRACK_BLESS=1 cargo test -p carrack-tests --test all interop:: -->
+<!-- Made from tests/src/interop/. To renew it: CARRACK_BLESS=1 cargo test --workspace --test all interop:: -->
 
 Every *yes* is asserted with the real client by `tests/tests/interop.rs`: each verb in each way in, with the bytes compared on
 both sides. A *no* is asserted too wherever the client can be made to try. A number leads to the reason; *–* is what these

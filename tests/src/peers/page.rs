@@ -6,7 +6,7 @@ use super::{Abilities, Ability, Peer};
 
 const HEAD: &str = "# Servers that the client was tried with
 
-<!-- Made from tests/src/peers/. To renew it: CARRACK_BLESS=1 cargo test -p carrack-tests --test all peers:: -->
+<!-- Made from tests/src/peers/. To renew it: CARRACK_BLESS=1 cargo test --workspace --test all peers:: -->
 
 Every *yes* is asserted against the real server by `tests/tests/peers.rs` and `tests/tests/client_resume.rs`, in every mode
 that the server has, with TLS 1.2 and with TLS 1.3; and every *no* that a client can run into. The servers are Debian's

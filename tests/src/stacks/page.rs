@@ -11,7 +11,7 @@ use super::{Answer, Reached, STACKS, Stack};
 pub const PAGE: &str = "docs/tls.md";
 
 const BEGIN: &str =
-    "<!-- Measured. To renew it: CARRACK_BLESS=1 cargo test -p carrack-tests --test all tls_stacks:: -->\n";
+    "<!-- Measured. To renew it: CARRACK_BLESS=1 cargo test --workspace --test all tls_stacks:: -->\n";
 const END: &str = "<!-- End of what is measured. -->\n";
 
 const AGREED: &str = "
