@@ -11,13 +11,18 @@ release_program() {
     export CARRACK_BIN=$target/release/carrack
 }
 
-# Says which commit is measured, with which settings: begin SETTINGS...
-begin() {
+# Prints which commit stands here.
+commit() {
     local commit
     commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
     [ -z "$(git status --porcelain -- . ':!docs/security/figures.md' 2>/dev/null)" ] || commit="$commit and changes"
+    echo "$commit"
+}
+
+# Says which commit is measured, with which settings: begin SETTINGS...
+begin() {
     # The last folder of a program of cargo is its profile.
-    echo "commit $commit, the $(basename "$(dirname "$CARRACK_BIN")") program, $*"
+    echo "commit $(commit), the $(basename "$(dirname "$CARRACK_BIN")") program, $*"
 }
 
 # Runs a test alone and prints its figures; all that it said is kept in target/figures/TEST.log: long_form TEST

@@ -7,6 +7,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
+#[path = "architecture/deny.rs"]
+mod deny;
+
 /// For each crate of ours, the crates of ours that it may know. Everything else is an arrow that points up.
 const ARROWS: [(&str, &[&str]); 12] = [
     ("core", &[]),
@@ -25,12 +28,6 @@ const ARROWS: [(&str, &[&str]); 12] = [
 
 /// What a crate may use beside in its own tests.
 const TEST_ARROWS: [(&str, &[&str]); 2] = [("ftp-server", &["storage"]), ("tests", &["ftp-server", "net"])];
-
-/// Crates that must not be in the tree at all: other TLS stacks, and what nobody keeps any more.
-const FORBIDDEN: [&str; 6] = ["ring", "openssl", "openssl-sys", "native-tls", "rustls-pemfile", "serde_yaml"];
-
-/// Crates of which a second version would mean two runtimes or two TLS stacks.
-const ONCE: [&str; 4] = ["rustls", "tokio", "aws-lc-rs", "rustls-webpki"];
 
 /// Names that say nothing about what is inside.
 const EMPTY_NAMES: [&str; 5] = ["utils", "common", "helpers", "misc", "manager"];
@@ -110,22 +107,62 @@ fn arrows_point_down() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-#[test]
-fn nothing_forbidden_is_built_and_nothing_central_twice() {
+/// What is built in a workspace for these systems, with what its tests and builds take.
+fn built(manifest: &str, targets: &[&str]) -> BTreeSet<deny::Built> {
     // Not the lock file: it also names what only a feature that nobody switches on would bring.
-    let tree = cargo(&["tree", "--workspace", "--target", "all", "--edges", "all", "--prefix", "none"]);
-    let tree = String::from_utf8(tree).unwrap();
-    let built: BTreeSet<(&str, &str)> = tree.lines().filter_map(|line| line.split_once(' ')).collect();
-    let versions = |name: &str| {
-        let of = |line: &&(&str, &str)| line.0 == name;
-        let words = built.iter().filter(of).filter_map(|line| line.1.split(' ').next());
-        words.filter(|word| word.starts_with('v')).collect::<BTreeSet<_>>()
-    };
-    for name in FORBIDDEN {
-        assert!(versions(name).is_empty(), "{name} is built");
+    let mut arguments = vec!["tree", "--locked", "--workspace", "--manifest-path", manifest];
+    arguments.extend(["--edges", "normal,build,dev", "--prefix", "none", "--format", deny::FORMAT]);
+    arguments.extend(targets.iter().flat_map(|target| ["--target", *target]));
+    deny::built(&String::from_utf8(cargo(&arguments)).unwrap())
+}
+
+#[test]
+fn what_is_built_keeps_to_deny_toml() {
+    let rules = deny::Rules::read(&text(Path::new("deny.toml")));
+    let mut skipped: BTreeSet<&str> = rules.skipped().collect();
+    for workspace in ["", "fips/"] {
+        let crates = built(&format!("{workspace}Cargo.toml"), &rules.targets());
+        assert!(crates.len() > 100, "{workspace}: {}", crates.len());
+        let broken = rules.broken_by(&crates);
+        assert!(broken.is_empty(), "{workspace}Cargo.toml: {broken:#?}");
+        let unknown = rules.unknown_sources(&text(Path::new(&format!("{workspace}Cargo.lock"))));
+        assert!(unknown.is_empty(), "{workspace}Cargo.lock: {unknown:#?}");
+        skipped.retain(|spec| !crates.iter().any(|one| one.is(spec)));
     }
-    for name in ONCE {
-        assert_eq!(versions(name).len(), 1, "{name}: {:?}", versions(name));
+    assert!(skipped.is_empty(), "skipped, and not there any more: {skipped:?}");
+}
+
+#[test]
+fn what_breaks_deny_toml_is_told() {
+    let rules = deny::Rules::read(&text(Path::new("deny.toml")));
+    let broken = |tree: &str| rules.broken_by(&deny::built(tree));
+    let right = "MIT/Apache-2.0|tokio v1.54.0\nMIT/Apache-2.0|tokio v1.54.0 (*)\n\n\
+        (MPL-2.0 OR MIT) AND Unicode-3.0|one v1.0.0 (proc-macro)\nISC AND OpenSSL|aws-lc-fips-sys v0.13.17 (*)\n\
+        MIT|syn v2.0.119\nMIT|syn v3.0.9\n";
+    assert_eq!(broken(right), [""; 0]);
+    for (tree, told) in [
+        ("GPL-3.0-only|one v1.0.0", r#"one 1.0.0 is under "GPL-3.0-only""#),
+        ("|one v1.0.0", r#"one 1.0.0 is under """#),
+        ("MIT AND (MPL-2.0 OR GPL-2.0-only)|one v1.0.0", r#"under "MIT AND"#),
+        ("MIT AND MPL-2.0 OR GPL-2.0-only|one v1.0.0", r#"under "MIT AND"#),
+        ("Apache-2.0 WITH LLVM-exception|one v1.0.0", "WITH LLVM-exception"),
+        ("OpenSSL|one v1.0.0", r#"one 1.0.0 is under "OpenSSL""#),
+        ("MIT|ring v0.17.14", "ring 0.17.14 is banned"),
+        ("MIT|one v1.0.0\nMIT|one v1.1.0 (*)", r#"one is there as ["1.0.0", "1.1.0"]"#),
+        (
+            "MIT|syn v2.0.119\nMIT|syn v2.1.0\nMIT|syn v3.0.9\nMIT|syn v20.0.0",
+            r#"syn is there as ["20.0.0", "3.0.9"]"#,
+        ),
+    ] {
+        let broken = broken(tree);
+        assert!(broken.len() == 1 && broken[0].contains(told), "{tree}: {broken:?}");
+    }
+    let lock = |source: &str| rules.unknown_sources(&format!("[[package]]\nname = \"one\"\n{source}"));
+    assert_eq!(lock(""), [""; 0]);
+    for source in
+        ["registry+https://crates.example/index", "git+https://github.com/rust-lang/crates.io-index#0"]
+    {
+        assert_eq!(lock(&format!("source = {source:?}")), [source]);
     }
 }
 

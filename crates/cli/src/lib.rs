@@ -42,6 +42,7 @@ use exit::Failure;
 
 /// The C library's allocator keeps the 19 MiB of every password hash in the arena of the thread that
 /// hashed, for ever: over a gigabyte after a hundred logins. This one gives memory back.
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
