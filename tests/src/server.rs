@@ -44,6 +44,12 @@ pub fn under_fips() -> bool {
     std::env::var_os("CARRACK_FIPS").is_some()
 }
 
+/// Whether servers serve outside the sandbox and end in good order, so that LeakSanitizer can look at what they leave
+/// (`scripts/sanitizers`): it traces the process that ends.
+pub fn leaks_are_watched() -> bool {
+    std::env::var_os("CARRACK_LEAKS").is_some()
+}
+
 /// A running server, ended when dropped.
 #[derive(Debug)]
 pub struct Server {
@@ -202,11 +208,18 @@ impl Server {
             let _ = tail.kill();
             let _ = tail.wait();
         }
+        // What a sanitizer has found that the program was built with (scripts/sanitizers), whatever became of the session.
+        let reported = self.errors.lines().iter().any(|line| line.raw.contains("Sanitizer: "));
+        assert!(!reported || std::thread::panicking(), "{:#?}", self.errors.lines());
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if leaks_are_watched() && !std::thread::panicking() && matches!(self.child.try_wait(), Ok(None)) {
+            self.signal(Signal::TERM);
+            wait::until_true("the end of a server", || matches!(self.child.try_wait(), Ok(Some(_))));
+        }
         self.end();
         if std::thread::panicking() {
             let log: Vec<String> = self.logs.lines().into_iter().map(|line| line.raw).collect();

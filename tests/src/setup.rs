@@ -89,6 +89,10 @@ impl Setup {
             under: Vec::new(),
             environment: Vec::new(),
         };
+        let setup = match server::leaks_are_watched() {
+            true => setup.option("server", "sandbox", "\"off\"").option("timeouts", "drain_s", "1"),
+            false => setup,
+        };
         setup
             .option("timeouts", "tls_s", "120")
             .option("timeouts", "login_s", "120")

@@ -44,9 +44,20 @@ fn maintainer_scripts_and_ours_are_sound_shell() {
     let scripts: Vec<_> = scripts.collect();
     assert_eq!(scripts.len(), 3, "{scripts:?}");
     Program::new("shellcheck").args(&scripts).run().ok();
-    let ours =
-        ["package", "packages", "figures.sh", "torture", "kills", "cuts", "lossy", "load", "soak", "deny"]
-            .map(|script| top().join("scripts").join(script));
+    let ours = [
+        "package",
+        "packages",
+        "figures.sh",
+        "torture",
+        "kills",
+        "cuts",
+        "lossy",
+        "load",
+        "soak",
+        "deny",
+        "sanitizers",
+    ]
+    .map(|script| top().join("scripts").join(script));
     Program::new("shellcheck").args(["-x", "--severity=warning"]).args(ours).folder(top()).run().ok();
 }
 
