@@ -70,7 +70,7 @@
 //! # Ok(())
 //! # }
 //! ```
-#![deny(unsafe_code)] // one function in data/sys.rs
+#![deny(unsafe_code)] // but for data/sys.rs
 
 mod alpn;
 mod armour;
