@@ -49,8 +49,9 @@ use trust::Rule;
 use verifier::Verifier;
 
 /// Tickets asked for on a control connection (RFC 9149 §3): each data connection uses one up and asks for another, so these are
-/// for what is started at once, and for connections that break before they bring theirs. Each one is work for both sides.
-const TICKETS_ON_CONTROL: u8 = 8;
+/// for connections that break before they bring theirs. Each one is work for both sides, so they are no more than our own server
+/// gives unasked.
+const TICKETS_ON_CONTROL: u8 = 4;
 /// Tickets asked for on a data connection: as many as it used up, and a spare one where it had none to use.
 const TICKETS_ON_DATA: TicketRequest = TicketRequest { new_session_count: 2, resumption_count: 1 };
 

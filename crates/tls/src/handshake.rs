@@ -181,10 +181,7 @@ pub(crate) async fn read_client_hello<T>(
 async fn receive_some(socket: &TcpStream, inbox: &mut Inbox) -> Result<usize, HandshakeError> {
     loop {
         match receive_known(socket, inbox.room()) {
-            Ok(Arrived::Bytes(n)) => {
-                inbox.filled(n);
-                return Ok(n);
-            }
+            Ok(Arrived::Bytes(n)) => return Ok(n),
             Ok(Arrived::Fin | Arrived::Lost) => return Err(HandshakeError::Closed),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 socket.readable().await?;

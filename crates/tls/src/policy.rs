@@ -1,6 +1,7 @@
 //! Which TLS is spoken: versions, cipher suites, key exchanges. The one place where the cryptographic provider is chosen.
 
 mod group;
+mod key_schedule;
 mod suite;
 #[cfg(test)]
 mod tests;

@@ -13,74 +13,69 @@ const PAGE: usize = 4096;
 /// Bytes from the socket, in order. Small until a read fills it, so that a small file costs little memory.
 #[derive(Debug, Default)]
 pub(crate) struct Inbox {
+    /// What was received; the room is its spare capacity, which nobody has to clear first.
     bytes: Vec<u8>,
-    /// Where the room begins, so that it is at a page's front once it is large.
+    /// Where what was received begins at the earliest: at a page's front once the room is large.
     front: usize,
     start: usize,
-    end: usize,
 }
 
 impl Inbox {
     /// One that holds what was received elsewhere, as far as it has room.
-    pub(crate) fn holding(mut received: &[u8]) -> Inbox {
+    pub(crate) fn holding(received: &[u8]) -> Inbox {
         let mut inbox = Inbox::default();
-        while !received.is_empty() {
-            let taken = copy(received, inbox.room());
-            if taken == 0 {
-                break;
-            }
-            inbox.filled(taken);
-            received = received.get(taken..).unwrap_or_default();
+        let mut left = received.get(..FULL_READ).unwrap_or(received);
+        while !left.is_empty() {
+            let room = inbox.room();
+            let (now, later) = left.split_at(left.len().min(room.capacity() - room.len()));
+            room.extend_from_slice(now);
+            left = later;
         }
         inbox
     }
 
     /// What has been received and not consumed.
     pub(crate) fn received(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(self.start..self.end).unwrap_or_default()
+        self.bytes.get_mut(self.start..).unwrap_or_default()
     }
 
     /// The last `n` bytes received.
     pub(crate) fn newest(&self, n: usize) -> &[u8] {
-        self.bytes.get(self.end.saturating_sub(n).max(self.start)..self.end).unwrap_or_default()
+        self.bytes.get(self.bytes.len().saturating_sub(n).max(self.start)..).unwrap_or_default()
     }
 
     pub(crate) fn consume(&mut self, n: usize) {
-        self.start = self.end.min(self.start.saturating_add(n));
+        self.start = self.bytes.len().min(self.start.saturating_add(n));
     }
 
-    /// Room for the next read. What is left, at most a part of one record or handshake flight, moves to the front.
-    pub(crate) fn room(&mut self) -> &mut [u8] {
-        let filled = self.end == self.bytes.len();
+    /// Room for the next read: the spare capacity, behind all that was received. What is left of that, at most a part of one record
+    /// or handshake flight, moves to the front.
+    pub(crate) fn room(&mut self) -> &mut Vec<u8> {
+        let filled = self.bytes.len() == self.bytes.capacity();
         if self.start > self.front {
-            self.bytes.copy_within(self.start..self.end, self.front);
-            self.end -= self.start - self.front;
+            self.bytes.copy_within(self.start.., self.front);
+            self.bytes.truncate(self.bytes.len() - (self.start - self.front));
             self.start = self.front;
         }
-        if self.bytes.is_empty() {
-            self.bytes = vec![0; FIRST_READ];
-        } else if filled && self.bytes.len() < FULL_READ {
+        if self.bytes.capacity() == 0 {
+            self.bytes = Vec::with_capacity(FIRST_READ);
+        } else if filled && self.bytes.capacity() < FULL_READ {
             self.grow();
         }
-        self.bytes.get_mut(self.end..).unwrap_or_default()
+        &mut self.bytes
     }
 
     fn grow(&mut self) {
-        let mut larger = vec![0; FULL_READ + PAGE];
+        let mut larger: Vec<u8> = Vec::with_capacity(FULL_READ + PAGE);
         let front = larger.as_ptr().align_offset(PAGE).min(PAGE);
-        larger.truncate(front + FULL_READ);
-        let waiting = copy(self.received(), larger.get_mut(front..).unwrap_or_default());
-        *self = Inbox { bytes: larger, front, start: front, end: front + waiting };
-    }
-
-    /// `n` bytes were read into the room.
-    pub(crate) fn filled(&mut self, n: usize) {
-        self.end = self.bytes.len().min(self.end.saturating_add(n));
+        larger.resize(front, 0);
+        larger.extend_from_slice(self.received());
+        *self = Inbox { bytes: larger, front, start: front };
     }
 
     /// Gives the memory back if nothing waits in it.
     pub(crate) fn release(&mut self) {
-        if self.start == self.end {
+        if self.start == self.bytes.len() {
             *self = Inbox::default();
         }
     }
@@ -197,16 +192,25 @@ pub(crate) fn copy(from: &[u8], into: &mut [u8]) -> usize {
 mod tests {
     use super::*;
 
+    /// Has so many bytes come; says how many there was room for.
+    fn come(inbox: &mut Inbox, bytes: &[u8]) -> usize {
+        let room = inbox.room();
+        let before = room.capacity() - room.len();
+        room.extend_from_slice(bytes);
+        before
+    }
+
     #[test]
     fn an_inbox_grows_only_after_a_read_that_filled_it() {
         let mut inbox = Inbox::default();
-        assert_eq!(inbox.room().len(), FIRST_READ);
-        inbox.filled(FIRST_READ);
+        assert_eq!(come(&mut inbox, &[7; FIRST_READ]), FIRST_READ);
         inbox.consume(FIRST_READ - 3);
-        assert_eq!(inbox.room().len(), FULL_READ - 3);
-        assert_eq!(inbox.received().len(), 3);
+        let room = come(&mut inbox, &[]);
+        assert!((FULL_READ - 3..FULL_READ + PAGE).contains(&room));
+        assert_eq!(inbox.received(), &[7; 3]);
+        assert_eq!(inbox.received().as_ptr().align_offset(PAGE), 0);
         inbox.consume(3);
-        assert_eq!(inbox.room().len(), FULL_READ);
+        assert_eq!(come(&mut inbox, &[]), room + 3);
         inbox.release();
         assert_eq!(inbox.bytes.capacity(), 0);
     }
@@ -223,12 +227,11 @@ mod tests {
     #[test]
     fn an_inbox_keeps_the_order_of_its_bytes() {
         let mut inbox = Inbox::default();
-        inbox.room()[..5].copy_from_slice(b"hello");
-        inbox.filled(5);
+        come(&mut inbox, b"hello");
         inbox.consume(2);
-        inbox.room()[..3].copy_from_slice(b" yo");
-        inbox.filled(3);
+        come(&mut inbox, b" yo");
         assert_eq!(inbox.newest(3), b" yo");
+        assert_eq!(inbox.newest(9), b"llo yo");
         assert_eq!(inbox.received(), b"llo yo");
     }
 

@@ -37,11 +37,13 @@ pub(crate) use handshake::Handshake;
 #[cfg(test)]
 pub(crate) use record_layer::{decrypter, encrypter};
 pub(crate) use session::Session;
-use socket::receive;
 pub(crate) use socket::{Arrived, acknowledge, receive_known, send};
+use socket::{receive, receive_over, send_before_fin};
 
 use crate::info::TlsInfo;
 
+/// What [`DataStream::drain`] reads at a time: hardly ever more than the peer's close_notify comes.
+const DRAIN_READ: usize = 2 * 1024;
 /// What [`DataStream::drain`] drops per call at most, so that a peer that never stops cannot hold a thread.
 const DRAIN_STEP: usize = 64 * 1024;
 
@@ -130,7 +132,7 @@ impl DataStream {
         }
         match &mut self.channel {
             Channel::Tls { session } => session.read(&self.socket, buf),
-            Channel::Clear { .. } => Ok(match receive(&self.socket, buf)? {
+            Channel::Clear { .. } => Ok(match receive_over(&self.socket, buf)? {
                 Arrived::Bytes(n) => Received::Bytes(n),
                 Arrived::Fin => Received::End,
                 Arrived::Lost => Received::Lost,
@@ -155,7 +157,6 @@ impl DataStream {
             Channel::Tls { session } => session.read_to(&self.socket, sink),
             Channel::Clear { inbox } => Ok(match receive(&self.socket, inbox.room())? {
                 Arrived::Bytes(n) => {
-                    inbox.filled(n);
                     sink(&[IoSlice::new(inbox.received())])?;
                     inbox.consume(n);
                     Received::Bytes(n)
@@ -180,7 +181,8 @@ impl DataStream {
     }
 
     /// As [`write`](Self::write) for the last bytes of the transfer: when all of `buf` is taken, close_notify goes out in
-    /// the same system call. [`finish`](Self::finish) is still to be called. An empty `buf` is allowed.
+    /// the same system call. [`finish`](Self::finish) is to be called next: the last segment waits for it, 200 ms at most. An
+    /// empty `buf` is allowed.
     ///
     /// # Errors
     /// As [`write`](Self::write).
@@ -188,7 +190,7 @@ impl DataStream {
         match &mut self.channel {
             Channel::Tls { session } => session.write(&self.socket, buf, true),
             Channel::Clear { .. } if buf.is_empty() => Ok(0),
-            Channel::Clear { .. } => send(&self.socket, buf),
+            Channel::Clear { .. } => send_before_fin(&self.socket, buf),
         }
     }
 
@@ -214,7 +216,7 @@ impl DataStream {
         }
         if let Channel::Tls { session } = &mut self.channel {
             session.close()?;
-            session.wire.flush(&self.socket)?;
+            session.wire.flush_before_fin(&self.socket)?;
             session.release();
         }
         socket::shut_write_side(&self.socket)?;
@@ -228,7 +230,7 @@ impl DataStream {
     /// # Errors
     /// `WouldBlock` while the peer is silent. The caller bounds the time.
     pub fn drain(&mut self) -> io::Result<Drained> {
-        let mut scratch = [0; 16 * 1024];
+        let mut scratch = [0; DRAIN_READ];
         let mut dropped = 0;
         while dropped < DRAIN_STEP {
             match self.read(&mut scratch) {

@@ -269,8 +269,10 @@ impl Session {
             self.take_over();
         }
         let plaintext = buf.get(..STEP).unwrap_or(buf);
-        self.seal(Outgoing { plaintext, last: last && plaintext.len() == buf.len() })?;
-        match self.wire.flush(socket) {
+        let last = last && plaintext.len() == buf.len();
+        self.seal(Outgoing { plaintext, last })?;
+        let flushed = if last { self.wire.flush_before_fin(socket) } else { self.wire.flush(socket) };
+        match flushed {
             Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
             _ => Ok(plaintext.len()),
         }

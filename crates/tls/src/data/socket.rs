@@ -9,6 +9,7 @@ use std::{
 };
 
 use rustix::{
+    buffer::spare_capacity,
     event::{PollFd, PollFlags, Timespec, poll},
     io::{Errno, retry_on_intr},
     net::{RecvFlags, SendFlags, Shutdown},
@@ -56,10 +57,20 @@ impl Breaker {
     }
 }
 
-pub(crate) fn receive(socket: &impl AsFd, into: &mut [u8]) -> io::Result<Arrived> {
-    match retry_on_intr(|| rustix::net::recv(socket, &mut *into, RecvFlags::DONTWAIT)) {
-        Ok((_, 0)) => Ok(Arrived::Fin),
-        Ok((_, n)) => Ok(Arrived::Bytes(n)),
+/// Receives into the spare capacity.
+pub(crate) fn receive(socket: &impl AsFd, into: &mut Vec<u8>) -> io::Result<Arrived> {
+    arrived(retry_on_intr(|| Ok(rustix::net::recv(socket, spare_capacity(into), RecvFlags::DONTWAIT)?.1)))
+}
+
+/// Receives over what stands in `into`.
+pub(crate) fn receive_over(socket: &impl AsFd, into: &mut [u8]) -> io::Result<Arrived> {
+    arrived(retry_on_intr(|| Ok(rustix::net::recv(socket, &mut *into, RecvFlags::DONTWAIT)?.1)))
+}
+
+fn arrived(received: rustix::io::Result<usize>) -> io::Result<Arrived> {
+    match received {
+        Ok(0) => Ok(Arrived::Fin),
+        Ok(n) => Ok(Arrived::Bytes(n)),
         Err(Errno::CONNRESET | Errno::PIPE | Errno::CONNABORTED | Errno::TIMEDOUT) => Ok(Arrived::Lost),
         Err(error) => Err(error.into()),
     }
@@ -69,14 +80,12 @@ pub(crate) fn receive(socket: &impl AsFd, into: &mut [u8]) -> io::Result<Arrived
 ///
 /// For sockets of which nothing is received in another way: what filled only a part of the room has emptied the socket,
 /// and the event loop may forget that it was ready.
-pub(crate) fn receive_known(socket: &TcpStream, into: &mut [u8]) -> io::Result<Arrived> {
-    let room = into.len();
+pub(crate) fn receive_known(socket: &TcpStream, into: &mut Vec<u8>) -> io::Result<Arrived> {
     let mut arrived = None;
     let tried = socket.try_io(tokio::io::Interest::READABLE, || {
-        let received = receive(socket, into)?;
-        arrived = Some(received);
-        match received {
-            Arrived::Bytes(n) if n < room => Err(io::ErrorKind::WouldBlock.into()),
+        arrived = Some(receive(socket, into)?);
+        match arrived {
+            Some(Arrived::Bytes(_)) if into.len() < into.capacity() => Err(io::ErrorKind::WouldBlock.into()),
             _ => Ok(()),
         }
     });
@@ -88,7 +97,17 @@ pub(crate) fn receive_known(socket: &TcpStream, into: &mut [u8]) -> io::Result<A
 }
 
 pub(crate) fn send(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
-    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+    send_with(socket, bytes, SendFlags::empty())
+}
+
+/// As [`send`], where [`shut_write_side`] comes next: what fits into one segment leaves in one with the FIN. Where it does not
+/// come, the last bytes leave after 200 ms (tcp(7), `MSG_MORE`).
+pub(crate) fn send_before_fin(socket: &impl AsFd, bytes: &[u8]) -> io::Result<usize> {
+    send_with(socket, bytes, SendFlags::MORE)
+}
+
+fn send_with(socket: &impl AsFd, bytes: &[u8], more: SendFlags) -> io::Result<usize> {
+    let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL | more;
     Ok(retry_on_intr(|| rustix::net::send(socket, bytes, flags))?)
 }
 

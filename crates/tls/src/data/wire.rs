@@ -19,21 +19,13 @@ pub(crate) struct Wire {
 impl Wire {
     /// Receives once into the inbox.
     pub(super) fn receive(&mut self, socket: &impl AsFd) -> io::Result<Arrived> {
-        let arrived = socket::receive(socket, self.inbox.room())?;
-        if let Arrived::Bytes(n) = arrived {
-            self.inbox.filled(n);
-        }
-        Ok(arrived)
+        socket::receive(socket, self.inbox.room())
     }
 
     /// Waits until something came into the inbox, or the end did.
     pub(super) async fn fill(&mut self, socket: &TcpStream) -> io::Result<Arrived> {
         loop {
             match socket::receive_known(socket, self.inbox.room()) {
-                Ok(Arrived::Bytes(n)) => {
-                    self.inbox.filled(n);
-                    return Ok(Arrived::Bytes(n));
-                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // A peer that writes the messages of one flight apart (GnuTLS does) holds the second back until we
                     // acknowledge the first, and we would for 40 ms.
@@ -47,8 +39,17 @@ impl Wire {
 
     /// Sends what waits; `WouldBlock` while something is left.
     pub(crate) fn flush(&mut self, socket: &impl AsFd) -> io::Result<()> {
+        self.flush_by(|bytes| socket::send(socket, bytes))
+    }
+
+    /// As [`flush`](Self::flush), where the end of this direction comes next.
+    pub(crate) fn flush_before_fin(&mut self, socket: &impl AsFd) -> io::Result<()> {
+        self.flush_by(|bytes| socket::send_before_fin(socket, bytes))
+    }
+
+    fn flush_by(&mut self, mut send: impl FnMut(&[u8]) -> io::Result<usize>) -> io::Result<()> {
         while !self.outbox.is_empty() {
-            let n = socket::send(socket, self.outbox.waiting())?;
+            let n = send(self.outbox.waiting())?;
             self.outbox.sent(n);
         }
         Ok(())

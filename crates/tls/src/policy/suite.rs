@@ -3,19 +3,18 @@
 use std::fmt;
 
 use rustls::{
-    CipherSuite, SignatureAlgorithm, SupportedCipherSuite,
+    CipherSuite, SignatureAlgorithm, SupportedCipherSuite, Tls13CipherSuite,
     crypto::aws_lc_rs::cipher_suite::{
         TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256, TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
         TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256, TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
         TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384, TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-        TLS13_AES_128_GCM_SHA256, TLS13_AES_256_GCM_SHA384, TLS13_CHACHA20_POLY1305_SHA256,
     },
 };
 
 #[cfg(test)]
-use rustls::{CipherSuiteCommon, Tls12CipherSuite, Tls13CipherSuite};
+use rustls::{CipherSuiteCommon, Tls12CipherSuite};
 
-use super::Approval;
+use super::{Approval, key_schedule};
 use crate::info::Version;
 
 /// A cipher suite: authenticated encryption, and an ephemeral key exchange in front of it. There are no others here.
@@ -32,9 +31,9 @@ pub struct Suite {
 /// THE TABLE of suites. All are spoken unless a policy says otherwise, in this order: AES-GCM before ChaCha20, since with
 /// hardware AES it is several times faster, and a client without offers no AES.
 static SUITES: [Suite; 9] = [
-    same("TLS_AES_256_GCM_SHA384", Approval::Approved, TLS13_AES_256_GCM_SHA384),
-    same("TLS_AES_128_GCM_SHA256", Approval::Approved, TLS13_AES_128_GCM_SHA256),
-    same("TLS_CHACHA20_POLY1305_SHA256", Approval::NotApproved, TLS13_CHACHA20_POLY1305_SHA256),
+    same("TLS_AES_256_GCM_SHA384", Approval::Approved, &key_schedule::AES_256_GCM_SHA384),
+    same("TLS_AES_128_GCM_SHA256", Approval::Approved, &key_schedule::AES_128_GCM_SHA256),
+    same("TLS_CHACHA20_POLY1305_SHA256", Approval::NotApproved, &key_schedule::CHACHA20_POLY1305_SHA256),
     Suite {
         name: "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
         openssl: "ECDHE-ECDSA-AES256-GCM-SHA384",
@@ -74,8 +73,8 @@ static SUITES: [Suite; 9] = [
 ];
 
 /// A suite of TLS 1.3, which has one name everywhere.
-const fn same(name: &'static str, approval: Approval, rustls: SupportedCipherSuite) -> Suite {
-    Suite { name, openssl: name, approval, rustls }
+const fn same(name: &'static str, approval: Approval, rustls: &'static Tls13CipherSuite) -> Suite {
+    Suite { name, openssl: name, approval, rustls: SupportedCipherSuite::Tls13(rustls) }
 }
 
 impl Suite {
