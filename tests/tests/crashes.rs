@@ -174,9 +174,9 @@ fn a_power_cut_loses_nothing_acknowledged_and_shows_nothing_torn() {
     let tried = seeds.count();
     let number = |fault| wrong.get(&fault).map_or(0, Vec::len);
     println!(
-        "power cuts {tried}, at {} of {} steps of the real program",
+        "power cuts {tried}, at {} of the {} places before, between and behind the steps of the real program",
         points.len(),
-        story.disk.steps.len()
+        story.disk.steps.len() + 1
     );
     println!(
         "complete files found {whole}, unfinished uploads that went on {offered}, leftovers without a record {leftovers}"

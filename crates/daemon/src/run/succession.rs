@@ -48,7 +48,10 @@ impl Serving {
             (strays, self.strays) = (Some((port.number(), theirs)), Some(ours));
         }
         if sockets.len() + BESIDE_SOCKETS > MOST_DESCRIPTORS {
-            return Err(format!("no more than {} sockets can be handed over", MOST_DESCRIPTORS - BESIDE_SOCKETS));
+            return Err(format!(
+                "no more than {} sockets can be handed over",
+                MOST_DESCRIPTORS - BESIDE_SOCKETS
+            ));
         }
         let parcel = Parcel {
             sockets,
