@@ -165,7 +165,7 @@ def page(results, sizes, bars_):
     lines = ["# Measured beside other servers", "", "Written by `bench/side-by-side` on %s (UTC), %d round%s%s, in %.0f minutes. [docs/bench.md](../docs/bench.md) says how each figure is taken." % (
         results["when"], results["rounds"], "" if results["rounds"] == 1 else "s", ", **quick: these figures mean nothing**" if results["quick"] else "", results["minutes"]), ""]
     if any(figures.of(bar.scenario, bar.against) for bar in bars_):
-        lines += ["## The bars", "", "Our cost divided by the other's, round by round: median (min-max).", ""] + bars(figures, bars_) + [""]
+        lines += ["## The bars", "", "Our cost divided by the other's, round by round: median (min-max). Beside unftp, which speaks TLS 1.2 alone, both are at TLS 1.2.", ""] + bars(figures, bars_) + [""]
     lines += ["## Setting", "", "Machine: %s; %s." % (results["machine"], results["page_reporting"]), "",
               "One run of all servers, interleaved round by round. Loopback, files in memory (`disk`: %s). Servers are pinned to core 0, the client to core 1."
               " One self-signed certificate (ECDSA P-256) for all, key exchange P-256, AES-256-GCM, TLS 1.3 where it is offered. Passwords' hashes are cheap"
