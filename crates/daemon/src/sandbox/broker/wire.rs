@@ -16,6 +16,9 @@ const MESSAGE_BYTES: usize = 96 * 1024;
 /// The longest that is said about an end.
 const ANSWER_BYTES: u64 = 4096;
 
+/// Descriptors beside one message: a program's life, and its three streams.
+const MOST_DESCRIPTORS: usize = 4;
+
 /// What came.
 #[derive(Debug)]
 pub(super) enum Received<T> {
@@ -36,13 +39,13 @@ pub(super) fn send(to: impl AsFd, message: &impl Serialize, fds: &[BorrowedFd<'_
     packets::send(to, &bytes, fds)
 }
 
-/// Receives one message. What is none of `T`, or longer than may be, is an error of the kind `InvalidData`.
+/// Receives one message. What is none of `T`, or longer than may be, or has more beside it, is an error of the kind `InvalidData`.
 pub(super) fn receive<T: DeserializeOwned>(from: impl AsFd) -> io::Result<Received<T>> {
     let Some(Packet { bytes, fds, is_cut }) = packets::receive(from, MESSAGE_BYTES)? else {
         return Ok(Received::End);
     };
     match serde_json::from_slice(&bytes) {
-        Ok(message) if !is_cut => Ok(Received::Message(message, fds)),
+        Ok(message) if !is_cut && fds.len() <= MOST_DESCRIPTORS => Ok(Received::Message(message, fds)),
         _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
