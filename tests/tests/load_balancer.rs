@@ -299,6 +299,16 @@ fn passive_replies_name_the_address_that_the_client_came_to() {
     assert!(told.contains("127,0,0,1"), "{told}");
 }
 
+/// Uploads under TLS over a data connection that is there, and insists on success.
+fn stores(control: &mut Control, mut data: Wire) {
+    control.expect("STOR file", 150);
+    let tls = control.tls.clone();
+    data.secure(&tls).unwrap();
+    data.send(b"through the balancer").unwrap();
+    data.finish().unwrap();
+    control.wait_for(226);
+}
+
 trait Through {
     /// Uploads under TLS over a data connection of the balancer for `client`, and insists on success.
     fn upload_through(&mut self, server: &Server, client: &str);
@@ -307,13 +317,7 @@ trait Through {
 impl Through for Control {
     fn upload_through(&mut self, server: &Server, client: &str) {
         let at = data_port(self, server);
-        let mut data = connect(at, BALANCER, &version_1(client));
-        self.expect("STOR file", 150);
-        let tls = self.tls.clone();
-        data.secure(&tls).unwrap();
-        data.send(b"through the balancer").unwrap();
-        data.finish().unwrap();
-        self.wait_for(226);
+        stores(self, connect(at, BALANCER, &version_1(client)));
         assert_eq!(fs::read(server.home().join("file")).unwrap(), b"through the balancer");
     }
 }
@@ -337,14 +341,8 @@ fn only_the_clients_data_connection_is_taken(setup: Setup) {
         let (said, end) = other.read_to_end();
         assert!(said.is_empty() && matches!(end, End::Clean | End::Reset), "{end:?}");
     }
-    let mut data = connect(at, BALANCER, &version_2("192.0.2.1"));
-    control.expect("STOR file", 150);
-    let tls = control.tls.clone();
-    data.secure(&tls).unwrap();
-    data.send(b"bytes").unwrap();
-    data.finish().unwrap();
-    control.wait_for(226);
-    assert_eq!(fs::read(server.home().join("file")).unwrap(), b"bytes");
+    stores(&mut control, connect(at, BALANCER, &version_2("192.0.2.1")));
+    assert_eq!(fs::read(server.home().join("file")).unwrap(), b"through the balancer");
     drop(silent);
     control.upload_through(&server, "192.0.2.1");
     server.logged("transfer", |line| is_from(line, "192.0.2.1"));
@@ -422,13 +420,7 @@ fn a_client_of_ipv6_is_seen_through_the_balancer_with_its_network() {
         let mut other = connect(at, balancer, &header(stranger));
         let (said, _) = other.read_to_end();
         assert_eq!(said, b"");
-        let mut data = connect(at, balancer, &header(client));
-        control.expect("STOR file", 150);
-        let tls = control.tls.clone();
-        data.secure(&tls).unwrap();
-        data.send(b"through the balancer").unwrap();
-        data.finish().unwrap();
-        control.wait_for(226);
+        stores(&mut control, connect(at, balancer, &header(client)));
         server.logged("transfer", |line| is_from(line, &format!("[{client}]")));
     }
 }
