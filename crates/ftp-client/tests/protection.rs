@@ -418,6 +418,48 @@ async fn a_server_that_begins_with_the_handshake() {
     join!(server, client);
 }
 
+/// A handshake uses up its ticket also where the server then refuses the transfer (RFC 8446 §C.4), and begins before the
+/// server has spoken: once, and not for each of a series of refusals.
+#[tokio::test]
+async fn refusals_leave_tickets_for_the_transfers_behind_them() {
+    let place = Place::new().await;
+    let server = async {
+        let control = place.control();
+        let mut visitor = place.log_in(&control).await;
+        for _ in 0..3 {
+            for answer in [None, Some("550 none"), Some("550 none"), Some("450 busy"), Some("550 none"), None]
+            {
+                let listener = visitor.passive().await;
+                let socket = accepted(&listener).await;
+                let Some(refusal) = answer else {
+                    visitor.answers("RETR /f", "150 now").await;
+                    let (mut data, _) = control.accept_data(socket, Direction::ToClient).await.unwrap();
+                    let info = data.info().unwrap();
+                    assert_eq!((info.version, info.resumed), (Version::Tls13, true));
+                    send_all(&mut data, b"here").await;
+                    end(&mut data).await;
+                    visitor.says("226 done").await;
+                    continue;
+                };
+                visitor.answers("RETR /f", refusal).await;
+            }
+        }
+    };
+    let client = async {
+        let mut client = Client::connect(Arc::new(place.explicit())).await.unwrap();
+        for _ in 0..3 {
+            for expected in [Some(4), None, None, None, None, Some(4)] {
+                let length = match client.retrieve(&path("/f"), 0).await {
+                    Ok(download) => Some(download.finish().await.unwrap()),
+                    Err(_) => None,
+                };
+                assert_eq!(length, expected);
+            }
+        }
+    };
+    join!(server, client);
+}
+
 /// A server that wants a session to be resumed and cannot have it with TLS 1.3 gets TLS 1.2, once and for all.
 #[tokio::test]
 async fn a_refused_data_connection_is_tried_with_tls_1_2() {

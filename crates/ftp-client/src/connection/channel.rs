@@ -8,7 +8,7 @@ use std::task::Poll;
 
 use carrack_ftp_proto::client::Reply;
 use carrack_ftp_proto::client::machine::{DataProtection, Event, Route, Transfer};
-use carrack_tls::{ClientControlTls, ConnectError, DataStream};
+use carrack_tls::{ClientControlTls, ConnectError, DataStream, Supply};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::time::{Duration, timeout};
@@ -18,10 +18,13 @@ use super::open::described;
 use crate::error::{ErrorKind, Stage};
 use crate::settings::DataMode;
 
-/// How long the first reply to a transfer is waited for before the handshake on its data connection begins without it. The
-/// reply comes first almost everywhere, and a refusal then costs no session ticket. A few servers say 150 only once the
-/// handshake is done, and give up after a second.
+/// How long the first reply to a transfer is waited for before the handshake on its data connection begins without it. A
+/// few servers say 150 only once the handshake is done, and give up after a second.
 const GRACE: Duration = Duration::from_millis(250);
+
+/// A ticket of TLS 1.3 is used up by a handshake, also where the server then refuses the transfer (RFC 8446 §C.4): with so
+/// few of them left none is risked.
+const LAST_TICKETS: usize = 1;
 
 /// How long is waited, once a data connection has failed, for the server to say why.
 const REASON: Duration = Duration::from_secs(5);
@@ -29,12 +32,11 @@ const REASON: Duration = Duration::from_secs(5);
 /// When the client begins the handshake on a data connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Handshake {
-    /// Once the server has said that the transfer begins, or some time has passed.
+    /// Once the server has said that the transfer begins, or some time has passed: no transfer went well yet, or the last
+    /// one was refused.
     #[default]
-    Untried,
-    /// Once the server has said that the transfer begins, as it did before.
-    AfterReply,
-    /// As soon as the connection is there: this server says so only afterwards.
+    OnceBegun,
+    /// As soon as the connection is there, which saves each transfer a round trip.
     AtOnce,
 }
 
@@ -60,12 +62,13 @@ impl Link {
         };
         self.expect_reply();
         let begun = Arc::new(Notify::new());
+        let tls = self.data_tls();
         let opening = Opening {
             meeting,
             server: self.peer,
             limit: self.settings.timeouts.connect,
-            tls: self.data_tls(),
-            handshake: self.learnt.handshake,
+            handshake: tls.as_deref().map_or(Handshake::OnceBegun, |tls| self.next_handshake(tls)),
+            tls,
             begun: Arc::clone(&begun),
         };
         let channel = self.join(opening.open(), &begun).await?;
@@ -121,10 +124,17 @@ impl Link {
         }
     }
 
+    fn next_handshake(&self, tls: &ClientControlTls) -> Handshake {
+        match tls.supply() {
+            Supply::Tickets(..=LAST_TICKETS) => Handshake::OnceBegun,
+            Supply::Tickets(_) | Supply::Endless => self.learnt.handshake,
+        }
+    }
+
     /// Waits for the first reply and for the channel, in whichever order they come.
     async fn join(
         &mut self,
-        channel: impl Future<Output = Result<(DataStream, Handshake), ErrorKind>>,
+        channel: impl Future<Output = Result<DataStream, ErrorKind>>,
         begun: &Notify,
     ) -> Result<Channel, ErrorKind> {
         let mut channel = pin!(channel);
@@ -152,17 +162,16 @@ impl Link {
                     }
                     Event::Completed(reply) => completed = Some(reply),
                     Event::Refused { command, reply } => {
+                        self.learnt.handshake = Handshake::OnceBegun;
                         return Err(ErrorKind::transfer_refused(command, reply));
                     }
                     _ => {}
                 },
-                News::Opened(Ok((stream, handshake))) => {
-                    self.learnt.handshake = handshake;
-                    opened = Some(stream);
-                }
+                News::Opened(Ok(stream)) => opened = Some(stream),
                 News::Opened(Err(kind)) => return Err(self.reason(kind, completed.is_some()).await),
             }
             if has_begun && let Some(stream) = opened.take() {
+                self.learnt.handshake = Handshake::AtOnce;
                 return Ok(Channel { stream, completed });
             }
         }
@@ -199,7 +208,7 @@ impl Link {
 /// What came first.
 enum News {
     Heard(Result<Event, ErrorKind>),
-    Opened(Result<(DataStream, Handshake), ErrorKind>),
+    Opened(Result<DataStream, ErrorKind>),
 }
 
 /// What a data connection is made from. Owns all it needs, so that it comes about while the control connection is heard.
@@ -216,8 +225,7 @@ struct Opening {
 }
 
 impl Opening {
-    /// The connection, and when the next one's handshake is to begin.
-    async fn open(self) -> Result<(DataStream, Handshake), ErrorKind> {
+    async fn open(self) -> Result<DataStream, ErrorKind> {
         let socket = match self.meeting {
             Meeting::Met(socket) => socket,
             Meeting::Awaited(listener) => timeout(self.limit, accept(&listener, self.server))
@@ -228,22 +236,12 @@ impl Opening {
         // Without it the last bytes of a small file wait for an acknowledgement; with it nothing else changes.
         let _slower = socket.set_nodelay(true);
         let Some(tls) = self.tls else {
-            let stream = DataStream::clear(socket).map_err(ErrorKind::DataConnect)?;
-            return Ok((stream, self.handshake));
+            return DataStream::clear(socket).map_err(ErrorKind::DataConnect);
         };
-        let handshake = match self.handshake {
-            Handshake::AtOnce => Handshake::AtOnce,
-            Handshake::AfterReply => {
-                self.begun.notified().await;
-                Handshake::AfterReply
-            }
-            Handshake::Untried => match timeout(GRACE, self.begun.notified()).await {
-                Ok(()) => Handshake::AfterReply,
-                Err(_) => Handshake::AtOnce,
-            },
-        };
-        let stream = tls.connect_data(socket).await.map_err(ErrorKind::DataTls)?;
-        Ok((stream, handshake))
+        if self.handshake == Handshake::OnceBegun {
+            let _at_last = timeout(GRACE, self.begun.notified()).await;
+        }
+        tls.connect_data(socket).await.map_err(ErrorKind::DataTls)
     }
 }
 

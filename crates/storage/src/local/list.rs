@@ -1,16 +1,17 @@
 //! What is in a folder? Streamed from the kernel, with one `statx` for each entry.
 
 use std::ffi::CStr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use carrack_core::backend::{Entry, Kind, Metadata, Partial, PartialRecord};
 use carrack_core::error::Result;
 use carrack_core::path::{Name, RESERVED_PREFIX, VirtualPath};
-use rustix::fs::Dir;
 use rustix::io::Errno;
 use rustix::path::Arg;
 
 use super::errno::failed;
+use super::names::Names;
 use super::partial::partial_name;
 use super::resolve::{join, location, lstat};
 use super::stat::metadata;
@@ -18,8 +19,14 @@ use super::{Partials, Shared};
 
 /// The entries of one folder.
 pub(super) struct LocalListing {
+    folder: Folder,
+    names: Names,
+}
+
+/// A folder that is listed.
+struct Folder {
     shared: Arc<Shared>,
-    dir: Dir,
+    dir: OwnedFd,
     path: VirtualPath,
     /// Names that no client sees: excluded folders.
     hidden: Vec<Vec<u8>>,
@@ -39,10 +46,12 @@ impl LocalListing {
             (Partials::Owner, Some(owner)) => Some((location(&dir).map_err(failed)?, owner.to_owned())),
         };
         let hidden = shared.root.hidden_in(&dir)?;
-        let dir = Dir::new(dir).map_err(failed)?;
-        Ok(LocalListing { shared: Arc::clone(shared), dir, path: path.clone(), hidden, shown })
+        let folder = Folder { shared: Arc::clone(shared), dir, path: path.clone(), hidden, shown };
+        Ok(LocalListing { folder, names: Names::default() })
     }
+}
 
+impl Folder {
     /// One entry as a client may see it; `None` for what no client sees.
     fn entry(&self, named: &CStr) -> Result<Option<Entry>> {
         let raw = named.to_bytes();
@@ -102,8 +111,7 @@ impl LocalListing {
 
     /// `None` for what went away since the folder was read.
     fn lstat(&self, name: impl Arg) -> Result<Option<Metadata>> {
-        let dir = self.dir.fd().map_err(failed)?;
-        match lstat(dir, name) {
+        match lstat(&self.dir, name) {
             Ok(found) => Ok(Some(metadata(&found))),
             Err(Errno::NOENT) => Ok(None),
             Err(errno) => Err(failed(errno)),
@@ -116,8 +124,8 @@ impl Iterator for LocalListing {
 
     fn next(&mut self) -> Option<Result<Entry>> {
         loop {
-            let entry = match self.dir.read()? {
-                Ok(entry) => self.entry(entry.file_name()),
+            let entry = match self.names.next(self.folder.dir.as_fd())? {
+                Ok(name) => self.folder.entry(name),
                 Err(errno) => Err(failed(errno)),
             };
             if let Some(entry) = entry.transpose() {

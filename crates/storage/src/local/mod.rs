@@ -6,6 +6,7 @@ mod created;
 mod errno;
 mod expire;
 mod list;
+mod names;
 mod partial;
 mod quota;
 mod read;
