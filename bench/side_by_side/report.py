@@ -2,7 +2,7 @@
 import os
 import statistics
 
-from .floors import FLOORS
+from .floors import FLOORS, kind
 from .scenarios import EVERYBODY, GIGABYTE, OPERATION, SCENARIOS, SESSION, UNSYNCED, WORD
 
 # Written by hand, and kept when the page is written anew.
@@ -45,7 +45,7 @@ class Figures:
         return [a["figure"] / b["figure"] for a, b in zip(runs.get(one, []), runs.get(other, [])) if a.get("figure") and b.get("figure")]
 
     def floor(self, name):
-        measured = [one.get("cpu_s_per_gb", one.get("cpu_ms_per_file")) for one in self.results["floors"].get(name, [])]
+        measured = [one[kind(one)[0]] for one in self.results["floors"].get(name, [])]
         return statistics.median(measured) if measured else None
 
 
@@ -121,10 +121,8 @@ def floors(figures):
     for name, (_, about) in FLOORS.items():
         measured = figures.results["floors"].get(name)
         if measured:
-            is_file = "cpu_ms_per_file" in measured[0]
-            costs = [one["cpu_ms_per_file" if is_file else "cpu_s_per_gb"] for one in measured]
-            rates = [one["files_s" if is_file else "mb_s"] for one in measured]
-            rows.append([name, about, "CPU ms" if is_file else GIGABYTE, spread(costs), "%s %s" % (spread(rates), "/s" if is_file else "MB/s")])
+            cost, unit, rate, rate_unit = kind(measured[0])
+            rows.append([name, about, unit, spread([one[cost] for one in measured]), spread([one[rate] for one in measured]) + rate_unit])
     if not rows:
         return []
     return ["## Floors", "", "What one thread uses for it on this machine with nothing else around it.", ""] + table(

@@ -437,7 +437,9 @@ impl Civil {
     /// Moments before 1970 and behind 9999 are taken for the nearest that can be written.
     fn from_unix(seconds: i64) -> Civil {
         let seconds = seconds.clamp(0, LAST_S);
-        let (days, rest) = (seconds / DAY_S + 719_468, seconds % DAY_S);
+        // Smaller numbers are cheaper to divide.
+        let part = |number: i64| u32::try_from(number).unwrap_or_default();
+        let (days, rest) = (part(seconds / DAY_S) + 719_468, part(seconds % DAY_S));
         let (era, day_of_era) = (days / 146_097, days % 146_097);
         let year_of_era =
             (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -445,9 +447,9 @@ impl Civil {
         let month_from_march = (5 * day_of_year + 2) / 153;
         let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
         let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-        let small = |number: i64| u8::try_from(number).unwrap_or_default();
+        let small = |number: u32| u8::try_from(number).unwrap_or_default();
         Civil {
-            year: u16::try_from(era * 400 + year_of_era + i64::from(month <= 2)).unwrap_or_default(),
+            year: u16::try_from(era * 400 + year_of_era + u32::from(month <= 2)).unwrap_or_default(),
             month: small(month),
             day: small(day),
             hour: small(rest / 3_600),

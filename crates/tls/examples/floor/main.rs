@@ -4,12 +4,16 @@
 //! cargo run --release -p carrack-tls --example floor -- WHAT [--file FILE] [--folder DIR] [--chunk 64k] [--mib N] [--files N] [--tls 1.2] [--unsynced]
 //! ```
 //!
-//! WHAT is `write`, `read-write` or `sendfile` (no TLS), `seal` (the cipher alone), `raw` or `rustls` (TLS 1.3), `small-get` or
-//! `small-put` (a connection a file). Prints one JSON object: the processor time of the sending thread, or of the serving one. It is
-//! pinned to the first core and its peer to the second. `bench/side-by-side` runs it.
+//! WHAT is `write`, `read-write` or `sendfile` (no TLS), `seal` (the cipher alone), `raw` or `rustls` (TLS 1.3), `receive` (no TLS) or
+//! `open` (TLS 1.3), `small-get` or `small-put` (a connection a file), `list` (a folder of so many files). Prints one JSON object: the
+//! processor time of the serving thread. It is pinned to the first core and its peer to the second. `bench/side-by-side` runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-mod bulk;
+mod folder;
+mod list;
+mod receive;
+mod records;
+mod send;
 mod sides;
 mod small;
 
@@ -50,8 +54,21 @@ fn main() {
                 files / cost.wall.as_secs_f64()
             );
         }
+        "list" => {
+            let cost = list::run(&arguments);
+            let listings = f64::from(list::TIMES);
+            println!(
+                r#"{{"what":"list","files":{},"cpu_ms_per_listing":{:.5},"listings_s":{:.0}}}"#,
+                arguments.files,
+                cost.cpu.as_secs_f64() * 1e3 / listings,
+                listings / cost.wall.as_secs_f64()
+            );
+        }
         what => {
-            let cost = bulk::run(what, &arguments);
+            let cost = match what {
+                "receive" | "open" => receive::run(what, &arguments),
+                _ => send::run(what, &arguments),
+            };
             let gigabytes = arguments.bytes as f64 / 1e9;
             println!(
                 r#"{{"what":"{what}","chunk":{},"cpu_s_per_gb":{:.5},"mb_s":{:.0}}}"#,

@@ -1,17 +1,15 @@
 //! Small files, each over a connection of its own that resumes a session: what the server's side asks at least.
 
 use std::{
-    fs::{self, File},
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
     sync::Arc,
     thread,
 };
 
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, ServerConnection};
 
-use crate::{Arguments, Clock, Cost, pin, sides};
+use crate::{Arguments, Clock, Cost, folder::Folder, pin, sides};
 
 const SMALL: usize = 1024;
 /// Connections before those that are measured; the first is a full handshake.
@@ -30,7 +28,7 @@ pub(crate) fn run(arguments: &Arguments) -> Cost {
         }
     });
     pin(0);
-    let folder = Folder::make(&arguments.folder);
+    let folder = Folder::make(&arguments.folder, arguments.is_synced);
     let mut clock = Clock::start();
     for number in 0..BEFORE + files {
         if number == BEFORE {
@@ -51,7 +49,9 @@ pub(crate) fn run(arguments: &Arguments) -> Cost {
             let mut received = [0; SMALL + 1];
             let read = sides::read_to_end(&mut connection, &mut socket, &mut received);
             assert_eq!(read, SMALL);
-            folder.publish(number, &received[..read], arguments.is_synced);
+            let mut file = folder.begin();
+            file.write_all(&received[..read]).unwrap();
+            folder.publish(&file, &format!("file-{number}"));
             sides::write_last(&mut connection, &mut socket, &[]);
         } else {
             sides::write_last(&mut connection, &mut socket, &[7; SMALL]);
@@ -87,38 +87,4 @@ fn put(address: SocketAddr, config: &Arc<ClientConfig>) {
     sides::shake(&mut connection, &mut socket);
     sides::write_last(&mut connection, &mut socket, &[7; SMALL]);
     assert_eq!(sides::read_to_end(&mut connection, &mut socket, &mut [0; 1]), 0);
-}
-
-/// A folder that is gone behind the run.
-struct Folder {
-    path: PathBuf,
-    open: File,
-}
-
-impl Folder {
-    fn make(beneath: &Path) -> Folder {
-        let path = beneath.join(format!("floor-{}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        Folder { open: File::open(&path).unwrap(), path }
-    }
-
-    /// Puts a file there, whole or not at all.
-    fn publish(&self, number: u32, bytes: &[u8], is_synced: bool) {
-        let partial = self.path.join("partial");
-        let mut file = File::create_new(&partial).unwrap();
-        file.write_all(bytes).unwrap();
-        if is_synced {
-            file.sync_all().unwrap();
-        }
-        fs::rename(partial, self.path.join(format!("file-{number}"))).unwrap();
-        if is_synced {
-            self.open.sync_all().unwrap();
-        }
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
-    }
 }

@@ -1,4 +1,4 @@
-//! One big file over one connection.
+//! One big file over one connection, sent: what a download asks at least.
 
 use std::{
     fs::File,
@@ -9,15 +9,13 @@ use std::{
     thread,
 };
 
-use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
-use rustls::{ClientConnection, ConnectionTrafficSecrets, ServerConfig, ServerConnection};
+use rustls::{ClientConnection, ServerConfig, ServerConnection};
 
-use crate::{Arguments, Clock, Cost, pin, sides};
-
-/// Plaintext of one record (RFC 8446 §5.1), and what TLS 1.3 puts around it: header in front; type and tag behind.
-const PLAIN: usize = 16 * 1024;
-const HEADER: [u8; 5] = [23, 3, 3, 0x40, 17];
-const RECORD: usize = HEADER.len() + PLAIN + 1 + 16;
+use crate::{
+    Arguments, Clock, Cost, pin,
+    records::{PLAIN, RECORD, Records},
+    sides,
+};
 
 /// What the peer takes at a time.
 const TAKEN: usize = 256 * 1024;
@@ -87,27 +85,13 @@ fn steps(arguments: &Arguments) -> u64 {
 
 fn seal(arguments: &Arguments) -> Cost {
     pin(0);
-    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &[7; 32]).unwrap());
+    let mut records = Records::of(&[7; 32], [7; 12]);
     let mut record = vec![1; RECORD];
     let clock = Clock::start();
-    for number in 0..arguments.bytes / PLAIN as u64 {
-        seal_record(&key, &[7; 12], number, &mut record);
+    for _ in 0..arguments.bytes / PLAIN as u64 {
+        records.seal(&mut record);
     }
     clock.stop()
-}
-
-/// Seals what lies in the middle of a record (RFC 8446 §5.2, §5.3).
-fn seal_record(key: &LessSafeKey, iv: &[u8; 12], number: u64, record: &mut [u8]) {
-    let mut nonce = *iv;
-    for (byte, mask) in nonce[4..].iter_mut().zip(number.to_be_bytes()) {
-        *byte ^= mask;
-    }
-    record[..HEADER.len()].copy_from_slice(&HEADER);
-    let (sealed, tag) = record[HEADER.len()..].split_at_mut(PLAIN + 1);
-    sealed[PLAIN] = 23;
-    let nonce = Nonce::assume_unique_for_key(nonce);
-    let made = key.seal_in_place_separate_tag(nonce, Aad::from(HEADER), sealed).unwrap();
-    tag.copy_from_slice(made.as_ref());
 }
 
 fn write(mut socket: TcpStream, arguments: &Arguments) -> Cost {
@@ -151,27 +135,17 @@ fn raw(mut socket: TcpStream, mut source: Source, config: Arc<ServerConfig>, arg
     while connection.wants_write() {
         connection.write_tls(&mut socket).unwrap();
     }
-    let (mut number, secrets) = connection.dangerous_extract_secrets().unwrap().tx;
-    let ConnectionTrafficSecrets::Aes256Gcm { key, iv } = secrets else {
-        panic!("AES-256-GCM was agreed");
-    };
-    let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key.as_ref()).unwrap());
-    let iv: [u8; 12] = iv.as_ref().try_into().unwrap();
-    let records = (arguments.chunk / PLAIN).max(1);
-    let (mut buffer, len) = (vec![0; records * RECORD], source.len());
+    let mut records = Records::new(connection.dangerous_extract_secrets().unwrap().tx);
+    let step = (arguments.chunk / PLAIN).max(1);
+    let (mut buffer, len) = (vec![0; step * RECORD], source.len());
     let clock = Clock::start();
-    for _ in 0..arguments.bytes / (records * PLAIN) as u64 {
-        let at = source.next(records * PLAIN, len);
-        let mut slots: Vec<IoSliceMut<'_>> = buffer
-            .chunks_exact_mut(RECORD)
-            .map(|record| IoSliceMut::new(&mut record[HEADER.len()..HEADER.len() + PLAIN]))
-            .collect();
+    for _ in 0..arguments.bytes / (step * PLAIN) as u64 {
+        let at = source.next(step * PLAIN, len);
+        let mut slots: Vec<IoSliceMut<'_>> =
+            buffer.chunks_exact_mut(RECORD).map(|record| IoSliceMut::new(Records::plain(record))).collect();
         let read = rustix::io::preadv(&source.file, &mut slots, at).unwrap();
-        assert_eq!(read, records * PLAIN);
-        for record in buffer.chunks_exact_mut(RECORD) {
-            seal_record(&key, &iv, number, record);
-            number += 1;
-        }
+        assert_eq!(read, step * PLAIN);
+        buffer.chunks_exact_mut(RECORD).for_each(|record| records.seal(record));
         socket.write_all(&buffer).unwrap();
     }
     clock.stop()
