@@ -255,9 +255,15 @@ impl ControlTls {
             return Err(error);
         }
         let asking = self.asking();
-        let config = self.control_config(&start.client_hello(), asking.as_ref())?;
+        let tickets = Arc::new(ControlTickets::new(
+            Arc::clone(&self.server.registry),
+            Arc::clone(&self.session),
+            asking.is_some(),
+        ));
+        let config = self.control_config(&start.client_hello(), asking.as_ref(), &tickets)?;
         let shaken = start.into_stream(config).await;
         let stream = shaken.map_err(|error| HandshakeError::from(error).explained(asking.as_ref()))?;
+        tickets.settle(stream.get_ref().1.handshake_kind());
         if let Some(accepted) = asking.and_then(|asking| asking.accepted()) {
             // One value secures one connection, so this is the first.
             let _ = self.client.set(accepted);
@@ -317,12 +323,12 @@ impl ControlTls {
     /// Says who is logged in. Other control connections of the same user from the same address become siblings, unless
     /// the account is `shared` by people who have nothing to do with each other, such as anonymous.
     pub fn logged_in(&self, user: &str, shared: bool) {
-        self.session.set_user((!shared).then(|| user.to_owned()));
+        self.session.logged_in((!shared).then(|| user.to_owned()));
     }
 
     /// Says that nobody is logged in.
     pub fn logged_out(&self) {
-        self.session.set_user(None);
+        self.session.logged_out();
     }
 
     /// Secures a data connection of this control connection and says whose it has proved to be; [`judge`] says what
@@ -419,14 +425,11 @@ impl ControlTls {
         &self,
         hello: &ClientHello<'_>,
         asking: Option<&Arc<Asking>>,
+        tickets: &Arc<ControlTickets>,
     ) -> Result<Arc<ServerConfig>, rustls::Error> {
-        let tickets = Arc::new(ControlTickets {
-            registry: Arc::clone(&self.server.registry),
-            session: Arc::clone(&self.session),
-        });
         let mut config = self.server.config(&self.showing, asking)?;
-        config.ticketer = Arc::clone(&tickets) as _;
-        config.session_storage = tickets;
+        config.ticketer = Arc::clone(tickets) as _;
+        config.session_storage = Arc::clone(tickets) as _;
         config.send_tls13_tickets = CONTROL_TICKETS;
         config.alpn_protocols = alpn::answer(alpn::CONTROL, hello.alpn());
         Ok(Arc::new(config))

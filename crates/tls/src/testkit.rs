@@ -199,6 +199,13 @@ impl Store {
         self.tickets() == 0 && self.tls12.lock().unwrap().is_none()
     }
 
+    /// Drops the tickets that were given before the last `count`.
+    pub(crate) fn keep_newest(&self, count: usize) {
+        let mut tickets = self.tls13.lock().unwrap();
+        let older = tickets.len().saturating_sub(count);
+        tickets.drain(..older);
+    }
+
     pub(crate) fn clear(&self) {
         self.tls13.lock().unwrap().clear();
         *self.tls12.lock().unwrap() = None;

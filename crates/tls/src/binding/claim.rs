@@ -9,15 +9,40 @@ use rustls::{
 
 use super::{
     Proof, TICKET_LIFETIME_S,
-    registry::{ControlSession, Registry, Relation, locked},
+    registry::{ControlSession, Registry, Relation, Seal, locked},
 };
 
-/// Issues the sessions of one control connection and accepts none: a control connection never resumes, so each has a
-/// session of its own that nothing else can name.
+/// Issues the sessions of one control connection, and accepts the tickets of earlier ones.
+///
+/// What it issues names this control connection alone, also where it resumed another's session: whose data connection one
+/// is stays certain. A session id of TLS 1.2 would be the same on both, so by one of these none is resumed.
 #[derive(Debug)]
 pub(crate) struct ControlTickets {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) session: Arc<ControlSession>,
+    registry: Arc<Registry>,
+    session: Arc<ControlSession>,
+    /// Whether the client is asked for a certificate, which a session that is resumed would bring along unseen.
+    asks_for_certificate: bool,
+    /// Of the session last given to rustls, as in [`Record::opened`].
+    opened: Mutex<Option<Arc<Seal>>>,
+}
+
+impl ControlTickets {
+    pub(crate) fn new(
+        registry: Arc<Registry>,
+        session: Arc<ControlSession>,
+        asks_for_certificate: bool,
+    ) -> Self {
+        Self { registry, session, asks_for_certificate, opened: Mutex::default() }
+    }
+
+    /// To be told after the handshake what it turned out to be.
+    pub(crate) fn settle(&self, kind: Option<HandshakeKind>) {
+        if kind == Some(HandshakeKind::Resumed)
+            && let Some(seal) = locked(&self.opened).take()
+        {
+            self.session.resume(seal);
+        }
+    }
 }
 
 impl ProducesTickets for ControlTickets {
@@ -34,8 +59,13 @@ impl ProducesTickets for ControlTickets {
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
-        self.registry.note_offer(&self.session, self.registry.open_ticket(ticket));
-        None
+        let (seal, state) = self.registry.open_for(&self.session, ticket)?;
+        // SECURITY: a certificate is looked at each time.
+        if self.asks_for_certificate {
+            return None;
+        }
+        *locked(&self.opened) = Some(seal);
+        Some(state)
     }
 }
 
@@ -45,7 +75,9 @@ impl StoresServerSessions for ControlTickets {
     }
 
     fn get(&self, id: &[u8]) -> Option<Vec<u8>> {
-        self.registry.note_offer(&self.session, self.registry.find_tls12(id));
+        if let Some((issuer, _)) = self.registry.find_tls12(id) {
+            self.session.note_offer_of(&issuer);
+        }
         None
     }
 
@@ -143,7 +175,8 @@ impl ProducesTickets for Claim {
     }
 
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
-        self.opened(self.registry.open_ticket(ticket))
+        let live = self.registry.open_ticket(ticket);
+        self.opened(live.or_else(|| Some((Arc::clone(&self.own), self.own.open_resumed(ticket)?))))
     }
 }
 

@@ -1,12 +1,14 @@
 //! Proofs and policies: what each kind of client can and cannot show, in TLS 1.2 and 1.3.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 use rustls::version::{TLS12, TLS13};
 
 use super::*;
 use crate::{
-    Direction, HandshakeError, Identity,
+    AcceptedClients, ClientCertificates, ClientTrust, ClientTrustSettings, Direction, HandshakeError,
+    Identity, ServerTls, Sessions, Settings,
     data::tests::read_all,
     testkit::{Client, HOME, VERSIONS, control_from, data, identity, login, proof, server},
 };
@@ -179,14 +181,50 @@ async fn a_full_data_handshake_earns_no_proof_for_later() {
 }
 
 #[tokio::test]
-async fn a_control_connection_never_resumes() {
+async fn a_client_that_comes_back_resumes_by_a_ticket_and_has_a_session_of_its_own() {
     for version in VERSIONS {
         let server = server();
         let client = Client::new(version);
         let first = login(&server, &client, "alice").await;
-        let second = login(&server, &client, "alice").await;
-        assert!(!first.info.resumed && !second.info.resumed);
+        assert!(!first.info.resumed);
         assert!(first.info.cipher.contains("AES_256_GCM"), "{}", first.info.cipher);
+        let beside = login(&server, &client, "bob").await;
+        assert!(beside.info.resumed && beside.tls.shares_cache(), "{version:?}");
+        // What it was given last names the second connection, and that alone.
+        client.store.keep_newest(4);
+        assert_eq!(proof(&beside, &client, Direction::ToClient).await, Proof::Own, "{version:?}");
+        assert_eq!(proof(&first, &client, Direction::ToClient).await, Proof::Stranger, "{version:?}");
+        drop((first, beside));
+        let back = login(&server, &client, "alice").await;
+        assert!(back.info.resumed && !back.tls.shares_cache(), "{version:?}");
+        for direction in [Direction::ToClient, Direction::FromClient] {
+            assert_eq!(proof(&back, &client, direction).await, Proof::Own, "{version:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_comes_back_who_had_not_logged_in_or_is_asked_for_a_certificate_or_to_another_policy() {
+    for version in VERSIONS {
+        let sessions = Sessions::default();
+        let settings = || Settings { sessions: sessions.clone(), ..Settings::new(identity()) };
+        let (server, other) = (ServerTls::new(settings()).unwrap(), ServerTls::new(settings()).unwrap());
+        let (server, other) = (Arc::new(server), Arc::new(other));
+
+        let client = Client::new(version);
+        drop(control_from(&server, &client, HOME).await);
+        assert!(!control_from(&server, &client, HOME).await.info.resumed, "{version:?}");
+
+        let client = Client::new(version);
+        drop(login(&server, &client, "alice").await);
+        assert!(!login(&other, &client, "alice").await.info.resumed, "{version:?}");
+
+        let trust = ClientTrust::new(ClientTrustSettings::default()).unwrap();
+        let clients = ClientCertificates::Optional(Arc::new(AcceptedClients::new(trust)));
+        let asking = Arc::new(ServerTls::new(Settings { clients, ..settings() }).unwrap());
+        let client = Client::new(version);
+        drop(login(&asking, &client, "alice").await);
+        assert!(!login(&asking, &client, "alice").await.info.resumed, "{version:?}");
     }
 }
 
@@ -352,6 +390,64 @@ async fn two_hundred_uploads_of_openssl_with_one_session() {
             data.finish().unwrap();
         }
         drop(stream);
+        assert!(client.wait().await.unwrap().success(), "{mode}");
+    }
+}
+
+/// Of the new ticket with which a TLS 1.2 session comes back, OpenSSL does not tell a program that keeps sessions as curl
+/// does: it goes on with the one it has, on the control connection and then on the data connection. A session id would be
+/// that of two control connections, so with one there is no coming back.
+const OPENSSL_COMES_BACK: &str = r#"
+import socket, ssl, sys
+mode, port = sys.argv[1], int(sys.argv[2])
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+version = ssl.TLSVersion.TLSv1_3 if mode == "1.3" else ssl.TLSVersion.TLSv1_2
+context.minimum_version = context.maximum_version = version
+if mode == "1.2-id": context.options |= ssl.OP_NO_TICKET
+def connect(session=None):
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost", session=session)
+kept = None
+for number in range(4):
+    control = connect(kept)
+    assert control.recv(3) == b"220"
+    comes_back = kept is not None and mode != "1.2-id"
+    assert control.session_reused == comes_back, number
+    if not comes_back: kept = control.session
+    data = connect(kept)
+    assert data.session_reused, number
+    data.unwrap().close()
+    control.close()
+"#;
+
+#[tokio::test]
+async fn openssl_comes_back_with_the_session_it_has_kept() {
+    use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
+    if Command::new("python3").arg("-V").output().await.is_err() {
+        eprintln!("skipped: python3 is not installed");
+        return;
+    }
+    for mode in ["1.3", "1.2", "1.2-id"] {
+        let listener = TcpListener::bind((HOME, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port().to_string();
+        let mut client = Command::new("python3")
+            .args(["-c", OPENSSL_COMES_BACK, mode, &port])
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let server = server();
+        for number in 0..4 {
+            let control = server.control(HOME);
+            let (mut stream, _) = control.accept(listener.accept().await.unwrap().0).await.unwrap();
+            control.logged_in("alice", false);
+            stream.write_all(b"220").await.unwrap();
+            stream.flush().await.unwrap();
+            let socket = listener.accept().await.unwrap().0;
+            let (mut data, proof) = control.accept_data(socket, Direction::FromClient).await.unwrap();
+            assert_eq!(proof, Proof::Own, "{mode} {number}");
+            assert_eq!(read_all(&mut data).await.unwrap(), b"");
+            data.finish().unwrap();
+        }
         assert!(client.wait().await.unwrap().success(), "{mode}");
     }
 }

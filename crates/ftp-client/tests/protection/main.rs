@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+mod place;
+#[path = "../scripted/mod.rs"]
 mod scripted;
 
 use std::net::Ipv4Addr;
@@ -10,110 +12,11 @@ use std::sync::Arc;
 use carrack_ftp_client::{
     Client, DataProtection, ErrorKind, Fault, Retry, Security, Settings, Stage, Store, Timeouts,
 };
-use carrack_tls::{
-    ClientSettings, ClientTls, ConnectError, ControlTls, DataStream, Direction, Distrust, Identity, Interest,
-    Received, ServerTls, Trust, Version, Versions,
-};
-use scripted::{Door, Notes, SHORT, Visitor, drain, path};
+use carrack_tls::{ConnectError, Direction, Distrust, Received, ServerTls, Trust, Version};
+use place::{Place, accepted, end, identity, receive_all, send_all};
+use scripted::{Notes, SHORT, Visitor, drain, path};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::join;
-use tokio::net::{TcpListener, TcpStream};
-
-/// A server with a certificate, and how a client is to know it.
-struct Place {
-    door: Door,
-    tls: Arc<ServerTls>,
-    trust: Trust,
-}
-
-impl Place {
-    async fn new() -> Place {
-        let identity = identity();
-        let trust = Trust::Pinned(identity.fingerprint());
-        let settings = carrack_tls::Settings::new(identity);
-        Place { door: Door::open().await, tls: Arc::new(ServerTls::new(settings).unwrap()), trust }
-    }
-
-    fn client_tls(&self) -> ClientTls {
-        let settings = ClientSettings { trust: self.trust.clone(), versions: Versions::Any, identity: None };
-        ClientTls::new("127.0.0.1", settings).unwrap()
-    }
-
-    fn explicit(&self) -> Settings {
-        Settings { security: Security::Explicit(self.client_tls()), ..self.door.settings() }
-    }
-
-    fn implicit(&self) -> Settings {
-        Settings { security: Security::Implicit(self.client_tls()), ..self.door.settings() }
-    }
-
-    fn control(&self) -> ControlTls {
-        self.tls.control(Ipv4Addr::LOCALHOST.into())
-    }
-
-    /// The next client, up to the end of the handshake.
-    async fn secure(&self, control: &ControlTls) -> Visitor {
-        let mut socket = self.door.meet_socket().await;
-        socket.write_all(b"220 hi\r\n").await.unwrap();
-        let mut auth = [0; 10];
-        socket.read_exact(&mut auth).await.unwrap();
-        assert_eq!(&auth, b"AUTH TLS\r\n");
-        socket.write_all(b"234 go\r\n").await.unwrap();
-        Visitor::over(control.accept(socket).await.unwrap().0)
-    }
-
-    /// The next client, up to its login.
-    async fn log_in(&self, control: &ControlTls) -> Visitor {
-        let mut visitor = self.secure(control).await;
-        visitor.answers("USER alice", "331 password?").await;
-        visitor.answers("PASS sesame", "230 in").await;
-        visitor.answers("PBSZ 0", "200 ok").await;
-        visitor.answers("PROT P", "200 ok").await;
-        visitor.answer_setup(&["SIZE"]).await;
-        visitor
-    }
-}
-
-fn identity() -> Identity {
-    let made = Identity::self_signed(&["127.0.0.1".into()]).unwrap();
-    Identity::from_pem(made.certificate_pem.as_bytes(), made.key_pem.as_bytes()).unwrap()
-}
-
-async fn accepted(listener: &TcpListener) -> TcpStream {
-    listener.accept().await.unwrap().0
-}
-
-async fn send_all(stream: &mut DataStream, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        match stream.write(bytes) {
-            Ok(taken) => bytes = &bytes[taken..],
-            Err(_) => stream.ready(Interest::Writable).await.unwrap(),
-        }
-    }
-    while stream.flush().is_err() {
-        stream.ready(Interest::Writable).await.unwrap();
-    }
-}
-
-async fn end(stream: &mut DataStream) {
-    while stream.finish().is_err() {
-        stream.ready(Interest::Writable).await.unwrap();
-    }
-    while stream.drain().is_err() {
-        stream.ready(Interest::Readable).await.unwrap();
-    }
-}
-
-async fn receive_all(stream: &mut DataStream) -> (Vec<u8>, Received) {
-    let (mut all, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
-    loop {
-        match stream.read(&mut piece) {
-            Ok(Received::Bytes(n)) => all.extend_from_slice(&piece[..n]),
-            Ok(end) => return (all, end),
-            Err(_) => stream.ready(Interest::Readable).await.unwrap(),
-        }
-    }
-}
 
 fn block() -> Vec<u8> {
     (0..1_000_003u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect()
