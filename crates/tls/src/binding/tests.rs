@@ -339,8 +339,8 @@ async fn a_new_identity_is_shown_to_new_connections_only() {
     assert_ne!(shown(&later), before.fingerprint());
 }
 
-/// OpenSSL keeps one session and presents it again and again: a TLS 1.3 ticket, a TLS 1.2 ticket, a TLS 1.2 session id.
-const OPENSSL_CLIENT: &str = r#"
+/// How Python's clients begin. By what a session is resumed: a ticket of either version, or a TLS 1.2 id.
+const OPENSSL: &str = r#"
 import socket, ssl, sys
 mode, port = sys.argv[1], int(sys.argv[2])
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -350,6 +350,23 @@ context.minimum_version = context.maximum_version = version
 if mode == "1.2-id": context.options |= ssl.OP_NO_TICKET
 def connect(session=None):
     return context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost", session=session)
+"#;
+const OPENSSL_MODES: [&str; 3] = ["1.3", "1.2", "1.2-id"];
+
+/// A Python client that does what `script` says, and where it will connect; `None` where there is no Python.
+async fn openssl(script: &str, mode: &str) -> Option<(tokio::net::TcpListener, tokio::process::Child)> {
+    let listener = tokio::net::TcpListener::bind((HOME, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    let mut python = tokio::process::Command::new("python3");
+    let client = python.args(["-c", &[OPENSSL, script].concat(), mode, &port]).kill_on_drop(true).spawn();
+    if client.is_err() {
+        eprintln!("skipped: python3 is not installed");
+    }
+    Some((listener, client.ok()?))
+}
+
+/// OpenSSL keeps one session and presents it again and again: a TLS 1.3 ticket, a TLS 1.2 ticket, a TLS 1.2 session id.
+const OPENSSL_CLIENT: &str = r#"
 control = connect()
 assert control.recv(3) == b"220"
 session = control.session
@@ -364,19 +381,9 @@ control.recv(1)
 
 #[tokio::test]
 async fn two_hundred_uploads_of_openssl_with_one_session() {
-    use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
-    if Command::new("python3").arg("-V").output().await.is_err() {
-        eprintln!("skipped: python3 is not installed");
-        return;
-    }
-    for mode in ["1.3", "1.2", "1.2-id"] {
-        let listener = TcpListener::bind((HOME, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port().to_string();
-        let mut client = Command::new("python3")
-            .args(["-c", OPENSSL_CLIENT, mode, &port])
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+    use tokio::io::AsyncWriteExt;
+    for mode in OPENSSL_MODES {
+        let Some((listener, mut client)) = openssl(OPENSSL_CLIENT, mode).await else { return };
         let server = server();
         let control = server.control(HOME);
         let (mut stream, _) = control.accept(listener.accept().await.unwrap().0).await.unwrap();
@@ -398,15 +405,6 @@ async fn two_hundred_uploads_of_openssl_with_one_session() {
 /// does: it goes on with the one it has, on the control connection and then on the data connection. A session id would be
 /// that of two control connections, so with one there is no coming back.
 const OPENSSL_COMES_BACK: &str = r#"
-import socket, ssl, sys
-mode, port = sys.argv[1], int(sys.argv[2])
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-version = ssl.TLSVersion.TLSv1_3 if mode == "1.3" else ssl.TLSVersion.TLSv1_2
-context.minimum_version = context.maximum_version = version
-if mode == "1.2-id": context.options |= ssl.OP_NO_TICKET
-def connect(session=None):
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost", session=session)
 kept = None
 for number in range(4):
     control = connect(kept)
@@ -422,19 +420,9 @@ for number in range(4):
 
 #[tokio::test]
 async fn openssl_comes_back_with_the_session_it_has_kept() {
-    use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
-    if Command::new("python3").arg("-V").output().await.is_err() {
-        eprintln!("skipped: python3 is not installed");
-        return;
-    }
-    for mode in ["1.3", "1.2", "1.2-id"] {
-        let listener = TcpListener::bind((HOME, 0)).await.unwrap();
-        let port = listener.local_addr().unwrap().port().to_string();
-        let mut client = Command::new("python3")
-            .args(["-c", OPENSSL_COMES_BACK, mode, &port])
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+    use tokio::io::AsyncWriteExt;
+    for mode in OPENSSL_MODES {
+        let Some((listener, mut client)) = openssl(OPENSSL_COMES_BACK, mode).await else { return };
         let server = server();
         for number in 0..4 {
             let control = server.control(HOME);
