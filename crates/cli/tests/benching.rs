@@ -88,7 +88,8 @@ fn so_many_operations_are_done_over_what_was_asked_for() {
         );
     }
     // Four at a time have nobody before them, or nearly four where one of these is late.
-    let resumed = (8..12).map(|resumed| format!(r#""data_resumed":0,"data_full":0,"logins_resumed":{resumed},"#));
+    let resumed =
+        (8..12).map(|resumed| format!(r#""data_resumed":0,"data_full":0,"logins_resumed":{resumed},"#));
     assert!(resumed.into_iter().any(|resumed| logins.contains(&resumed)), "{logins}");
     assert!(downloads.contains(r#""data_resumed":3,"data_full":0,"#), "{downloads}");
     assert!(

@@ -67,7 +67,7 @@ impl Link {
             meeting,
             server: self.peer,
             limit: self.settings.timeouts.connect,
-            handshake: tls.as_deref().map_or(Handshake::OnceBegun, |tls| self.next_handshake(tls)),
+            handshake: self.next_handshake(tls.as_deref()),
             tls,
             begun: Arc::clone(&begun),
         };
@@ -124,10 +124,12 @@ impl Link {
         }
     }
 
-    fn next_handshake(&self, tls: &ClientControlTls) -> Handshake {
-        match tls.supply() {
-            Supply::Tickets(..=LAST_TICKETS) => Handshake::OnceBegun,
-            Supply::Tickets(_) | Supply::Endless => self.learnt.handshake,
+    /// When this transfer's handshake begins. That of the next one waits, unless this one goes well.
+    fn next_handshake(&mut self, tls: Option<&ClientControlTls>) -> Handshake {
+        let learnt = std::mem::take(&mut self.learnt.handshake);
+        match tls.map(ClientControlTls::supply) {
+            Some(Supply::Tickets(..=LAST_TICKETS)) => Handshake::OnceBegun,
+            Some(Supply::Tickets(_) | Supply::Endless) | None => learnt,
         }
     }
 
@@ -162,7 +164,6 @@ impl Link {
                     }
                     Event::Completed(reply) => completed = Some(reply),
                     Event::Refused { command, reply } => {
-                        self.learnt.handshake = Handshake::OnceBegun;
                         return Err(ErrorKind::transfer_refused(command, reply));
                     }
                     _ => {}
