@@ -3,7 +3,7 @@ import os
 import statistics
 
 from .floors import FLOORS, kind
-from .scenarios import EVERYBODY, GIGABYTE, OPERATION, SCENARIOS, SESSION, UNSYNCED, WORD
+from .scenarios import EVERYBODY, SCENARIOS, UNSYNCED
 
 # Written by hand, and kept when the page is written anew.
 BY_HAND = "<!-- What follows is written by hand. bench/side-by-side leaves it as it is. -->"
