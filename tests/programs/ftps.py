@@ -8,6 +8,7 @@ Actions:
     uploads COUNT          COUNT uploads in a row on one control connection, each read back at the end
     send FOLDER            uploads every file of a folder to --folder and prints each that was acknowledged
     active FOLDER          the same transfers in active mode
+    early BYTES            downloads of a file of so many bytes, during whose handshakes the client's Finished is kept back
     refused COMMAND        begins a transfer with COMMAND and prints the reply that refuses it
 
 --reuse control presents the control connection's session on every data connection, the same one again and again.
@@ -158,6 +159,37 @@ def active(ftp, folder):
     everything(ftp, folder)
 
 
+def early(ftp, size):
+    data = seeded("early", int(size))
+    ftp.put("early", data)
+    for _ in range(3):
+        connection, _ = ftplib.FTP.ntransfercmd(ftp, "RETR early")
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = ftp.context.wrap_bio(incoming, outgoing, server_hostname=ftp.server_name, session=ftp.ticket)
+        received, shaken, ended = b"", False, False
+        while not ended:
+            try:
+                if not shaken:
+                    tls.do_handshake()
+                    shaken = True
+                piece = tls.read(65536)
+                received, ended = received + piece, not piece
+            except ssl.SSLWantReadError:
+                if not shaken:
+                    connection.sendall(outgoing.read())
+                incoming.write(connection.recv(65536))
+            except ssl.SSLZeroReturnError:
+                ended = True
+        check(tls.session_reused and received == data, f"{size} bytes and their end before the Finished")
+        try:
+            tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        connection.sendall(outgoing.read())
+        connection.close()
+        ftp.voidresp()
+
+
 def refused(ftp, command):
     try:
         connection = ftp.transfercmd(command)
@@ -191,7 +223,7 @@ def main():
     parser.add_argument("--sni", action="store_true")
     parser.add_argument("--ccc", action="store_true")
     parser.add_argument("--folder", default="/")
-    parser.add_argument("action", choices=["everything", "uploads", "send", "active", "refused"])
+    parser.add_argument("action", choices=["everything", "uploads", "send", "active", "early", "refused"])
     parser.add_argument("argument")
     options = parser.parse_args()
     ftp = Ftps(options)

@@ -62,6 +62,22 @@ fn uploads_two_hundred_files_in_a_row_presenting_one_session_again_and_again() {
 }
 
 #[test]
+fn has_a_small_file_with_the_servers_first_flight() {
+    if !needs(&["python3"]) {
+        return;
+    }
+    let server = Setup::new().start();
+    for mode in [Mode::Explicit, Mode::Implicit] {
+        for size in ["0", "1", "4000", "65535"] {
+            let arguments = ["--reuse", "control", "early", size];
+            let said = ftps(&server, mode, Tls::V13, &arguments).run().ok().stdout;
+            let early = said.matches("and their end before the Finished").count();
+            assert_eq!(early, 3, "{mode:?} {size}: {said}");
+        }
+    }
+}
+
+#[test]
 fn is_told_how_to_mend_a_full_handshake_where_resumption_is_required() {
     if !needs(&["python3"]) {
         return;

@@ -13,10 +13,13 @@ use crate::{
     server::ControlTls,
 };
 
-/// A data connection whose ClientHello was read and not answered yet. [`ControlTls::accept_caller`] answers it.
+/// A data connection that was not answered yet. [`ControlTls::accept_caller`] does. Of one that [`Sessions::meet`] has met, the
+/// ClientHello was read.
 ///
 /// SECURITY: what a ClientHello names is no proof, for whoever saw one can send it again. It only says with which
 /// control connection the handshake is to be tried; the proof is the same as on a port of one's own.
+///
+/// [`Sessions::meet`]: crate::Sessions::meet
 #[derive(Debug)]
 pub struct Caller {
     pub(crate) socket: TcpStream,
@@ -39,7 +42,7 @@ pub enum Named {
 
 impl Caller {
     /// One of which nothing was read yet.
-    pub(crate) fn unread(socket: TcpStream) -> Caller {
+    pub fn unread(socket: TcpStream) -> Caller {
         Caller { socket, inbox: Inbox::default(), names: None }
     }
 
@@ -50,8 +53,8 @@ impl Caller {
         received: &[u8],
     ) -> Result<Caller, HandshakeError> {
         let mut caller = Caller { inbox: Inbox::holding(received), ..Caller::unread(socket) };
-        read_client_hello(&caller.socket, &mut caller.inbox, |_: &ClientHello<'_>| ()).await?;
-        caller.names = registry.named_by(caller.inbox.received());
+        let named = |_: &ClientHello<'_>, records: &[u8]| registry.named_by(records);
+        caller.names = read_client_hello(&caller.socket, &mut caller.inbox, named).await?;
         Ok(caller)
     }
 

@@ -48,12 +48,16 @@ use tickets::Tickets;
 use trust::Rule;
 use verifier::Verifier;
 
-/// Tickets asked for on a control connection (RFC 9149 §3): each data connection uses one up and asks for another, so these are
-/// for connections that break before they bring theirs. Each one is work for both sides, so they are no more than our own server
-/// gives unasked.
+/// Tickets asked for on a control connection (RFC 9149 §3). Each one is work for both sides, and many sessions are short, so they
+/// are no more than our own server gives unasked.
 const TICKETS_ON_CONTROL: u8 = 4;
-/// Tickets asked for on a data connection: as many as it used up, and a spare one where it had none to use.
-const TICKETS_ON_DATA: TicketRequest = TicketRequest { new_session_count: 2, resumption_count: 1 };
+/// A data connection that resumes asks for tickets where it leaves fewer than these ...
+const FEW_TICKETS: usize = 3;
+/// ... and then for so many that there are these. All others ask for none: a server that has none to send can end a download with
+/// its last byte, and need not wait for our Finished.
+const ENOUGH_TICKETS: usize = 8;
+/// Tickets asked for on a data connection that had none to use: for itself and a spare one.
+const TICKETS_ON_NEW_SESSION: u8 = 2;
 
 /// A control connection under TLS, seen from the client; reads and writes as any async stream. `shutdown` sends
 /// close_notify. Errors of its reads become typed by [`ConnectError::from`], which matters for the first: a TLS 1.3 server
@@ -218,7 +222,8 @@ impl ClientTls {
         config.resumption = Resumption::store(Arc::clone(&tickets) as Arc<dyn ClientSessionStore>);
         let mut data = config.clone();
         data.alpn_protocols = alpn::offer(alpn::DATA);
-        data.send_ticket_request = Some(TICKETS_ON_DATA);
+        data.send_ticket_request =
+            Some(TicketRequest { new_session_count: TICKETS_ON_NEW_SESSION, resumption_count: 0 });
         // For `DataStream::read_to`, which opens records with keys of its own.
         data.enable_secret_extraction = true;
         config.alpn_protocols = alpn::offer(alpn::CONTROL);
@@ -307,9 +312,20 @@ impl ClientControlTls {
     /// The [`ConnectError`], after its alert was sent as far as the socket had room. [`Distrust::NotOfControl`] for a full
     /// handshake with another certificate than the control connection's.
     pub async fn connect_data(&self, socket: TcpStream) -> Result<DataStream, ConnectError> {
-        handshake::connect(socket, Arc::clone(&self.data), self.name.clone())
+        handshake::connect(socket, self.data_config(), self.name.clone())
             .await
             .map_err(|error| self.explain(error))
+    }
+
+    /// With as many tickets asked for as the next data connection should bring.
+    fn data_config(&self) -> Arc<ClientConfig> {
+        let Supply::Tickets(held @ 1..=FEW_TICKETS) = self.supply() else { return Arc::clone(&self.data) };
+        let mut config = (*self.data).clone();
+        config.send_ticket_request = Some(TicketRequest {
+            new_session_count: TICKETS_ON_NEW_SESSION,
+            resumption_count: u8::try_from(ENOUGH_TICKETS + 1 - held).unwrap_or(u8::MAX),
+        });
+        Arc::new(config)
     }
 
     /// How many data connections can still resume the session.

@@ -12,7 +12,9 @@ use tokio::net::TcpStream;
 use crate::broken::{Broken, is_not_tls};
 use crate::caller::Caller;
 use crate::client_certificate::{Asking, ClientRefusal};
-use crate::data::{Arrived, Connection, DataStream, Handshake, Inbox, acknowledge, receive_known, send};
+use crate::data::{
+    Arrived, Connection, DataStream, Handshake, Inbox, Outgoing, acknowledge, receive_known, send,
+};
 use crate::server::Direction;
 
 /// Why a connection could not be secured.
@@ -118,13 +120,15 @@ impl HandshakeError {
     }
 }
 
-/// Secures the connection with what `configure` makes of the ClientHello. `settle` is told the kind of the handshake after
-/// every step, always before the next message of the client is processed.
-pub(crate) async fn accept(
+/// Secures the connection with what `configure` makes of the ClientHello, of which it is given the records too. `settle` is told
+/// the kind of the handshake after every step, always before the next message of the client is processed. `early` says what is sent
+/// before the client's Finished.
+pub(crate) async fn accept<'d>(
     caller: Caller,
     direction: Direction,
-    configure: impl FnOnce(&ClientHello<'_>) -> Result<Arc<ServerConfig>, HandshakeError>,
+    configure: impl FnOnce(&ClientHello<'_>, &[u8]) -> Result<Arc<ServerConfig>, HandshakeError>,
     settle: impl Fn(Option<HandshakeKind>),
+    early: impl Fn() -> Option<Outgoing<'d>>,
 ) -> Result<DataStream, HandshakeError> {
     let Caller { socket, mut inbox, .. } = caller;
     let config = read_client_hello(&socket, &mut inbox, configure).await?;
@@ -136,7 +140,7 @@ pub(crate) async fn accept(
     })?;
     // The ClientHello is still in the inbox: rustls reads it once more under its configuration.
     let connection = Connection::Server(UnbufferedServerConnection::new(config)?);
-    let mut session = Handshake::new(connection, inbox).run::<HandshakeError>(&socket, settle).await?;
+    let mut session = Handshake::new(connection, inbox).run::<HandshakeError>(&socket, settle, early).await?;
     if !session.has_outgoing() {
         // The client spoke last. Without TCP_NODELAY it holds its first data back until we acknowledge, and we would
         // for 40 ms: too long for each of many small files.
@@ -150,11 +154,12 @@ pub(crate) async fn accept(
     Ok(DataStream::tls(socket, session)?)
 }
 
-/// Reads until the ClientHello is complete; what the inbox holds already counts. It stays there.
+/// Reads until the ClientHello is complete; what the inbox holds already counts. It stays there. `look` sees the records that it
+/// came in, too.
 pub(crate) async fn read_client_hello<T>(
     socket: &TcpStream,
     inbox: &mut Inbox,
-    look: impl FnOnce(&ClientHello<'_>) -> T,
+    look: impl FnOnce(&ClientHello<'_>, &[u8]) -> T,
 ) -> Result<T, HandshakeError> {
     let mut acceptor = Acceptor::default();
     let mut n = inbox.received().len();
@@ -163,7 +168,7 @@ pub(crate) async fn read_client_hello<T>(
         while !fresh.is_empty() {
             acceptor.read_tls(&mut fresh)?;
             match acceptor.accept() {
-                Ok(Some(accepted)) => return Ok(look(&accepted.client_hello())),
+                Ok(Some(accepted)) => return Ok(look(&accepted.client_hello(), inbox.received())),
                 Ok(None) => {}
                 Err((error, mut alert)) => {
                     let mut bytes = Vec::new();

@@ -84,6 +84,7 @@ pub mod client_certificate;
 mod control;
 pub mod data;
 pub mod fips;
+mod first_flight;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
@@ -112,6 +113,7 @@ pub use client_certificate::{
     ClientTrust, ClientTrustError, ClientTrustSettings, UnknownRevocation, load_revocations,
 };
 pub use data::{Breaker, DataStream, Drained, Interest, Received, WornOut};
+pub use first_flight::FirstData;
 pub use identity::{
     CertificateDescription, Identities, Identity, IdentityError, NotAFingerprint, SelfSigned, Set,
     Sha256Fingerprint, Staple, Timestamp, describe,

@@ -20,12 +20,14 @@ pub use crate::control::ControlStream;
 pub use crate::handshake::HandshakeError;
 use crate::{
     alpn,
-    binding::{Claim, ControlSession, ControlTickets, PolicyId, Proof, Registry},
+    binding::{Claim, ControlSession, ControlTickets, Offers, PolicyId, Proof, Registry},
     caller::Caller,
     client_certificate::{Accepted, Asking, ClientCertificates, ClientIdentity, ClientRefusal, Kept},
     control::RecordByRecord,
     data::DataStream,
-    fips, handshake,
+    fips,
+    first_flight::FirstData,
+    handshake,
     identity::{Identities, Identity, Showing},
     info::TlsInfo,
     policy::TlsPolicy,
@@ -349,10 +351,11 @@ impl ControlTls {
         socket: TcpStream,
         direction: Direction,
     ) -> Result<(DataStream, Proof), HandshakeError> {
-        self.accept_caller(Caller::unread(socket), direction).await
+        self.accept_caller(Caller::unread(socket), direction, None).await
     }
 
-    /// As [`accept_data`](Self::accept_data), for a connection that [`Sessions::meet`] has met.
+    /// As [`accept_data`](Self::accept_data), also for a connection that [`Sessions::meet`] has met. `first` is what a client that
+    /// receives is sent with the first flight, where that may be; [`DataStream::has_sent_first`] says whether it was.
     ///
     /// # Errors
     /// As there.
@@ -360,8 +363,9 @@ impl ControlTls {
         &self,
         caller: Caller,
         direction: Direction,
+        first: Option<&FirstData>,
     ) -> Result<(DataStream, Proof), HandshakeError> {
-        self.accept_from(caller, direction, self.asking_again()).await
+        self.accept_from(caller, direction, self.asking_again(), first).await
     }
 
     /// As [`accept_data`](Self::accept_data), for a connection of another server than the client, which has a certificate of
@@ -374,7 +378,7 @@ impl ControlTls {
         socket: TcpStream,
         direction: Direction,
     ) -> Result<(DataStream, Proof), HandshakeError> {
-        self.accept_from(Caller::unread(socket), direction, None).await
+        self.accept_from(Caller::unread(socket), direction, None, None).await
     }
 
     async fn accept_from(
@@ -382,13 +386,18 @@ impl ControlTls {
         caller: Caller,
         direction: Direction,
         asking: Option<Arc<Asking>>,
+        first: Option<&FirstData>,
     ) -> Result<(DataStream, Proof), HandshakeError> {
         let claim = Arc::new(Claim::new(Arc::clone(&self.server.registry), Arc::clone(&self.session)));
         let stream = handshake::accept(
             caller,
             direction,
-            |hello| self.data_config(hello, direction, &claim, asking.as_ref()),
+            |hello, records| {
+                claim.note_offers(&Offers::of(records));
+                self.data_config(hello, direction, &claim, asking.as_ref())
+            },
             |kind| claim.settle(kind),
+            || first.and_then(|first| claim.early(first)),
         )
         .await
         .map_err(|error| error.explained(asking.as_ref()))?;
@@ -449,9 +458,11 @@ impl ControlTls {
         config.ticketer = Arc::clone(claim) as _;
         config.session_storage = Arc::clone(claim) as _;
         config.send_tls13_tickets = match direction {
-            Direction::ToClient => 1,
+            Direction::ToClient => claim.tickets_unasked(),
             Direction::FromClient => 0,
         };
+        // What is sent so early, the claim decides.
+        config.send_half_rtt_data = direction == Direction::ToClient;
         config.alpn_protocols = alpn::answer(alpn::DATA, hello.alpn());
         // For `DataStream::read_to`, which opens records with keys of its own.
         config.enable_secret_extraction = true;

@@ -233,6 +233,7 @@ impl Connection {
             },
             patience: settings.timeouts.data_accept,
             witness: self.witness(),
+            first: None,
         })
     }
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 use carrack_core::event::Channel;
 use carrack_ftp_proto::server::DataRole;
 use carrack_tls::{
-    Caller, Circumstances, ControlTls, DataReuse, DataStream, Direction, Identity, PartnerTls, Proof, judge,
+    Caller, Circumstances, ControlTls, DataReuse, DataStream, Direction, FirstData, Identity, PartnerTls,
+    Proof, judge,
 };
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::{AbortHandle, JoinSet};
@@ -56,6 +57,8 @@ pub(crate) struct DataRequest {
     pub(crate) patience: Duration,
     /// Who hears of its handshake.
     pub(crate) witness: Witness,
+    /// What a client that receives may be sent along with the handshake.
+    pub(crate) first: Option<FirstData>,
 }
 
 /// How the bytes of a data connection are protected.
@@ -210,16 +213,18 @@ struct Terms {
     direction: Direction,
     patience: Duration,
     witness: Witness,
+    first: Option<FirstData>,
 }
 
 impl From<&DataRequest> for Terms {
     fn from(request: &DataRequest) -> Terms {
-        let DataRequest { protect, direction, patience, witness, .. } = request;
+        let DataRequest { protect, direction, patience, witness, first, .. } = request;
         Terms {
             protect: protect.clone(),
             direction: *direction,
             patience: *patience,
             witness: witness.clone(),
+            first: first.clone(),
         }
     }
 }
@@ -245,7 +250,7 @@ async fn shake_hands(terms: Terms, arrived: Arrived, party: Party) -> Result<Sha
 }
 
 async fn protected(
-    Terms { protect, direction, patience, .. }: Terms,
+    Terms { protect, direction, patience, first, .. }: Terms,
     Arrived { came, from, unmistakable, .. }: Arrived,
     party: Party,
 ) -> Result<Shaken, Failure> {
@@ -260,13 +265,14 @@ async fn protected(
         }
         (Protect::Tls { control, reuse }, came) => {
             let handshake = async {
-                match came {
+                let caller = match came {
                     Came::Unread(stream) if party == Party::Partner => {
-                        control.accept_partner(stream, direction).await
+                        return control.accept_partner(stream, direction).await;
                     }
-                    Came::Unread(stream) => control.accept_data(stream, direction).await,
-                    Came::Met(caller) => control.accept_caller(*caller, direction).await,
-                }
+                    Came::Unread(stream) => Caller::unread(stream),
+                    Came::Met(caller) => *caller,
+                };
+                control.accept_caller(caller, direction, first.as_ref()).await
             };
             let shaken = timeout(patience, handshake).await.map_err(late)?;
             let (stream, proof) = shaken.map_err(|error| Failure::Handshake(party, error))?;

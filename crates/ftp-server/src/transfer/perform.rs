@@ -50,10 +50,16 @@ pub(crate) struct Terms {
 pub(crate) async fn perform(
     mut job: Job,
     port: DataPort,
-    request: DataRequest,
+    mut request: DataRequest,
     terms: Terms,
     interrupt: Interrupt,
 ) -> Reply {
+    let mut pace = None;
+    if let Job::Send { source, head } = &mut job {
+        pace = source.take_pace();
+        // What goes at a limited rate does so from its first byte on.
+        request.first = pace.is_none().then(|| head.first_data());
+    }
     if let Job::Receive { upload, .. } = &mut job {
         upload.announced();
         let taken_over = interrupt.clone();
@@ -75,7 +81,11 @@ pub(crate) async fn perform(
         job.exchanged_with(partner);
     }
     match job {
-        Job::Send { source, head } => send(source, head, stream, &terms, &interrupt).await,
+        Job::Send { mut source, head } => {
+            source.protected_by(protection_of(&stream));
+            let pump = SendPump::new(source, pace, head, stream);
+            send(pump, &terms, &interrupt).await
+        }
         Job::Receive { mut upload, ascii, coding } => {
             upload.protected_by(protection_of(&stream));
             let pump = ReceivePump::new(upload, ascii, coding, terms.close, stream, interrupt.clone());
@@ -102,15 +112,7 @@ impl Job {
     }
 }
 
-async fn send(
-    mut source: Box<dyn Source>,
-    head: Head,
-    stream: DataStream,
-    terms: &Terms,
-    interrupt: &Interrupt,
-) -> Reply {
-    source.protected_by(protection_of(&stream));
-    let pump = SendPump::new(source, head, stream);
+async fn send(pump: SendPump, terms: &Terms, interrupt: &Interrupt) -> Reply {
     let (pump, outcome) = drive(pump, &terms.pool, interrupt, terms.stall).await;
     let Some(pump) = pump else { return reply_for::kind(ErrorKind::Io) };
     // A client that has everything may leave its own end out: some do not close before the 226.

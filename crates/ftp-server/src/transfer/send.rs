@@ -1,12 +1,13 @@
 //! Sending: a source's bytes to the client, and an end that no reset can cut short.
 
 use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carrack_core::error::{Error, ErrorKind};
 use carrack_core::event::Incomplete;
 use carrack_core::limits::{Pace, Turn};
-use carrack_tls::{DataStream, Drained, Interest, WornOut};
+use carrack_tls::{DataStream, Drained, FirstData, Interest, WornOut};
 use rustix::io::Errno;
 
 use super::{Progress, Pump, Source};
@@ -34,7 +35,7 @@ const LAST_SEGMENTS: usize = 64 * 1024;
 /// The first bytes of a source, read where the file was opened, so that a small file needs no
 /// second visit to the disk's threads.
 pub(crate) struct Head {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     /// Whether these are all the bytes there are.
     whole: bool,
 }
@@ -51,12 +52,17 @@ impl Head {
             whole = bytes.len() == before;
         }
         bytes.shrink_to_fit();
-        Ok(Self { bytes, whole })
+        Ok(Self { bytes: Arc::new(bytes), whole })
     }
 
     /// All of a file that was read at once; see [`SEND_STEP`] for how much that may be.
     pub(crate) fn whole(bytes: Vec<u8>) -> Self {
-        Self { bytes, whole: true }
+        Self { bytes: Arc::new(bytes), whole: true }
+    }
+
+    /// For a handshake that may send them.
+    pub(crate) fn first_data(&self) -> FirstData {
+        FirstData { bytes: Arc::clone(&self.bytes), is_all: self.whole }
     }
 }
 
@@ -111,19 +117,22 @@ impl Stop {
 }
 
 impl SendPump {
-    /// Sends `head` and then what `source` makes.
-    pub(crate) fn new(mut source: Box<dyn Source>, head: Head, stream: DataStream) -> Self {
-        let pace = source.take_pace();
+    /// Sends `head`, unless the handshake has, and then what `source` makes.
+    pub(crate) fn new(source: Box<dyn Source>, pace: Option<Pace>, head: Head, stream: DataStream) -> Self {
         let by_kernel = stream.info().is_none() && pace.is_none();
         let stage = if head.whole { Stage::Last } else { Stage::Filling };
+        let (buffer, moved) = match stream.has_sent_first() {
+            true => (Vec::new(), head.bytes.len() as u64),
+            false => (Arc::unwrap_or_clone(head.bytes), 0),
+        };
         Self {
             source,
             stream,
             pace,
-            filled: head.bytes.len(),
-            buffer: head.bytes,
+            filled: buffer.len(),
+            buffer,
             taken: 0,
-            moved: 0,
+            moved,
             acknowledged: 0,
             unacknowledged: 0,
             by_kernel,

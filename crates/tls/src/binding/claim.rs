@@ -7,8 +7,10 @@ use rustls::{
     server::{ProducesTickets, StoresServerSessions},
 };
 
+use crate::{data::Outgoing, first_flight::FirstData};
+
 use super::{
-    Proof, TICKET_LIFETIME_S,
+    Offers, Proof, TICKET_LIFETIME_S,
     registry::{ControlSession, Registry, Relation, Seal, locked},
 };
 
@@ -106,11 +108,54 @@ struct Record {
     stranger: bool,
     /// What the handshake turned out to be, as soon as it is known.
     kind: Option<HandshakeKind>,
+    tickets: Tickets,
+}
+
+/// Which tickets of TLS 1.3 are due behind a resumed handshake on a download.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Tickets {
+    /// One in the place of the one that was presented.
+    #[default]
+    InPlace,
+    /// None: the client has presented the same ticket before, so it keeps one for all.
+    None,
+    /// As many as the client asks for (RFC 9149 §3).
+    Asked(u8),
 }
 
 impl Claim {
     pub(crate) fn new(registry: Arc<Registry>, own: Arc<ControlSession>) -> Self {
         Self { registry, own, record: Mutex::default() }
+    }
+
+    /// To be told what the client offers, before the handshake.
+    pub(crate) fn note_offers(&self, offers: &Offers) {
+        let again = offers.tickets.first().is_some_and(|ticket| self.own.is_presented_again(ticket));
+        locked(&self.record).tickets = match offers.tickets_asked {
+            Some(asked) => Tickets::Asked(asked),
+            None if again => Tickets::None,
+            None => Tickets::InPlace,
+        };
+    }
+
+    /// How many tickets a client that receives is given, where it does not ask for some.
+    pub(crate) fn tickets_unasked(&self) -> usize {
+        match locked(&self.record).tickets {
+            Tickets::InPlace => 1,
+            Tickets::None | Tickets::Asked(_) => 0,
+        }
+    }
+
+    /// What of `first` may be sent with our first flight.
+    ///
+    /// SECURITY: only what resumes the session of its own control connection is sent anything so early. The ClientHello may be
+    /// somebody's who has seen it and sends it again, but the keys come of the session's secret and a new key exchange: he
+    /// can read nothing, and without the Finished he carries no transfer, whose bytes the true client is still sent.
+    pub(crate) fn early<'d>(&self, first: &'d FirstData) -> Option<Outgoing<'d>> {
+        // Behind close_notify no ticket can come.
+        let is_end = matches!(locked(&self.record).tickets, Tickets::None | Tickets::Asked(0));
+        (self.proof() == Proof::Own)
+            .then(|| Outgoing { plaintext: &first.bytes, last: first.is_all && is_end })
     }
 
     /// To be told after each step of the handshake, before the next bytes of the client are looked at.

@@ -16,6 +16,8 @@ const BEFORE_SESSION_ID: usize = 2 + 32;
 const SESSION_TICKET: u16 = 35;
 /// `pre_shared_key` (RFC 8446 §4.2.11).
 const PRE_SHARED_KEY: u16 = 41;
+/// `ticket_request` (RFC 9149 §3).
+const TICKET_REQUEST: u16 = 58;
 
 /// What a client would like to resume, in its order of preference.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(crate) struct Offers {
     pub(crate) tickets: Vec<Vec<u8>>,
     /// The session id of TLS 1.2; 32 random bytes under TLS 1.3 (RFC 8446 §D.4).
     pub(crate) session_id: Vec<u8>,
+    /// How many tickets it would like to be given where it resumes, if it says so.
+    pub(crate) tickets_asked: Option<u8>,
 }
 
 impl Offers {
@@ -55,7 +59,7 @@ fn read(message: &[u8]) -> Option<Offers> {
     let length = high << 16 | usize::from(message.number()?);
     let mut hello = Fields(message.take(length)?);
     hello.take(BEFORE_SESSION_ID)?;
-    let mut offers = Offers { session_id: hello.short()?.to_vec(), tickets: Vec::new() };
+    let mut offers = Offers { session_id: hello.short()?.to_vec(), ..Offers::default() };
     let (_cipher_suites, _compression) = (hello.long()?, hello.short()?);
     let mut extensions = Fields(hello.long().unwrap_or_default());
     while let (Some(kind), Some(body)) = (extensions.number(), extensions.long()) {
@@ -66,6 +70,11 @@ fn read(message: &[u8]) -> Option<Offers> {
                 let mut found = identities(body);
                 found.append(&mut offers.tickets);
                 offers.tickets = found;
+            }
+            TICKET_REQUEST => {
+                let mut counts = Fields(body);
+                let (_new_session, resumption) = (counts.byte(), counts.byte());
+                offers.tickets_asked = resumption;
             }
             _ => {}
         }
@@ -145,10 +154,9 @@ mod tests {
         let one = [long(b"first"), vec![0; 4]].concat();
         let two = [long(b"second"), vec![0; 4]].concat();
         let offered = [long(&[one, two].concat()), long(&[0; 33])].concat();
-        hello(
-            &[extension(SESSION_TICKET, b"old"), extension(0, b"name"), extension(PRE_SHARED_KEY, &offered)]
-                .concat(),
-        )
+        let asked = extension(TICKET_REQUEST, &[7, 3]);
+        let (old, name) = (extension(SESSION_TICKET, b"old"), extension(0, b"name"));
+        hello(&[old, asked, name, extension(PRE_SHARED_KEY, &offered)].concat())
     }
 
     #[test]
@@ -156,6 +164,7 @@ mod tests {
         for size in [1, 7, 1000] {
             let offers = Offers::of(&records(&sample(), size));
             assert_eq!(offers.session_id, b"sess");
+            assert_eq!(offers.tickets_asked, Some(3));
             assert_eq!(offers.tickets, [b"first".to_vec(), b"second".to_vec(), b"old".to_vec()]);
         }
     }

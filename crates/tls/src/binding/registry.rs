@@ -63,6 +63,8 @@ pub(crate) struct ControlSession {
     was_used: AtomicBool,
     /// Of the control connection whose session this one resumed, where it did.
     resumed: OnceLock<Arc<Seal>>,
+    /// What tells the ticket that the latest data connection presented from others.
+    presented: Mutex<Option<[u8; NONCE_LEN]>>,
 }
 
 /// Whose session a data connection presented, seen from its own control connection.
@@ -131,6 +133,7 @@ impl ControlSession {
             shares_cache: AtomicBool::new(false),
             was_used: AtomicBool::new(false),
             resumed: OnceLock::new(),
+            presented: Mutex::default(),
         }
     }
 
@@ -182,6 +185,13 @@ impl ControlSession {
     /// Notes that it does.
     pub(crate) fn note_shared_cache(&self) {
         self.shares_cache.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the latest data connection presented the same ticket as this one does.
+    pub(super) fn is_presented_again(&self, ticket: &[u8]) -> bool {
+        let nonce = Ticket::read(ticket).map(|ticket| ticket.nonce);
+        let before = std::mem::replace(&mut *locked(&self.presented), nonce);
+        nonce.is_some() && nonce == before
     }
 
     /// A ticket that names this control connection.
@@ -378,6 +388,15 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+
+    #[test]
+    fn a_ticket_is_known_again_while_no_other_was_presented() {
+        let session = ControlSession::new(Ipv4Addr::LOCALHOST.into(), PolicyId::new());
+        let (one, other) = (session.seal(b"state").unwrap(), session.seal(b"state").unwrap());
+        let seen = [&one[..], &one, &other, &one, b"no ticket", b"no ticket", &one, &one];
+        let again = seen.map(|ticket| session.is_presented_again(ticket));
+        assert_eq!(again, [false, true, false, false, false, false, false, true]);
+    }
 
     #[test]
     fn who_has_left_is_expected_back_for_a_while_and_so_many_of_them() {

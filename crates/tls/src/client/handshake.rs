@@ -16,8 +16,11 @@ pub(super) async fn connect(
 ) -> Result<DataStream, ConnectError> {
     let connection = Connection::Client(UnbufferedClientConnection::new(config, name)?);
     let mut session =
-        Handshake::new(connection, Inbox::default()).run::<ConnectError>(&socket, |_| ()).await?;
-    // Our Finished goes out at once: a server that sends waits for it, and one that receives may say 150 only after it.
-    session.wire.flush_all(&socket).await?;
+        Handshake::new(connection, Inbox::default()).run::<ConnectError>(&socket, |_| (), || None).await?;
+    // Our Finished goes out at once: a server that sends waits for it, and one that receives may say 150 only after it. Where all
+    // that the server has to send is here already, it waits for our own end.
+    if !session.is_closed() {
+        session.wire.flush_all(&socket).await?;
+    }
     Ok(DataStream::tls(socket, session)?)
 }

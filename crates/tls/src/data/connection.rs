@@ -25,11 +25,11 @@ pub(crate) enum Connection {
 }
 
 /// What is to be sealed once the session may send.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Outgoing<'a> {
-    pub(super) plaintext: &'a [u8],
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) plaintext: &'a [u8],
     /// close_notify follows in the same socket write.
-    pub(super) last: bool,
+    pub(crate) last: bool,
 }
 
 /// Where a step puts what it makes.

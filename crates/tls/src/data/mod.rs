@@ -31,8 +31,9 @@ pub use socket::{Breaker, Interest};
 pub use worn_out::WornOut;
 
 pub(crate) use buffer::Inbox;
-pub(crate) use connection::Connection;
+pub(crate) use connection::{Connection, Outgoing};
 use data_socket::DataSocket;
+use handshake::Early;
 pub(crate) use handshake::Handshake;
 #[cfg(test)]
 pub(crate) use record_layer::{decrypter, encrypter};
@@ -111,6 +112,11 @@ impl DataStream {
 
     fn new(socket: TcpStream, channel: Channel) -> io::Result<Self> {
         Ok(DataStream { socket: DataSocket::new(socket)?, channel, write_side: WriteSide::Open })
+    }
+
+    /// Whether the [first data](crate::FirstData) that was given to the handshake is sent already.
+    pub fn has_sent_first(&self) -> bool {
+        matches!(&self.channel, Channel::Tls { session } if session.early() != Early::Nothing)
     }
 
     /// What protects this connection; `None` on a clear one.

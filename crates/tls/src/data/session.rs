@@ -10,7 +10,7 @@ use super::{
     buffer::Leftover,
     connection::{Connection, Outgoing, Sinks, Step},
     data_socket::DataSocket,
-    handshake::Handshake,
+    handshake::{Early, Handshake},
     record_layer::{Opened, RecordLayer},
     socket::{self, Arrived},
     wire::Wire,
@@ -39,6 +39,8 @@ pub(crate) struct Session {
     incoming: Incoming,
     close_notify: CloseNotify,
     purpose: Purpose,
+    /// What was sent during the handshake.
+    early: Early,
     /// Something came after which no data came yet.
     awaits_data: bool,
 }
@@ -84,21 +86,32 @@ enum CloseNotify {
 
 impl Session {
     pub(super) fn new(complete: Handshake) -> Self {
-        let Handshake { connection, wire, leftover, is_closed } = complete;
+        let Handshake { connection, wire, leftover, is_closed, early } = complete;
         Session {
             info: TlsInfo::of(connection.state()),
             engine: Engine::Rustls(connection),
             wire,
             leftover,
             incoming: if is_closed { Incoming::Closed } else { Incoming::Open },
-            close_notify: CloseNotify::NotYet,
-            purpose: Purpose::Open,
+            close_notify: if early == Early::All { CloseNotify::Queued } else { CloseNotify::NotYet },
+            purpose: if early == Early::Nothing { Purpose::Open } else { Purpose::Copying },
+            early,
             awaits_data: false,
         }
     }
 
     pub(crate) fn info(&self) -> TlsInfo {
         self.info
+    }
+
+    /// Whether the peer has sent all it has.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.incoming, Incoming::Closed)
+    }
+
+    /// What of its data was sent with the first flight.
+    pub(super) fn early(&self) -> Early {
+        self.early
     }
 
     pub(crate) fn has_outgoing(&self) -> bool {
@@ -226,7 +239,10 @@ impl Session {
 
     /// Receives once, where there is something to be expected yet; otherwise says how it ended.
     fn receive(&mut self, socket: &DataSocket) -> io::Result<Option<Received>> {
-        self.wire.flush_quietly(socket);
+        // Behind the peer's end what still waits goes with ours.
+        if !self.is_closed() {
+            self.wire.flush_quietly(socket);
+        }
         let end = match &self.incoming {
             Incoming::Open => None,
             Incoming::Closed => Some(Received::End),

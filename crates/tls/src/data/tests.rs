@@ -1,5 +1,6 @@
 //! Ends, big transfers, readiness and cuts of data connections, against rustls clients on loopback.
 
+mod first_flight;
 mod lending;
 mod sealing;
 mod worn_out;

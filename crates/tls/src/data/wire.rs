@@ -22,14 +22,16 @@ impl Wire {
         socket::receive(socket, self.inbox.room())
     }
 
-    /// Waits until something came into the inbox, or the end did.
-    pub(super) async fn fill(&mut self, socket: &TcpStream) -> io::Result<Arrived> {
+    /// Waits until something came into the inbox, or the end did. What came last was acknowledged where it was answered.
+    pub(super) async fn fill(&mut self, socket: &TcpStream, was_answered: bool) -> io::Result<Arrived> {
         loop {
             match socket::receive_known(socket, self.inbox.room()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // A peer that writes the messages of one flight apart (GnuTLS does) holds the second back until we
                     // acknowledge the first, and we would for 40 ms.
-                    socket::acknowledge(socket);
+                    if !was_answered {
+                        socket::acknowledge(socket);
+                    }
                     socket.readable().await?;
                 }
                 outcome => return outcome,
